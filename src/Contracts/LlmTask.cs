@@ -1,0 +1,181 @@
+namespace LlmQueue.Contracts;
+
+/// <summary>
+/// One piece of work for a language model. Publish it from any service: it is durable once the broker has confirmed it,
+/// and it ends in exactly one of <see cref="LlmTaskCompleted"/>, <see cref="LlmTaskFailed"/>, <see cref="LlmTaskRejected"/> or <see cref="LlmTaskCanceled"/>.
+/// </summary>
+/// <remarks>
+/// Values are checked by the queue, not by the serializer: a wrong one gets a rejection with a sentence, it is never lost.
+/// A producer without .NET publishes the same fields as plain JSON (camelCase) to the exchange <c>LlmQueue.Contracts:LlmTask</c>.
+/// </remarks>
+public sealed record LlmTask
+{
+    /// <summary>The task's identity. A second message with the same id changes nothing, so set it to make publishing idempotent. Left out: the message's own id, else a new one.</summary>
+    public Guid? Id { get; init; }
+
+    /// <summary>The question, as one user message. Either this or <see cref="Messages"/>.</summary>
+    public string? Prompt { get; init; }
+
+    /// <summary>A conversation, oldest first, roles <c>system</c>, <c>user</c>, <c>assistant</c>. Either this or <see cref="Prompt"/>.</summary>
+    public IReadOnlyList<LlmMessage>? Messages { get; init; }
+
+    /// <summary>What is asked for: <c>analysis</c>, <c>summarization</c>, <c>creative</c>, <c>classification</c>, <c>reasoning</c>, <c>code</c>, <c>architecture</c>, … Left out: classified by the queue.</summary>
+    public string? Kind { get; init; }
+
+    /// <summary><c>low</c>, <c>medium</c> or <c>high</c>. Left out: classified by the queue.</summary>
+    public string? Complexity { get; init; }
+
+    /// <summary><c>interactive</c>, <c>normal</c> (the default) or <c>batch</c>.</summary>
+    public string? Priority { get; init; }
+
+    /// <summary>A model of the catalogue (<c>provider:model</c>) that alone may answer. Left out: routed.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>The most tokens the answer may have. Left out: 1,024. Providers reserve it on arrival, so a tight value is a faster one.</summary>
+    public int? MaxOutputTokens { get; init; }
+
+    /// <summary>After this moment an answer is of no use: the task ends with the reason <c>expired</c>. Left out: it waits as long as it must.</summary>
+    public DateTimeOffset? Deadline { get; init; }
+
+    /// <summary>Never downgraded to save money.</summary>
+    public bool HighStakes { get; init; }
+
+    /// <summary>The caller's own class of work; carried through, and a key for per-class rules.</summary>
+    public string? Agent { get; init; }
+
+    /// <summary>Turns of one conversation share this key.</summary>
+    public string? Conversation { get; init; }
+
+    /// <summary>The caller's own labels, returned with every event of the task.</summary>
+    public IReadOnlyDictionary<string, string>? Metadata { get; init; }
+
+    /// <summary>An http(s) address that is called when the task ends.</summary>
+    public string? WebhookUrl { get; init; }
+
+    /// <summary>Whose work this is, for fair shares and budgets. Over HTTP it comes from the token. Left out: <c>default</c>.</summary>
+    public string? Tenant { get; init; }
+
+    /// <summary>A task of one user message: <c>await bus.Publish(LlmTask.Ask("Why is the sky blue?"))</c>.</summary>
+    public static LlmTask Ask(string prompt, string? kind = null, string? priority = null) =>
+        new() { Id = Guid.CreateVersion7(), Prompt = prompt, Kind = kind, Priority = priority };
+}
+
+/// <summary>One turn of a conversation.</summary>
+/// <param name="Role"><c>system</c>, <c>user</c> or <c>assistant</c>.</param>
+/// <param name="Content">The turn's text.</param>
+public sealed record LlmMessage(string Role, string Content);
+
+/// <summary>Tokens as the provider counted them.</summary>
+/// <param name="InputTokens">Tokens of the prompt, from the provider's usage; summed over all attempts that were charged.</param>
+/// <param name="OutputTokens">Tokens of the answer, likewise.</param>
+public sealed record LlmUsage(long InputTokens, long OutputTokens);
+
+/// <summary>The task has its answer. Published at least once; the same task never completes with two different answers.</summary>
+public sealed record LlmTaskCompleted
+{
+    /// <summary>The task.</summary>
+    public required Guid TaskId { get; init; }
+    /// <summary>Whose task it was.</summary>
+    public required string Tenant { get; init; }
+    /// <summary>The answer's text.</summary>
+    public required string Output { get; init; }
+    /// <summary>The model that answered, as <c>provider:model</c>.</summary>
+    public required string Model { get; init; }
+    /// <summary>Tokens, from the provider's usage.</summary>
+    public required LlmUsage Usage { get; init; }
+    /// <summary>Cost in US dollars from the catalogue's prices; null when a price is unknown, never 0 for unknown.</summary>
+    public decimal? CostUsd { get; init; }
+    /// <summary>Calls made for this task, the answered one included.</summary>
+    public required int Attempts { get; init; }
+    /// <summary>When the queue accepted it (UTC).</summary>
+    public required DateTimeOffset SubmittedAt { get; init; }
+    /// <summary>When the answer was committed (UTC).</summary>
+    public required DateTimeOffset CompletedAt { get; init; }
+    /// <summary>The caller's labels.</summary>
+    public IReadOnlyDictionary<string, string>? Metadata { get; init; }
+}
+
+/// <summary>The task waits. Nothing is lost and no attempt is burned; it moves by itself.</summary>
+public sealed record LlmTaskDeferred
+{
+    /// <summary>The task.</summary>
+    public required Guid TaskId { get; init; }
+    /// <summary>Whose task it is.</summary>
+    public required string Tenant { get; init; }
+    /// <summary><c>capacity</c>, <c>budget</c> or <c>retry</c>.</summary>
+    public required string WaitingFor { get; init; }
+    /// <summary>Why, as a sentence.</summary>
+    public required string Reason { get; init; }
+    /// <summary>When it is expected to move (UTC); an estimate.</summary>
+    public DateTimeOffset? ExpectedAt { get; init; }
+    /// <summary>When it began to wait (UTC).</summary>
+    public required DateTimeOffset At { get; init; }
+    /// <summary>The caller's labels.</summary>
+    public IReadOnlyDictionary<string, string>? Metadata { get; init; }
+}
+
+/// <summary>The task goes to another model than its first choice.</summary>
+public sealed record LlmTaskDowngraded
+{
+    /// <summary>The task.</summary>
+    public required Guid TaskId { get; init; }
+    /// <summary>Whose task it is.</summary>
+    public required string Tenant { get; init; }
+    /// <summary>The first choice, as <c>provider:model</c>.</summary>
+    public required string From { get; init; }
+    /// <summary>The model taken instead.</summary>
+    public required string To { get; init; }
+    /// <summary>Why, as a sentence.</summary>
+    public required string Reason { get; init; }
+    /// <summary>When (UTC).</summary>
+    public required DateTimeOffset At { get; init; }
+    /// <summary>The caller's labels.</summary>
+    public IReadOnlyDictionary<string, string>? Metadata { get; init; }
+}
+
+/// <summary>The task ended without an answer: every way was tried, or its deadline passed.</summary>
+public sealed record LlmTaskFailed
+{
+    /// <summary>The task.</summary>
+    public required Guid TaskId { get; init; }
+    /// <summary>Whose task it was.</summary>
+    public required string Tenant { get; init; }
+    /// <summary><c>failed</c> or <c>expired</c>.</summary>
+    public required string Code { get; init; }
+    /// <summary>Why, as a sentence.</summary>
+    public required string Reason { get; init; }
+    /// <summary>Calls made.</summary>
+    public required int Attempts { get; init; }
+    /// <summary>When (UTC).</summary>
+    public required DateTimeOffset At { get; init; }
+    /// <summary>The caller's labels.</summary>
+    public IReadOnlyDictionary<string, string>? Metadata { get; init; }
+}
+
+/// <summary>The task could never run as asked; no call was made. The reason says what was found, what was expected and what to do.</summary>
+public sealed record LlmTaskRejected
+{
+    /// <summary>The task.</summary>
+    public required Guid TaskId { get; init; }
+    /// <summary>Whose task it was.</summary>
+    public required string Tenant { get; init; }
+    /// <summary>Why, as a sentence.</summary>
+    public required string Reason { get; init; }
+    /// <summary>When (UTC).</summary>
+    public required DateTimeOffset At { get; init; }
+    /// <summary>The caller's labels.</summary>
+    public IReadOnlyDictionary<string, string>? Metadata { get; init; }
+}
+
+/// <summary>The task was canceled by its owner before it had an answer.</summary>
+public sealed record LlmTaskCanceled
+{
+    /// <summary>The task.</summary>
+    public required Guid TaskId { get; init; }
+    /// <summary>Whose task it was.</summary>
+    public required string Tenant { get; init; }
+    /// <summary>When (UTC).</summary>
+    public required DateTimeOffset At { get; init; }
+    /// <summary>The caller's labels.</summary>
+    public IReadOnlyDictionary<string, string>? Metadata { get; init; }
+}
