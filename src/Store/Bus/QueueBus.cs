@@ -1,0 +1,79 @@
+using MassTransit;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace LlmQueue.Store.Bus;
+
+/// <summary>The one bus set-up of all hosts: RabbitMQ where an address is given, else the in-memory bus of a single process.</summary>
+public static class QueueBus
+{
+    /// <param name="rabbitMq">amqp://user:password@host:port/vhost, or null for the in-memory bus.</param>
+    /// <param name="services">The host's services; the bus can be added once.</param>
+    /// <param name="register">Registers consumers and sagas.</param>
+    /// <param name="endpoints">Configures the receive endpoints.</param>
+    public static IServiceCollection AddQueueBus(this IServiceCollection services, Uri? rabbitMq,
+        Action<IBusRegistrationConfigurator>? register = null, Action<IBusRegistrationContext, IBusFactoryConfigurator>? endpoints = null)
+    {
+        services.AddMassTransit(bus =>
+        {
+            register?.Invoke(bus);
+            if (rabbitMq is null)
+                bus.UsingInMemory((context, configure) =>
+                {
+                    Common(configure);
+                    endpoints?.Invoke(context, configure);
+                });
+            else
+                bus.UsingRabbitMq((context, configure) =>
+                {
+                    configure.Host(rabbitMq, host =>
+                    {
+                        var user = rabbitMq.UserInfo.Split(':', 2);
+                        host.Username(user[0].Length > 0 ? Uri.UnescapeDataString(user[0]) : "guest");
+                        host.Password(user.Length > 1 ? Uri.UnescapeDataString(user[1]) : "guest");
+                        host.RequestedConnectionTimeout(TimeSpan.FromSeconds(10));
+                    });
+                    Common(configure);
+                    endpoints?.Invoke(context, configure);
+                });
+        });
+        services.Configure<MassTransitHostOptions>(o =>
+        {
+            // A host starts without its broker: it says so on /health/ready, accepts what it can and connects when it may.
+            o.WaitUntilStarted = false;
+            o.StopTimeout = TimeSpan.FromSeconds(30);
+        });
+        return services;
+    }
+
+    /// <summary>An endpoint of the queue: durable, quorum-replicated on RabbitMQ, and quick to try again what only a passing fault stopped.</summary>
+    public static void QueueEndpoint(this IBusFactoryConfigurator bus, string name, int concurrency, Action<IReceiveEndpointConfigurator> configure, bool messageIsTheOnlyCopy = false) =>
+        bus.ReceiveEndpoint(name, endpoint =>
+        {
+            endpoint.ConfigureConsumeTopology = false;
+            endpoint.PrefetchCount = concurrency;
+            endpoint.ConcurrentMessageLimit = concurrency;
+            if (endpoint is IRabbitMqReceiveEndpointConfigurator rabbit)
+            {
+                rabbit.SetQuorumQueue();
+                // RabbitMQ 4 drops a message after 20 deliveries. A bell may be dropped, its row is the truth; a producer's task may not.
+                if (messageIsTheOnlyCopy)
+                    rabbit.BindDeadLetterQueue($"{name}_dead");
+            }
+
+            configure(endpoint);
+        });
+
+    private static void Common(IBusFactoryConfigurator bus)
+    {
+        bus.AutoStart = true;
+        bus.UseMessageRetry(retry =>
+        {
+            retry.Ignore<System.Runtime.Serialization.SerializationException>();
+            retry.Ignore<UnreadableMessageException>();
+            retry.Exponential(4, TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(3), TimeSpan.FromMilliseconds(300));
+        });
+    }
+}
+
+/// <summary>A message that can never be read as what its queue is for: it goes to the error queue at once, with this sentence as the reason.</summary>
+public sealed class UnreadableMessageException(string message) : Exception(message);

@@ -1,0 +1,26 @@
+using LlmQueue.Contracts;
+
+namespace LlmQueue.Store.Bus;
+
+/// <summary>The queues, and which command goes to which. Backlog lives in rows: none of these grows with it.</summary>
+public static class QueueNames
+{
+    /// <summary>LlmTask from producers. Apart from the lifecycle, so that a flood of new work cannot stand before answers.</summary>
+    public const string Intake = "llm-tasks";
+    public const string Lifecycle = "llm-task-lifecycle";
+    public const string Calls = "llm-provider-calls";
+    public const string SummaryIntake = "llm-summaries";
+    public const string SummaryLifecycle = "llm-summary-lifecycle";
+
+    public static Uri AddressOf(object command) => command switch
+    {
+        CallProvider => CallsAddress,
+        StageSettled or StartSummary or CancelSummary => SummaryAddress,
+        StartTask or CapacityGranted or BudgetReleased or RetryDelayElapsed or LeaseExpired or CancelTask or DeadlinePassed => LifecycleAddress,
+        _ => throw new ArgumentException($"No queue answers {command.GetType().Name}."),
+    };
+
+    private static readonly Uri CallsAddress = new($"exchange:{Calls}");
+    private static readonly Uri LifecycleAddress = new($"exchange:{Lifecycle}");
+    private static readonly Uri SummaryAddress = new($"exchange:{SummaryLifecycle}");
+}

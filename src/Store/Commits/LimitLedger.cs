@@ -1,0 +1,178 @@
+using LlmQueue.Store.Limits;
+using LlmQueue.Store.Rows;
+using Npgsql;
+
+namespace LlmQueue.Store.Commits;
+
+/// <summary>
+/// The limits a group touches, locked in one order (buckets, budgets, tenants; each by name), changed in memory and written back before the commit.
+/// Everything is exact here: the views only propose.
+/// </summary>
+internal sealed class LimitLedger(StoreTables tables)
+{
+    private readonly Dictionary<string, BucketRow> _buckets = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, BudgetRow> _budgets = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TenantRow> _tenants = new(StringComparer.Ordinal);
+    private double _virtualTime;
+
+    public IReadOnlyCollection<BucketRow> Buckets => _buckets.Values;
+    public IReadOnlyCollection<BudgetRow> Budgets => _budgets.Values;
+
+    /// <summary>Locks what the group names; nothing when it names nothing.</summary>
+    public async Task Lock(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<Transition> group, CancellationToken cancellationToken)
+    {
+        var buckets = new SortedSet<string>(StringComparer.Ordinal);
+        var budgets = new SortedSet<string>(StringComparer.Ordinal);
+        var tenants = new SortedSet<string>(StringComparer.Ordinal);
+        var lines = new SortedDictionary<string, LineRow>(StringComparer.Ordinal);
+        foreach (var transition in group)
+        {
+            Collect(transition.Reservation, buckets, budgets);
+            Collect(transition.Settlement?.Reserved, buckets, budgets);
+            buckets.UnionWith(transition.LeftLines);
+            budgets.UnionWith(transition.BudgetWaiters.Keys);
+            if (transition.Parking is { } parking)
+            {
+                buckets.UnionWith(parking.Line.BucketIds);
+                lines[parking.Line.Id] = parking.Line;
+                tenants.Add(transition.Task!.Tenant);
+            }
+        }
+
+        if (buckets.Count + budgets.Count + tenants.Count == 0)
+            return;
+
+        await using var batch = new NpgsqlBatch(connection, transaction);
+        if (tenants.Count > 0)
+            batch.BatchCommands.Add(Named("insert into tenants select n, 1, 0 from unnest($1::text[]) n order by n on conflict do nothing", tenants));
+        if (lines.Count > 0)
+            batch.BatchCommands.Add(new NpgsqlBatchCommand("insert into lines select * from (select * from unnest($1::text[], $2::text[], $3::boolean[]) as l(id, buckets, spread) order by id) l on conflict do nothing")
+            {
+                Parameters =
+                {
+                    new NpgsqlParameter<string[]> { TypedValue = [.. lines.Values.Select(l => l.Id)] },
+                    new NpgsqlParameter<string[]> { TypedValue = [.. lines.Values.Select(l => l.Buckets)] },
+                    new NpgsqlParameter<bool[]> { TypedValue = [.. lines.Values.Select(l => l.Spread)] },
+                },
+            });
+        batch.BatchCommands.Add(Named("select * from buckets where id = any($1) order by id for update", buckets));
+        batch.BatchCommands.Add(Named("select * from budgets where id = any($1) order by id for update", budgets));
+        batch.BatchCommands.Add(Named("select * from tenants where name = any($1) order by name for update", tenants));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand("select virtual_finish from tenants where name = ''"));
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+            Keep(_buckets, StoreTables.ReadBucket(reader), b => b.Id);
+        await reader.NextResultAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+            Keep(_budgets, StoreTables.ReadBudget(reader), b => b.Id);
+        await reader.NextResultAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+            Keep(_tenants, StoreTables.ReadTenant(reader), t => t.Name);
+        await reader.NextResultAsync(cancellationToken);
+        if (await reader.ReadAsync(cancellationToken))
+            _virtualTime = reader.GetDouble(0);
+    }
+
+    /// <summary>Ends reservations and learns from answers; always possible, so it comes before anything new is reserved.</summary>
+    public void Settle(Transition transition)
+    {
+        if (transition.Settlement is { } settlement && _buckets.TryGetValue(settlement.Reserved.Bucket, out var bucket))
+        {
+            BucketRule.Refill(bucket, transition.Now);
+            BucketRule.Settle(bucket, settlement.Reserved.Need, settlement.Used, settlement.Count?.RemainingTokensMinute is not null);
+            if (settlement.Count is { } count)
+                BucketRule.Correct(bucket, count);
+            if (settlement.Closing is { } closing)
+                BucketRule.Close(bucket, closing.Until, closing.Reason, closing.Window, settlement.Reserved.Need, transition.Now);
+            if (settlement.DisabledReason is { } reason)
+                bucket.DisabledReason = reason;
+        }
+
+        if (transition.Settlement is { Reserved.Usd: { } reserved } money)
+        {
+            foreach (var budget in money.Reserved.Budgets.Select(_budgets.GetValueOrDefault).OfType<BudgetRow>())
+            {
+                var spent = money.SpentUsd ?? reserved;
+                budget.SettledUsd += Math.Min(reserved, spent);
+                budget.ReleasedUsd += Math.Max(0, reserved - spent);
+                budget.SpentUsd += spent;
+            }
+        }
+
+        foreach (var id in transition.LeftLines)
+            if (_buckets.TryGetValue(id, out var left))
+                left.Waiting = Math.Max(0, left.Waiting - 1);
+        foreach (var (id, change) in transition.BudgetWaiters)
+            if (_budgets.TryGetValue(id, out var budget))
+                budget.Waiting = Math.Max(0, budget.Waiting + change);
+    }
+
+    /// <summary>False when the true rows have no room, and then nothing was changed.</summary>
+    public bool TryReserveThenSettle(Transition transition)
+    {
+        if (!TryReserve(transition, transition.Reservation!))
+            return false;
+        Settle(transition);
+        return true;
+    }
+
+    /// <summary>The guard.</summary>
+    private bool TryReserve(Transition transition, Reservation reservation)
+    {
+        if (!_buckets.TryGetValue(reservation.Bucket, out var bucket) || bucket.DisabledReason is not null || bucket.Waiting > 0)
+            return false;
+        BucketRule.Refill(bucket, transition.Now);
+        if (BucketRule.OpensAt(bucket, reservation.Need, bucket.AsOf).At > bucket.AsOf)
+            return false;
+        var budgets = reservation.Budgets.Select(_budgets.GetValueOrDefault).OfType<BudgetRow>().ToList();
+        if (budgets.Count < reservation.Budgets.Count)
+            return false;
+        if (reservation.Usd is { } usd)
+        {
+            if (budgets.Any(b => b.LimitUsd is { } limit && b.SpentUsd + b.InFlightUsd + usd > limit))
+                return false;
+            foreach (var budget in budgets)
+                budget.ReservedUsd += usd;
+        }
+
+        BucketRule.Reserve(bucket, reservation.Need);
+        return true;
+    }
+
+    /// <summary>Gives a parking task its place: the tenant's virtual time, never before the present, so that a newcomer neither waits for the past nor cashes it in.</summary>
+    public void Park(Transition transition)
+    {
+        if (transition.Parking is not { } parking)
+            return;
+        foreach (var id in parking.Line.BucketIds)
+            if (_buckets.TryGetValue(id, out var bucket))
+                bucket.Waiting++;
+        if (!_tenants.TryGetValue(transition.Task!.Tenant, out var tenant))
+            return;
+        transition.Task.StartTag = Math.Max(_virtualTime, tenant.VirtualFinish);
+        tenant.VirtualFinish = transition.Task.StartTag + (parking.Cost / tenant.Weight);
+    }
+
+    public void AddWrites(NpgsqlBatch batch)
+    {
+        if (_buckets.Count > 0)
+            batch.BatchCommands.Add(tables.UpdateBuckets([.. _buckets.Values]));
+        if (_budgets.Count > 0)
+            batch.BatchCommands.Add(tables.UpdateBudgets([.. _budgets.Values]));
+        if (_tenants.Count > 0)
+            batch.BatchCommands.Add(tables.UpdateTenants([.. _tenants.Values]));
+    }
+
+    private static void Collect(Reservation? reservation, SortedSet<string> buckets, SortedSet<string> budgets)
+    {
+        if (reservation is null)
+            return;
+        buckets.Add(reservation.Bucket);
+        budgets.UnionWith(reservation.Budgets);
+    }
+
+    private static void Keep<T>(Dictionary<string, T> rows, T row, Func<T, string> key) => rows[key(row)] = row;
+
+    private static NpgsqlBatchCommand Named(string sql, IEnumerable<string> names) =>
+        new(sql) { Parameters = { new NpgsqlParameter<string[]> { TypedValue = [.. names] } } };
+}

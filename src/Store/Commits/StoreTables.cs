@@ -1,0 +1,89 @@
+using LlmQueue.Store.Rows;
+using Microsoft.EntityFrameworkCore.Metadata;
+using Npgsql;
+
+namespace LlmQueue.Store.Commits;
+
+/// <summary>The statements of the hot path, one for each kind of row.</summary>
+public sealed class StoreTables(IModel model)
+{
+    /// <summary>What a task was asked never changes; only the rest is written again.</summary>
+    private static readonly IReadOnlyList<string> TaskFixed =
+    [
+        nameof(TaskRow.CorrelationId), nameof(TaskRow.Tenant), nameof(TaskRow.Title), nameof(TaskRow.Priority), nameof(TaskRow.HighStakes), nameof(TaskRow.Agent), nameof(TaskRow.Conversation),
+        nameof(TaskRow.RequestedModel), nameof(TaskRow.Deadline), nameof(TaskRow.Metadata), nameof(TaskRow.WebhookUrl), nameof(TaskRow.SubmittedAt),
+        nameof(TaskRow.SummaryId), nameof(TaskRow.SummaryRole), nameof(TaskRow.PageNumber), nameof(TaskRow.PartNumber),
+    ];
+
+    private static readonly IReadOnlyList<string> AttemptEnd =
+    [
+        nameof(AttemptRow.EndedAt), nameof(AttemptRow.Outcome), nameof(AttemptRow.Detail), nameof(AttemptRow.ModelVersion), nameof(AttemptRow.PromptHash), nameof(AttemptRow.OutputHash),
+        nameof(AttemptRow.InputTokens), nameof(AttemptRow.OutputTokens), nameof(AttemptRow.CostUsd), nameof(AttemptRow.LatencyMs),
+    ];
+
+    /// <summary>A transition tried again after its commit's outcome was lost must find the conflict at the subject's row, not an error at one of these.</summary>
+    private const string Twice = "on conflict do nothing";
+
+    private readonly RowTable<TaskRow> _tasks = new(model);
+    private readonly RowTable<SummaryRow> _summaries = new(model);
+    private readonly RowTable<AttemptRow> _attempts = new(model);
+    private readonly RowTable<HistoryRow> _history = new(model);
+    private readonly RowTable<PayloadRow> _payloads = new(model);
+    private readonly RowTable<AnnouncementRow> _announcements = new(model);
+    private readonly RowTable<BucketRow> _buckets = new(model);
+    private readonly RowTable<BudgetRow> _budgets = new(model);
+    private readonly RowTable<TenantRow> _tenants = new(model);
+
+    public NpgsqlBatchCommand InsertTasks(IReadOnlyList<TaskRow> rows) => _tasks.Insert(rows, "on conflict (id) do nothing returning id");
+
+    public NpgsqlBatchCommand UpdateTasks(IReadOnlyList<TaskRow> rows) =>
+        _tasks.Update(rows, [nameof(TaskRow.CorrelationId)], [.. _tasks.Properties.Except(TaskFixed)], "and t.version = u.version - 1", "returning t.id");
+
+    public NpgsqlBatchCommand InsertSummaries(IReadOnlyList<SummaryRow> rows) => _summaries.Insert(rows, "on conflict (id) do nothing returning id");
+
+    /// <summary>The count of open tasks belongs to the tasks that end; a summary's own transition sets it only when it opens a stage.</summary>
+    public NpgsqlBatchCommand UpdateSummaries(IReadOnlyList<SummaryRow> rows) =>
+        _summaries.Update(rows, [nameof(SummaryRow.CorrelationId)], [.. _summaries.Properties.Except([nameof(SummaryRow.CorrelationId), nameof(SummaryRow.OpenTasks), nameof(SummaryRow.SubmittedAt)])],
+            "and t.version = u.version - 1", "returning t.id", ", open_tasks = case when t.stage = u.stage then t.open_tasks else u.stage_tasks end");
+
+    public NpgsqlBatchCommand InsertAttempts(IReadOnlyList<AttemptRow> rows) => _attempts.Insert(rows, Twice);
+
+    public NpgsqlBatchCommand EndAttempts(IReadOnlyList<AttemptRow> rows) => _attempts.Update(rows, [nameof(AttemptRow.TaskId), nameof(AttemptRow.Number)], AttemptEnd, "and t.ended_at is null");
+
+    public NpgsqlBatchCommand InsertHistory(IReadOnlyList<HistoryRow> rows) => _history.Insert(rows, Twice);
+
+    public NpgsqlBatchCommand InsertPayloads(IReadOnlyList<PayloadRow> rows) => _payloads.Insert(rows, Twice);
+
+    public NpgsqlBatchCommand InsertAnnouncements(IReadOnlyList<AnnouncementRow> rows) => _announcements.Insert(rows, Twice);
+
+    public NpgsqlBatchCommand UpdateBuckets(IReadOnlyList<BucketRow> rows) => _buckets.Update(rows, [nameof(BucketRow.Id)], [.. _buckets.Properties.Except([nameof(BucketRow.Id), nameof(BucketRow.Provider), nameof(BucketRow.Organisation), nameof(BucketRow.Model)])]);
+
+    public NpgsqlBatchCommand UpdateBudgets(IReadOnlyList<BudgetRow> rows) =>
+        _budgets.Update(rows, [nameof(BudgetRow.Id)], [nameof(BudgetRow.SpentUsd), nameof(BudgetRow.Waiting), nameof(BudgetRow.ReservedUsd), nameof(BudgetRow.SettledUsd), nameof(BudgetRow.ReleasedUsd)]);
+
+    public NpgsqlBatchCommand UpdateTenants(IReadOnlyList<TenantRow> rows) => _tenants.Update(rows, [nameof(TenantRow.Name)], [nameof(TenantRow.VirtualFinish)]);
+
+    public NpgsqlBatchCommand InsertBuckets(IReadOnlyList<BucketRow> rows) => _buckets.Insert(rows, "on conflict (id) do nothing");
+
+    public NpgsqlBatchCommand InsertBudgets(IReadOnlyList<BudgetRow> rows) => _budgets.Insert(rows, "on conflict (id) do nothing");
+
+    public static BucketRow ReadBucket(NpgsqlDataReader r) => new()
+    {
+        Id = r.GetString(0), Provider = r.GetString(1), Organisation = r.GetString(2), Model = r.GetString(3),
+        RequestsPerMinute = Maybe(r, 4), RequestsPerDay = Maybe(r, 5), TokensPerMinute = Maybe(r, 6), TokensPerDay = Maybe(r, 7),
+        AsOf = r.GetDateTime(8), LevelRequestsMinute = r.GetDouble(9), LevelRequestsDay = r.GetDouble(10), LevelTokensMinute = r.GetDouble(11), LevelTokensDay = r.GetDouble(12),
+        ClosedUntil = r.IsDBNull(13) ? null : r.GetDateTime(13), ClosedReason = r.IsDBNull(14) ? null : r.GetString(14), DisabledReason = r.IsDBNull(15) ? null : r.GetString(15),
+        Waiting = r.GetInt32(16), ReservedRequests = r.GetInt64(17), SettledRequests = r.GetInt64(18), ReleasedRequests = r.GetInt64(19),
+        ReservedTokens = r.GetInt64(20), SettledTokens = r.GetInt64(21), ReleasedTokens = r.GetInt64(22), Throttled = r.GetInt64(23),
+    };
+
+    public static BudgetRow ReadBudget(NpgsqlDataReader r) => new()
+    {
+        Id = r.GetString(0), Scope = r.GetString(1), PeriodStart = r.GetDateTime(2), PeriodEnd = r.GetDateTime(3), LimitUsd = r.IsDBNull(4) ? null : r.GetDecimal(4),
+        SpentUsd = r.GetDecimal(5), Waiting = r.GetInt32(6), ReservedUsd = r.GetDecimal(7), SettledUsd = r.GetDecimal(8), ReleasedUsd = r.GetDecimal(9),
+    };
+
+    public static TenantRow ReadTenant(NpgsqlDataReader r) => new() { Name = r.GetString(0), Weight = r.GetDouble(1), VirtualFinish = r.GetDouble(2) };
+
+    private static double? Maybe(NpgsqlDataReader r, int i) => r.IsDBNull(i) ? null : r.GetDouble(i);
+}

@@ -1,0 +1,121 @@
+using System.Text.Json;
+using LlmQueue.Store.Limits;
+using LlmQueue.Store.Rows;
+
+namespace LlmQueue.Store.Commits;
+
+/// <summary>
+/// Everything one transition changes: committed as a whole or not at all, together with whatever other transitions are ready at that moment.
+/// The bells it rings go out after the commit and before the message that caused it is acknowledged.
+/// </summary>
+public sealed class Transition(DateTime now)
+{
+    public static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
+
+    public DateTime Now { get; } = now;
+
+    public TaskRow? Task { get; set; }
+    public bool TaskIsNew { get; set; }
+    public SummaryRow? Summary { get; set; }
+    public bool SummaryIsNew { get; set; }
+
+    /// <summary>Tasks born in this transition: pages of a summary, tasks of a request.</summary>
+    public List<TaskRow> Born { get; } = [];
+    public List<AttemptRow> Opened { get; } = [];
+    public List<AttemptRow> Ended { get; } = [];
+    public List<HistoryRow> History { get; } = [];
+    public List<PayloadRow> Payloads { get; } = [];
+    public List<Announcement> Announcements { get; } = [];
+    public Reservation? Reservation { get; private set; }
+    public Settlement? Settlement { get; set; }
+    public Parking? Parking { get; set; }
+    /// <summary>The buckets whose lines the task leaves without having been granted room.</summary>
+    public IReadOnlyList<string> LeftLines { get; set; } = [];
+    /// <summary>Budgets whose count of waiting tasks changes, by how much.</summary>
+    public Dictionary<string, int> BudgetWaiters { get; } = [];
+    public KeyUse? KeyUse { get; set; }
+    /// <summary>The summary one of whose open tasks ends here.</summary>
+    public Guid? EndedForSummary { get; set; }
+    public List<object> Doorbells { get; } = [];
+
+    /// <summary>What the decision took out of the local view while this waits for its commit; given back to the view by the outcome.</summary>
+    public Action? Unhold { get; private set; }
+
+    public bool ChangesNothing => History.Count == 0 && Born.Count == 0 && Ended.Count == 0 && Payloads.Count == 0;
+
+    public void Reserve(Reservation reservation, Action unhold)
+    {
+        Reservation = reservation;
+        Unhold = unhold;
+    }
+
+    public void Record(Guid subject, string entry, string state, string? reason = null) =>
+        History.Add(new HistoryRow { SubjectId = subject, Ordinal = (short)History.Count, At = Now, Entry = entry, State = state, Reason = reason });
+
+    public void Announce(object message) => Announcements.Add(new Announcement(Guid.CreateVersion7(), message, Now));
+
+    public void Ring(object doorbell) => Doorbells.Add(doorbell);
+
+    /// <summary>Gives the subject's history its version: the number is only known when the row's is.</summary>
+    internal void Seal()
+    {
+        foreach (var entry in History)
+        {
+            if (Task is { } task && entry.SubjectId == task.CorrelationId)
+                entry.Version = task.Version;
+            else if (Summary is { } summary && entry.SubjectId == summary.CorrelationId)
+                entry.Version = summary.Version;
+            else
+                entry.Version = 1;
+        }
+    }
+}
+
+/// <summary>Room taken in a bucket and money taken from budgets for one call.</summary>
+/// <param name="Bucket">The bucket.</param>
+/// <param name="Need">Requests and tokens.</param>
+/// <param name="Usd">The call's highest price in US dollars; null when a price is unknown.</param>
+/// <param name="Budgets">The budgets it draws on.</param>
+public sealed record Reservation(string Bucket, Need Need, decimal? Usd, IReadOnlyList<string> Budgets);
+
+/// <summary>The end of a reservation, and what the answer taught about the bucket.</summary>
+public sealed record Settlement
+{
+    public required Reservation Reserved { get; init; }
+    /// <summary>What the provider charged; nothing for a call it refused or that was never made.</summary>
+    public required Need Used { get; init; }
+    /// <summary>US dollars spent; null when the price is unknown.</summary>
+    public decimal? SpentUsd { get; init; }
+    public ProviderCount? Count { get; init; }
+    public Closing? Closing { get; init; }
+    public string? DisabledReason { get; init; }
+}
+
+/// <summary>A refusal: the bucket is closed until a time.</summary>
+public sealed record Closing(DateTime Until, string Reason, LimitWindow? Window);
+
+/// <summary>A task goes to stand in a line.</summary>
+/// <param name="Line">The line.</param>
+/// <param name="Cost">Its size in tokens: the unit of fair shares.</param>
+public sealed record Parking(LineRow Line, double Cost);
+
+/// <summary>One call through one key.</summary>
+public sealed record KeyUse(string Alias, long InputTokens, long OutputTokens, bool Throttled, bool Fault, string? RefusedReason);
+
+/// <summary>An event for the outside, as the object that is published and, should this process die first, as the row that is published instead.</summary>
+public sealed record Announcement(Guid Id, object Message, DateTime At)
+{
+    public AnnouncementRow ToRow() => new() { Id = Id, Type = Message.GetType().Name, Body = JsonSerializer.Serialize(Message, Message.GetType(), Transition.Json), At = At };
+}
+
+/// <summary>What became of a transition.</summary>
+public enum CommitOutcome
+{
+    Committed,
+
+    /// <summary>The row had moved on since it was loaded, or a new one existed already: load again and decide again.</summary>
+    Conflict,
+
+    /// <summary>The true level is below what was reserved: the views are fresh now, decide again.</summary>
+    NoRoom,
+}

@@ -1,0 +1,209 @@
+using LlmQueue.Store.Rows;
+
+namespace LlmQueue.Store.Limits;
+
+/// <summary>What one call takes out of a bucket.</summary>
+/// <param name="Requests">Requests, 1 for a call.</param>
+/// <param name="Tokens">Prompt estimate and the most output tokens together: providers charge both on arrival.</param>
+public readonly record struct Need(int Requests, long Tokens);
+
+/// <summary>The windows a provider limits.</summary>
+public enum LimitWindow
+{
+    RequestsPerMinute,
+    RequestsPerDay,
+    TokensPerMinute,
+    TokensPerDay,
+}
+
+/// <summary>What a provider's answer said of its own count; null where it said nothing.</summary>
+public sealed record ProviderCount
+{
+    public double? LimitRequestsDay { get; init; }
+    public double? RemainingRequestsDay { get; init; }
+    public double? LimitRequestsMinute { get; init; }
+    public double? RemainingRequestsMinute { get; init; }
+    public double? LimitTokensMinute { get; init; }
+    public double? RemainingTokensMinute { get; init; }
+    public double? LimitTokensDay { get; init; }
+    public double? RemainingTokensDay { get; init; }
+}
+
+/// <summary>
+/// The arithmetic of a bucket: continuously refilled levels, as the providers' own published answers show. Pure: a row and a time in, a value out;
+/// the methods that change the row are called under its lock only.
+/// </summary>
+public static class BucketRule
+{
+    public static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
+    public static readonly TimeSpan Day = TimeSpan.FromDays(1);
+
+    /// <summary>
+    /// A call reaches the provider a moment after its reservation. While our bucket already refills, theirs is still full and gains nothing:
+    /// at a burst they are behind by rate × delay. Half a percent of a minute's limit is 0.3 s of it.
+    /// </summary>
+    private const double MinuteHeadroom = 0.995;
+
+    /// <summary>Brings the levels up to <paramref name="now"/>. A clock that went backwards changes nothing.</summary>
+    public static void Refill(BucketRow bucket, DateTime now)
+    {
+        var passed = now - bucket.AsOf;
+        if (passed <= TimeSpan.Zero)
+            return;
+        bucket.LevelRequestsMinute = Refilled(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute, passed);
+        bucket.LevelRequestsDay = Refilled(bucket.LevelRequestsDay, bucket.RequestsPerDay, Day, passed);
+        bucket.LevelTokensMinute = Refilled(bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, passed);
+        bucket.LevelTokensDay = Refilled(bucket.LevelTokensDay, bucket.TokensPerDay, Day, passed);
+        bucket.AsOf = now;
+    }
+
+    /// <summary>False when the call is larger than a window's whole limit: waiting would never help.</summary>
+    public static bool CanEverFit(BucketRow bucket, Need need) =>
+        need.Requests <= Capacity(bucket.RequestsPerMinute, Minute) && need.Requests <= Capacity(bucket.RequestsPerDay, Day)
+        && need.Tokens <= Capacity(bucket.TokensPerMinute, Minute) && need.Tokens <= Capacity(bucket.TokensPerDay, Day);
+
+    /// <summary>When the bucket has room for the call: <paramref name="now"/> when it has it already; the window that is last to open is named.</summary>
+    public static Opening OpensAt(BucketRow bucket, Need need, DateTime now)
+    {
+        var opening = new Opening(now, null);
+        if (bucket.ClosedUntil is { } closed && closed > now)
+            opening = new Opening(closed, null);
+        opening = Later(opening, LimitWindow.RequestsPerMinute, bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute, need.Requests, bucket.AsOf, now);
+        opening = Later(opening, LimitWindow.RequestsPerDay, bucket.LevelRequestsDay, bucket.RequestsPerDay, Day, need.Requests, bucket.AsOf, now);
+        opening = Later(opening, LimitWindow.TokensPerMinute, bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, need.Tokens, bucket.AsOf, now);
+        return Later(opening, LimitWindow.TokensPerDay, bucket.LevelTokensDay, bucket.TokensPerDay, Day, need.Tokens, bucket.AsOf, now);
+    }
+
+    /// <summary>How much of the tightest minute window is free, 0 to 1; an unlimited bucket is wholly free.</summary>
+    public static double FreeShare(BucketRow bucket, DateTime now)
+    {
+        var passed = now - bucket.AsOf;
+        var requests = bucket.RequestsPerMinute is { } rpm ? Refilled(bucket.LevelRequestsMinute, rpm, Minute, passed) / rpm : 1;
+        var tokens = bucket.TokensPerMinute is { } tpm ? Refilled(bucket.LevelTokensMinute, tpm, Minute, passed) / tpm : 1;
+        return Math.Max(0, Math.Min(requests, tokens));
+    }
+
+    /// <summary>Takes a call's need out of every window.</summary>
+    public static void Reserve(BucketRow bucket, Need need)
+    {
+        Take(bucket, need);
+        bucket.ReservedRequests += need.Requests;
+        bucket.ReservedTokens += need.Tokens;
+    }
+
+    /// <summary>
+    /// Ends a reservation: what was used stays taken, the rest is given back. Where the provider counted the minute's tokens itself in the same answer,
+    /// its count decides (<see cref="Correct"/>) and nothing is given back to that window: some providers return unused output tokens, some do not.
+    /// </summary>
+    public static void Settle(BucketRow bucket, Need reserved, Need used, bool providerCountsMinuteTokens)
+    {
+        bucket.SettledRequests += Math.Min(reserved.Requests, used.Requests);
+        bucket.ReleasedRequests += Math.Max(0, reserved.Requests - used.Requests);
+        bucket.SettledTokens += Math.Min(reserved.Tokens, used.Tokens);
+        bucket.ReleasedTokens += Math.Max(0, reserved.Tokens - used.Tokens);
+
+        var requests = reserved.Requests - used.Requests;
+        var tokens = reserved.Tokens - used.Tokens;
+        bucket.LevelRequestsMinute = Capped(bucket.LevelRequestsMinute + requests, bucket.RequestsPerMinute, Minute);
+        bucket.LevelRequestsDay = Capped(bucket.LevelRequestsDay + requests, bucket.RequestsPerDay, Day);
+        bucket.LevelTokensDay = Capped(bucket.LevelTokensDay + tokens, bucket.TokensPerDay, Day);
+        if (tokens < 0 || !providerCountsMinuteTokens)
+            bucket.LevelTokensMinute = Capped(bucket.LevelTokensMinute + tokens, bucket.TokensPerMinute, Minute);
+    }
+
+    /// <summary>
+    /// What the provider says wins. Its count was made when that call arrived: calls of ours still on their way are not in it, so the true level lies
+    /// between remaining − in flight and remaining; the ledger is moved to the nearer end when it lies outside.
+    /// </summary>
+    public static void Correct(BucketRow bucket, ProviderCount count)
+    {
+        if (count.LimitRequestsDay is { } rpd) bucket.RequestsPerDay = rpd;
+        if (count.LimitRequestsMinute is { } rpm) bucket.RequestsPerMinute = rpm;
+        if (count.LimitTokensMinute is { } tpm) bucket.TokensPerMinute = tpm;
+        if (count.LimitTokensDay is { } tpd) bucket.TokensPerDay = tpd;
+        var requestsInFlight = bucket.ReservedRequests - bucket.SettledRequests - bucket.ReleasedRequests;
+        var tokensInFlight = bucket.ReservedTokens - bucket.SettledTokens - bucket.ReleasedTokens;
+        if (count.RemainingRequestsDay is { } remainingDay)
+            bucket.LevelRequestsDay = Math.Clamp(bucket.LevelRequestsDay, remainingDay - requestsInFlight, remainingDay);
+        if (count.RemainingRequestsMinute is { } remainingMinute)
+            bucket.LevelRequestsMinute = Math.Clamp(bucket.LevelRequestsMinute, remainingMinute - requestsInFlight, remainingMinute);
+        if (count.RemainingTokensMinute is { } remainingTokens)
+            bucket.LevelTokensMinute = Math.Clamp(bucket.LevelTokensMinute, remainingTokens - tokensInFlight, remainingTokens);
+        if (count.RemainingTokensDay is { } remainingTokensDay)
+            bucket.LevelTokensDay = Math.Clamp(bucket.LevelTokensDay, remainingTokensDay - tokensInFlight, remainingTokensDay);
+    }
+
+    /// <summary>
+    /// Closes the bucket as a refusal demands: the later of two deadlines stands, and the refused window is set so that it holds just that one call when
+    /// the time has come. What follows drips at the limit's rate: a ramp, not a flood.
+    /// </summary>
+    public static void Close(BucketRow bucket, DateTime until, string reason, LimitWindow? window, Need refused, DateTime now)
+    {
+        bucket.Throttled++;
+        if (bucket.ClosedUntil is null || until > bucket.ClosedUntil)
+        {
+            bucket.ClosedUntil = until;
+            bucket.ClosedReason = reason;
+        }
+
+        var wait = until - now;
+        if (window is null or LimitWindow.RequestsPerMinute)
+            bucket.LevelRequestsMinute = LevelThatOpens(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute, refused.Requests, wait);
+        if (window is LimitWindow.RequestsPerDay)
+            bucket.LevelRequestsDay = LevelThatOpens(bucket.LevelRequestsDay, bucket.RequestsPerDay, Day, refused.Requests, wait);
+        if (window is null or LimitWindow.TokensPerMinute)
+            bucket.LevelTokensMinute = LevelThatOpens(bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, refused.Tokens, wait);
+        if (window is LimitWindow.TokensPerDay)
+            bucket.LevelTokensDay = LevelThatOpens(bucket.LevelTokensDay, bucket.TokensPerDay, Day, refused.Tokens, wait);
+    }
+
+    public static BucketRow Copy(BucketRow bucket) => new()
+    {
+        Id = bucket.Id, Provider = bucket.Provider, Organisation = bucket.Organisation, Model = bucket.Model,
+        RequestsPerMinute = bucket.RequestsPerMinute, RequestsPerDay = bucket.RequestsPerDay, TokensPerMinute = bucket.TokensPerMinute, TokensPerDay = bucket.TokensPerDay,
+        AsOf = bucket.AsOf, LevelRequestsMinute = bucket.LevelRequestsMinute, LevelRequestsDay = bucket.LevelRequestsDay,
+        LevelTokensMinute = bucket.LevelTokensMinute, LevelTokensDay = bucket.LevelTokensDay,
+        ClosedUntil = bucket.ClosedUntil, ClosedReason = bucket.ClosedReason, DisabledReason = bucket.DisabledReason, Waiting = bucket.Waiting,
+        ReservedRequests = bucket.ReservedRequests, SettledRequests = bucket.SettledRequests, ReleasedRequests = bucket.ReleasedRequests,
+        ReservedTokens = bucket.ReservedTokens, SettledTokens = bucket.SettledTokens, ReleasedTokens = bucket.ReleasedTokens, Throttled = bucket.Throttled,
+    };
+
+    /// <summary>Takes a need without booking it: for deciding on a copy.</summary>
+    public static void Take(BucketRow bucket, Need need)
+    {
+        bucket.LevelRequestsMinute -= need.Requests;
+        bucket.LevelRequestsDay -= need.Requests;
+        bucket.LevelTokensMinute -= need.Tokens;
+        bucket.LevelTokensDay -= need.Tokens;
+    }
+
+    private static double Capacity(double? limit, TimeSpan window) => limit is { } l ? (window == Minute ? l * MinuteHeadroom : l) : double.PositiveInfinity;
+
+    private static double Capped(double level, double? limit, TimeSpan window) => limit is null ? level : Math.Min(level, Capacity(limit, window));
+
+    private static double Refilled(double level, double? limit, TimeSpan window, TimeSpan passed) =>
+        limit is null ? level : Math.Min(Capacity(limit, window), level + limit.Value * (passed / window));
+
+    private static double LevelThatOpens(double level, double? limit, TimeSpan window, double need, TimeSpan wait) =>
+        limit is null ? level : Math.Min(level, need - limit.Value * (wait / window));
+
+    private static Opening Later(Opening opening, LimitWindow name, double level, double? limit, TimeSpan window, double need, DateTime asOf, DateTime now)
+    {
+        if (limit is not { } l || need <= 0)
+            return opening;
+        if (need > Capacity(limit, window))
+            return new Opening(DateTime.MaxValue, name);
+        var missing = need - level;
+        if (missing <= 0)
+            return opening;
+        var full = asOf + window * (missing / l);
+        // A tick of rounding must not make the opening lie before the moment it is true.
+        full = full.AddTicks(1);
+        return full > opening.At ? new Opening(full < now ? now : full, full > now ? name : opening.Window) : opening;
+    }
+}
+
+/// <summary>When a bucket opens for a call.</summary>
+/// <param name="At">The time; the present when it is open.</param>
+/// <param name="Window">The window that holds it back, null when the provider closed it or nothing does.</param>
+public readonly record struct Opening(DateTime At, LimitWindow? Window);

@@ -1,0 +1,63 @@
+using System.Text;
+using LlmQueue.Store.Rows;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+
+namespace LlmQueue.Store;
+
+/// <summary>The durable state both hosts share. Reading goes through it; the hot writes go through Commits, which takes table and column names from this model.</summary>
+public sealed class QueueDb(DbContextOptions<QueueDb> options) : DbContext(options)
+{
+    public DbSet<TaskRow> Tasks => Set<TaskRow>();
+    public DbSet<AttemptRow> Attempts => Set<AttemptRow>();
+    public DbSet<HistoryRow> History => Set<HistoryRow>();
+    public DbSet<PayloadRow> Payloads => Set<PayloadRow>();
+    public DbSet<AnnouncementRow> Announcements => Set<AnnouncementRow>();
+    public DbSet<WorkerRow> Workers => Set<WorkerRow>();
+    public DbSet<BucketRow> Buckets => Set<BucketRow>();
+    public DbSet<BudgetRow> Budgets => Set<BudgetRow>();
+    public DbSet<KeyRow> Keys => Set<KeyRow>();
+    public DbSet<TenantRow> Tenants => Set<TenantRow>();
+    public DbSet<LineRow> Lines => Set<LineRow>();
+    public DbSet<SummaryRow> Summaries => Set<SummaryRow>();
+
+    protected override void OnConfiguring(DbContextOptionsBuilder optionsBuilder) =>
+        // Migrations are written by hand (the design-time package cannot be had), so there is no snapshot to compare; a test compares the model with the database instead.
+        optionsBuilder.ConfigureWarnings(w => w.Ignore(RelationalEventId.PendingModelChangesWarning));
+
+    protected override void OnModelCreating(ModelBuilder modelBuilder)
+    {
+        modelBuilder.Entity<TaskRow>(e => { e.ToTable("tasks"); e.HasKey(r => r.CorrelationId); e.Property(r => r.CorrelationId).HasColumnName("id"); });
+        modelBuilder.Entity<SummaryRow>(e => { e.ToTable("summaries"); e.HasKey(r => r.CorrelationId); e.Property(r => r.CorrelationId).HasColumnName("id"); });
+        modelBuilder.Entity<AttemptRow>(e => { e.ToTable("attempts"); e.HasKey(r => new { r.TaskId, r.Number }); });
+        modelBuilder.Entity<HistoryRow>(e => { e.ToTable("history"); e.HasKey(r => new { r.SubjectId, r.Version, r.Ordinal }); });
+        modelBuilder.Entity<PayloadRow>(e => { e.ToTable("payloads"); e.HasKey(r => new { r.SubjectId, r.Part }); });
+        modelBuilder.Entity<AnnouncementRow>(e => { e.ToTable("announcements"); e.HasKey(r => r.Id); });
+        modelBuilder.Entity<WorkerRow>(e => { e.ToTable("workers"); e.HasKey(r => r.Id); });
+        modelBuilder.Entity<BucketRow>(e => { e.ToTable("buckets"); e.HasKey(r => r.Id); });
+        modelBuilder.Entity<BudgetRow>(e => { e.ToTable("budgets"); e.HasKey(r => r.Id); e.Ignore(r => r.InFlightUsd); });
+        modelBuilder.Entity<KeyRow>(e => { e.ToTable("keys"); e.HasKey(r => r.Alias); });
+        modelBuilder.Entity<TenantRow>(e => { e.ToTable("tenants"); e.HasKey(r => r.Name); });
+        modelBuilder.Entity<LineRow>(e => { e.ToTable("lines"); e.HasKey(r => r.Id); e.Ignore(r => r.BucketIds); });
+
+        foreach (var property in modelBuilder.Model.GetEntityTypes().SelectMany(e => e.GetProperties()))
+        {
+            if (property.Name != nameof(TaskRow.CorrelationId))
+                property.SetColumnName(SnakeCase(property.Name));
+            property.ValueGenerated = Microsoft.EntityFrameworkCore.Metadata.ValueGenerated.Never;
+        }
+    }
+
+    private static string SnakeCase(string name)
+    {
+        var text = new StringBuilder(name.Length + 8);
+        foreach (var c in name)
+        {
+            if (char.IsUpper(c) && text.Length > 0)
+                text.Append('_');
+            text.Append(char.ToLowerInvariant(c));
+        }
+
+        return text.ToString();
+    }
+}

@@ -1,0 +1,53 @@
+using LlmQueue.Store.Commits;
+using LlmQueue.Store.Rows;
+using LlmQueue.Store.Sagas;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace LlmQueue.Store;
+
+/// <summary>Registers the store: the data source, the model, and the loops that load and commit in groups.</summary>
+public static class QueueStore
+{
+    public static IServiceCollection AddQueueStore(this IServiceCollection services, string connectionString)
+    {
+        var settings = new NpgsqlConnectionStringBuilder(connectionString) { ApplicationName = "LlmQueue", IncludeErrorDetail = false };
+        if (settings.MaxAutoPrepare == 0)
+            settings.MaxAutoPrepare = 100;
+        if (!connectionString.Contains("Pool Size", StringComparison.OrdinalIgnoreCase))
+            settings.MaxPoolSize = 20;
+        if (!connectionString.Contains("Keepalive", StringComparison.OrdinalIgnoreCase))
+            settings.KeepAlive = 15;
+
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton(_ => new NpgsqlDataSourceBuilder(settings.ConnectionString).Build());
+        services.AddPooledDbContextFactory<QueueDb>((provider, options) => options.UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>()));
+        services.AddSingleton(provider =>
+        {
+            using var db = provider.GetRequiredService<IDbContextFactory<QueueDb>>().CreateDbContext();
+            return new StoreTables(db.Model);
+        });
+        services.AddSingleton<LimitViews>();
+        services.AddSingleton<LineBell>();
+        services.AddSingleton<Doorbells>();
+        services.AddLoop<Announcer>();
+        services.AddLoop<GroupCommits>();
+        services.AddLoop<GroupLoads<TaskRow>>();
+        services.AddLoop<GroupLoads<SummaryRow>>();
+        return services;
+    }
+
+    /// <summary>Brings the database up to date; call it before the host runs.</summary>
+    public static async Task PrepareQueueStore(this IServiceProvider services, CancellationToken cancellationToken = default)
+    {
+        await using var db = await services.GetRequiredService<IDbContextFactory<QueueDb>>().CreateDbContextAsync(cancellationToken);
+        await Schema.Apply(db, services.GetRequiredService<ILoggerFactory>().CreateLogger("LlmQueue.Store"), cancellationToken);
+    }
+
+    /// <summary>A singleton that also runs in the background.</summary>
+    public static IServiceCollection AddLoop<T>(this IServiceCollection services) where T : Microsoft.Extensions.Hosting.BackgroundService =>
+        services.AddSingleton<T>().AddHostedService(provider => provider.GetRequiredService<T>());
+}

@@ -1,0 +1,125 @@
+using MassTransit;
+
+namespace LlmQueue.Store.Rows;
+
+/// <summary>
+/// A task: the instance of its state machine, and the truth about it. Prompts, answers, attempts and history are rows of their own,
+/// so this one stays small whatever the page's size.
+/// </summary>
+public sealed class TaskRow : SagaStateMachineInstance
+{
+    public Guid CorrelationId { get; set; }
+
+    /// <summary>Counts transitions; a commit that finds another number than it loaded is decided again.</summary>
+    public int Version { get; set; }
+
+    /// <summary>The state's name, never its number: states may be added without moving the others.</summary>
+    public string State { get; set; } = "Initial";
+
+    // What was asked
+    public string Tenant { get; set; } = "default";
+    public string? Title { get; set; }
+    public string? Kind { get; set; }
+    public string? Complexity { get; set; }
+    public short Priority { get; set; } = Priorities.Normal;
+    public bool HighStakes { get; set; }
+    public string? Agent { get; set; }
+    public string? Conversation { get; set; }
+    public string? RequestedModel { get; set; }
+    public int MaxOutputTokens { get; set; }
+    public DateTime? Deadline { get; set; }
+    public string? Metadata { get; set; }
+    public string? WebhookUrl { get; set; }
+    public DateTime SubmittedAt { get; set; }
+
+    // Whose page it is, when it belongs to a summary
+    public Guid? SummaryId { get; set; }
+    public string? SummaryRole { get; set; }
+    public int? PageNumber { get; set; }
+    public int? PartNumber { get; set; }
+
+    // Where it may go
+    /// <summary>The rule that chose the chain, and why.</summary>
+    public string? Route { get; set; }
+    /// <summary>The models that may answer, first choice first, separated by a space.</summary>
+    public string? Chain { get; set; }
+    /// <summary>True when the chain is a pool to spread over, not an order of preference.</summary>
+    public bool Spread { get; set; }
+    public int PromptTokens { get; set; }
+
+    // The open attempt and what is reserved for it: a reservation is part of its task's row, so it cannot leak
+    public int Attempt { get; set; }
+    public int Faults { get; set; }
+    public string? Model { get; set; }
+    public string? Bucket { get; set; }
+    public string? Why { get; set; }
+    public long ReservedTokens { get; set; }
+    public decimal? ReservedUsd { get; set; }
+    public string? ReservedBudgets { get; set; }
+
+    // What it waits for
+    public string? WaitingFor { get; set; }
+    public string? WaitReason { get; set; }
+    public DateTime? WaitingSince { get; set; }
+    public DateTime? ExpectedAt { get; set; }
+    /// <summary>When a back-off ends, or a budget's next period begins.</summary>
+    public DateTime? DueAt { get; set; }
+    /// <summary>The line it stands in: the buckets that may serve it.</summary>
+    public string? Line { get; set; }
+    /// <summary>Its place among tasks of equal priority: the tenant's virtual time at arrival, in tokens.</summary>
+    public double StartTag { get; set; }
+    /// <summary>Room is booked and the bell was rung; null while it only waits.</summary>
+    public DateTime? GrantedAt { get; set; }
+    /// <summary>When its doorbell was last rung, so that the Rescuer does not ring in a loop.</summary>
+    public DateTime RungAt { get; set; }
+
+    // What became of it
+    public string? AnsweredModel { get; set; }
+    public long InputTokens { get; set; }
+    public long OutputTokens { get; set; }
+    public decimal CostUsd { get; set; }
+    /// <summary>A call was made whose price is unknown: the cost is unknown, not what the sum says.</summary>
+    public bool CostUnknown { get; set; }
+    public string? FailureReason { get; set; }
+    public DateTime UpdatedAt { get; set; }
+    public DateTime? EndedAt { get; set; }
+}
+
+/// <summary>Priority classes; a smaller number goes first.</summary>
+public static class Priorities
+{
+    public const short Interactive = 0;
+    public const short Normal = 1;
+    public const short Batch = 2;
+
+    public static string Name(short priority) => priority switch { Interactive => "interactive", Batch => "batch", _ => "normal" };
+
+    public static short? Parse(string? name) => name?.ToLowerInvariant() switch
+    {
+        null or "" or "normal" => Normal,
+        "interactive" => Interactive,
+        "batch" => Batch,
+        _ => null,
+    };
+}
+
+/// <summary>The states of a task, as they are stored and shown. Who moves a task out of each is said in the state machine.</summary>
+public static class TaskStates
+{
+    public const string Submitted = "Submitted";
+    public const string Classifying = "Classifying";
+    public const string WaitingForCapacity = "WaitingForCapacity";
+    public const string WaitingForBudget = "WaitingForBudget";
+    public const string WaitingToRetry = "WaitingToRetry";
+    public const string Calling = "Calling";
+    public const string Completed = "Completed";
+    public const string Failed = "Failed";
+    public const string Rejected = "Rejected";
+    public const string Canceled = "Canceled";
+    public const string Expired = "Expired";
+
+    public static readonly IReadOnlyList<string> All =
+        [Submitted, Classifying, WaitingForCapacity, WaitingForBudget, WaitingToRetry, Calling, Completed, Failed, Rejected, Canceled, Expired];
+
+    public static readonly IReadOnlyList<string> Ends = [Completed, Failed, Rejected, Canceled, Expired];
+}

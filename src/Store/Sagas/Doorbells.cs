@@ -1,0 +1,34 @@
+using LlmQueue.Contracts;
+using LlmQueue.Store.Bus;
+using MassTransit;
+using Microsoft.Extensions.Logging;
+
+namespace LlmQueue.Store.Sagas;
+
+/// <summary>Rings bells after a commit, each at the queue of whoever answers it. A bell that is lost is rung again by redelivery or by the Rescuer.</summary>
+public sealed class Doorbells(IServiceProvider services, ILogger<Doorbells> logger)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    /// <summary>Never fails: what cannot be rung now stands in its row, and the Rescuer rings for it.</summary>
+    public async Task Ring(IReadOnlyCollection<object> bells, CancellationToken cancellationToken)
+    {
+        if (bells.Count == 0)
+            return;
+        var bus = (IBus)services.GetService(typeof(IBus))!;
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(Patience);
+        try
+        {
+            await Task.WhenAll(bells.Select(async bell =>
+            {
+                var endpoint = await bus.GetSendEndpoint(QueueNames.AddressOf(bell));
+                await endpoint.Send(bell, bell.GetType(), limit.Token);
+            }));
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            logger.LogWarning("{Count} bells could not be rung ({Reason}); their rows are found by the next sweep.", bells.Count, e.Message);
+        }
+    }
+}
