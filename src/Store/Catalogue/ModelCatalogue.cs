@@ -1,0 +1,88 @@
+namespace LlmQueue.Store.Catalogue;
+
+/// <summary>The models, the routing table and the pools: everything that ages quickly, as data. Immutable; a reload makes a new one.</summary>
+public sealed class ModelCatalogue
+{
+    private readonly Dictionary<ModelId, ModelEntry> byId;
+
+    internal ModelCatalogue(IReadOnlyList<ModelEntry> models, IReadOnlyList<Route> routes, IReadOnlyList<ModelId> summaryPool, IReadOnlyList<ModelId> synthesisModels, IReadOnlyList<ModelId> classifier)
+    {
+        (Models, Routes, SummaryPool, SynthesisModels, Classifier) = (models, routes, summaryPool, synthesisModels, classifier);
+        byId = models.ToDictionary(model => model.Id);
+    }
+
+    public IReadOnlyList<ModelEntry> Models { get; }
+    public IReadOnlyList<Route> Routes { get; }
+
+    /// <summary>Models over which the pages of a summary are spread.</summary>
+    public IReadOnlyList<ModelId> SummaryPool { get; }
+
+    /// <summary>Models that make one text of the page summaries, first choice first.</summary>
+    public IReadOnlyList<ModelId> SynthesisModels { get; }
+
+    /// <summary>Models that classify what the rules could not, first choice first; empty means nobody is asked.</summary>
+    public IReadOnlyList<ModelId> Classifier { get; }
+
+    public ModelEntry? Find(ModelId id) => byId.GetValueOrDefault(id);
+
+    /// <summary>The model itself, or who serves in its place today; null when it has retired without a successor, or is not listed.</summary>
+    public ModelEntry? InService(ModelId id, DateOnly today)
+    {
+        var entry = Find(id);
+        // Successors retire as well. The reader has refused circles, so this ends.
+        while (entry is not null && entry.IsRetired(today))
+            entry = entry.ReplacedBy is null ? null : Find(entry.ReplacedBy);
+        return entry;
+    }
+
+    /// <summary>A chain or a pool as it is today: the retired replaced or left out, nobody twice, order kept.</summary>
+    public IReadOnlyList<ModelId> InService(IEnumerable<ModelId> ids, DateOnly today) =>
+        [.. ids.Select(id => InService(id, today)?.Id).OfType<ModelId>().Distinct()];
+
+    /// <exception cref="CatalogueException">The file is not there, cannot be read or does not fit.</exception>
+    public static ModelCatalogue Load(string path)
+    {
+        try
+        {
+            return Parse(File.ReadAllText(path), Path.GetFileName(path));
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            throw new CatalogueException($"The catalogue '{path}' cannot be read: {fault.Message} Set CATALOGUE_PATH to a file like the project's catalogue.json.");
+        }
+    }
+
+    /// <param name="json">The file's text.</param>
+    /// <param name="name">How the file is called in an error.</param>
+    /// <exception cref="CatalogueException">The text does not fit; the message has a sentence for each problem, with its line.</exception>
+    public static ModelCatalogue Parse(string json, string name)
+    {
+        var problems = new CatalogueProblems(name);
+        var root = PositionedJson.Read(json, problems);
+        var catalogue = root is null ? null : new CatalogueReader(problems).Read(root);
+        problems.ThrowIfAny();
+        return catalogue!;
+    }
+}
+
+/// <summary>The catalogue doesn't fit: the file, the line, what was found and what was expected.</summary>
+public sealed class CatalogueException(string message) : Exception(message);
+
+/// <summary>Gathers what is wrong with one file, so that it is mended in one go and not sentence by sentence.</summary>
+internal sealed class CatalogueProblems(string fileName)
+{
+    private const int Shown = 10;
+    private readonly List<(int Line, string Sentence)> found = [];
+
+    public void Add(int line, string sentence) => found.Add((line, sentence));
+
+    public void ThrowIfAny()
+    {
+        if (found.Count == 0)
+            return;
+        var sentences = found.OrderBy(problem => problem.Line).Take(Shown).Select(problem => $"{fileName}, line {problem.Line}: {problem.Sentence}").ToList();
+        if (found.Count > Shown)
+            sentences.Add($"{fileName}: and {found.Count - Shown} more.");
+        throw new CatalogueException(string.Join('\n', sentences));
+    }
+}
