@@ -1,0 +1,71 @@
+using LlmQueue.Contracts;
+
+namespace LlmQueue.Worker.Classification;
+
+/// <summary>What a task is and how hard.</summary>
+/// <param name="Kind">As the routes name it: <c>code</c>, <c>analysis</c>, …</param>
+/// <param name="Complexity"><c>low</c>, <c>medium</c> or <c>high</c>.</param>
+/// <param name="Confidence">0 to 1.</param>
+/// <param name="By">Who said so: <c>producer</c>, <c>rules</c>, <c>model</c> or <c>default</c>.</param>
+public sealed record Classification(string Kind, string Complexity, double Confidence, string By)
+{
+    /// <summary>The task cannot be done without what was said before; only the model judges it.</summary>
+    public bool RequiresContext { get; init; }
+
+    /// <summary><c>transactional</c>, <c>analytical</c> or <c>creative</c>; only the model judges it.</summary>
+    public string? Category { get; init; }
+}
+
+/// <summary>Stage 0 without a call: what the producer said wins, then words and shape. Null means the rules are unsure and the model is asked.</summary>
+public static class ClassificationRule
+{
+    /// <summary>Below this the rules don't speak.</summary>
+    public const double Sure = 0.6;
+
+    // Instructions stand at the beginning or at the end; what is between is the material, and its words are not what is asked for.
+    private const int Head = 600, Tail = 300;
+
+    /// <param name="kind">What the producer said, if anything.</param>
+    /// <param name="complexity">Likewise.</param>
+    /// <param name="messages">The prompt.</param>
+    public static Classification? Decide(string? kind, string? complexity, IReadOnlyList<LlmMessage> messages)
+    {
+        (kind, complexity) = (Said(kind), Said(complexity));
+        if (kind is not null && complexity is not null)
+            return new Classification(kind, complexity, 1, "producer");
+        var instruction = Instruction(messages, out var length);
+        if (kind is not null)
+            return new Classification(kind, Complexity(kind, instruction, length), 1, "producer");
+        var (found, confidence) = KindWords.Best(instruction, length);
+        return confidence < Sure ? null : new Classification(found, complexity ?? Complexity(found, instruction, length), confidence, "rules");
+    }
+
+    /// <summary>What the model found, with what the producer said over it.</summary>
+    public static Classification Under(string? kind, string? complexity, Classification found) =>
+        found with { Kind = Said(kind) ?? found.Kind, Complexity = Said(complexity) ?? found.Complexity };
+
+    /// <summary>When nobody knows: a kind no row is made for, so that the table's last row counts.</summary>
+    public static Classification Default(string? kind, string? complexity) =>
+        new(Said(kind) ?? "general", Said(complexity) ?? "medium", 0, "default");
+
+    private static string? Said(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim().ToLowerInvariant();
+
+    private static string Instruction(IReadOnlyList<LlmMessage> messages, out int length)
+    {
+        var last = messages.LastOrDefault(message => message.Role == "user") ?? messages.LastOrDefault();
+        var text = last?.Content ?? "";
+        length = messages.Sum(message => message.Content.Length);
+        return text.Length <= Head + Tail ? text : string.Concat(text.AsSpan(0, Head), "\n", text.AsSpan(text.Length - Tail));
+    }
+
+    private static string Complexity(string kind, string instruction, int length)
+    {
+        var words = ComplexityWords.Points(instruction);
+        var points = words
+            + (length > 6000 ? 1 : 0)
+            + (kind is "architecture" or "reasoning" ? 1 : 0)
+            - (kind is "question" or "classification" ? 1 : 0)
+            - (length < 160 && words <= 0 && kind is not ("architecture" or "reasoning" or "analysis") ? 1 : 0);
+        return points switch { >= 2 => "high", < 0 => "low", _ => "medium" };
+    }
+}
