@@ -1,3 +1,4 @@
+using LlmQueue.Store.Settings;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -6,11 +7,11 @@ namespace LlmQueue.Store.Bus;
 /// <summary>The one bus set-up of all hosts: RabbitMQ where an address is given, else the in-memory bus of a single process.</summary>
 public static class QueueBus
 {
-    /// <param name="rabbitMq">amqp://user:password@host:port/vhost, or null for the in-memory bus.</param>
+    /// <param name="rabbitMq">The broker, or null for the in-memory bus.</param>
     /// <param name="services">The host's services; the bus can be added once.</param>
     /// <param name="register">Registers consumers and sagas.</param>
     /// <param name="endpoints">Configures the receive endpoints.</param>
-    public static IServiceCollection AddQueueBus(this IServiceCollection services, Uri? rabbitMq,
+    public static IServiceCollection AddQueueBus(this IServiceCollection services, RabbitMqAddress? rabbitMq,
         Action<IBusRegistrationConfigurator>? register = null, Action<IBusRegistrationContext, IBusFactoryConfigurator>? endpoints = null)
     {
         services.AddMassTransit(bus =>
@@ -25,12 +26,13 @@ public static class QueueBus
             else
                 bus.UsingRabbitMq((context, configure) =>
                 {
-                    configure.Host(rabbitMq, host =>
+                    configure.Host(rabbitMq.Host, (ushort)rabbitMq.Port, rabbitMq.VirtualHost, host =>
                     {
-                        var user = rabbitMq.UserInfo.Split(':', 2);
-                        host.Username(user[0].Length > 0 ? Uri.UnescapeDataString(user[0]) : "guest");
-                        host.Password(user.Length > 1 ? Uri.UnescapeDataString(user[1]) : "guest");
+                        host.Username(rabbitMq.User);
+                        host.Password(rabbitMq.Password);
                         host.RequestedConnectionTimeout(TimeSpan.FromSeconds(10));
+                        if (rabbitMq.Tls)
+                            host.UseSsl(_ => { });
                     });
                     Common(configure);
                     endpoints?.Invoke(context, configure);

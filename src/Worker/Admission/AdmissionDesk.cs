@@ -1,0 +1,104 @@
+using LlmQueue.Store.Catalogue;
+using LlmQueue.Store.Commits;
+using LlmQueue.Store.Limits;
+using LlmQueue.Store.Rows;
+using LlmQueue.Worker.Calling;
+
+namespace LlmQueue.Worker.Admission;
+
+/// <summary>Decides on this process's view of the limits and holds what it decided until the commit has made it true, or not.</summary>
+public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, Budgets budgets, ModelCatalogue catalogue, Breakers breakers)
+{
+    /// <summary>Admits the task if it can: then its reservation is in the transition and its row names the bucket.</summary>
+    public AdmissionDecision Decide(TaskRow task, Transition transition)
+    {
+        var now = transition.Now;
+        var candidates = Candidates(task, now);
+        var decision = AdmissionRule.Decide(candidates, task.Spread, now);
+        if (decision is not AdmissionDecision.Open open)
+            return decision;
+
+        AdmissionDecision.NoMoney? noMoney = null;
+        foreach (var candidate in open.InOrder)
+        {
+            var money = HoldMoney(candidate, now);
+            if (money.Refused is { } refused)
+            {
+                noMoney ??= refused;
+                continue;
+            }
+
+            if (views.Bucket(candidate.BucketId)?.TryHold(candidate.Need, now) is not { } unholdRoom)
+            {
+                money.Unhold?.Invoke();
+                continue;
+            }
+
+            Reserve(task, transition, candidate, () =>
+            {
+                unholdRoom();
+                money.Unhold?.Invoke();
+            }, budgets.Of(now));
+            return open with { InOrder = [candidate], WhyNotFirst = candidate.Model.Id == candidates[0].Model.Id ? null : open.WhyNotFirst ?? AdmissionRule.WhyClosed(candidates[0], now) };
+        }
+
+        if (noMoney is not null)
+            return noMoney;
+        // Others took the room between the look and the hold: the task stands behind them.
+        return new AdmissionDecision.NoRoom([.. candidates.Where(c => c.Bucket.DisabledReason is null && BucketRule.CanEverFit(c.Bucket, c.Need)).Select(c => c.BucketId)],
+            AdmissionRule.WhyClosed(open.InOrder[0], now), now);
+    }
+
+    /// <summary>The ways the task's chain leads, in order, with what each would take and cost.</summary>
+    public List<Candidate> Candidates(TaskRow task, DateTime now)
+    {
+        var need = NeedOf(task);
+        var candidates = new List<Candidate>();
+        foreach (var name in (task.Chain ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (catalogue.Find(ModelId.Parse(name)) is not { } model)
+                continue;
+            foreach (var info in directory.Of(model.Id))
+            {
+                if (views.Bucket(info.Id) is not { } view)
+                    continue;
+                var row = view.At(now);
+                if (breakers.OpenUntil(info.Id, now) is { } until && (row.ClosedUntil is null || row.ClosedUntil < until))
+                    (row.ClosedUntil, row.ClosedReason) = (until, "its circuit breaker is open after repeated faults");
+                candidates.Add(new Candidate(info.Id, model, row, need, model.Price.CostUsd(task.PromptTokens, task.MaxOutputTokens)));
+            }
+        }
+
+        return candidates;
+    }
+
+    public static Need NeedOf(TaskRow task) => new(1, task.PromptTokens + task.MaxOutputTokens);
+
+    private (Action? Unhold, AdmissionDecision.NoMoney? Refused) HoldMoney(Candidate candidate, DateTime now)
+    {
+        foreach (var id in budgets.Of(now))
+        {
+            if (views.Budget(id) is not { } budget)
+                return (null, new AdmissionDecision.NoMoney(id, $"the budget {id} is not open yet", now.AddSeconds(1)));
+            if (budget.Row.LimitUsd is not { } limit)
+                continue;
+            if (candidate.PriceUsd is not { } price)
+                return (null, new AdmissionDecision.NoMoney(id, $"the price of {candidate.Model.Id} is unknown and the budget {id} is limited to ${limit:0.00}: without a price it cannot be kept. Add the price to the catalogue, or name a model that has one", budget.Row.PeriodEnd));
+            if (budget.TryHold(price) is { } unhold)
+                return (unhold, null);
+            return (null, new AdmissionDecision.NoMoney(id, $"the budget {id} has ${budget.LeftUsd:0.000000} of ${limit:0.00} left and the task may cost ${price:0.000000}", budget.Row.PeriodEnd));
+        }
+
+        return (null, null);
+    }
+
+    private static void Reserve(TaskRow task, Transition transition, Candidate candidate, Action unhold, IReadOnlyList<string> budgets)
+    {
+        transition.Reserve(new Reservation(candidate.BucketId, candidate.Need, candidate.PriceUsd, budgets), unhold);
+        task.Bucket = candidate.BucketId;
+        task.Model = candidate.Model.Id.ToString();
+        task.ReservedTokens = candidate.Need.Tokens;
+        task.ReservedUsd = candidate.PriceUsd;
+        task.ReservedBudgets = string.Join(' ', budgets);
+    }
+}

@@ -1,0 +1,115 @@
+using LlmQueue.Store.Catalogue;
+using LlmQueue.Store.Limits;
+using LlmQueue.Store.Rows;
+
+namespace LlmQueue.Worker.Admission;
+
+/// <summary>One way a task could go.</summary>
+/// <param name="BucketId">The bucket.</param>
+/// <param name="Model">The model.</param>
+/// <param name="Bucket">Its levels at this moment.</param>
+/// <param name="Need">What the task would take.</param>
+/// <param name="PriceUsd">The most it can cost there; null when a price is unknown.</param>
+public sealed record Candidate(string BucketId, ModelEntry Model, BucketRow Bucket, Need Need, decimal? PriceUsd);
+
+/// <summary>What admission decides for a task. A closed set.</summary>
+public abstract record AdmissionDecision
+{
+    /// <summary>These have room, best first.</summary>
+    public sealed record Open(IReadOnlyList<Candidate> InOrder, string? WhyNotFirst) : AdmissionDecision;
+
+    /// <summary>None has room now; the task stands in the line of <paramref name="Buckets"/>.</summary>
+    public sealed record NoRoom(IReadOnlyList<string> Buckets, string Reason, DateTime? ExpectedAt) : AdmissionDecision;
+
+    /// <summary>No money: the task waits for a budget.</summary>
+    public sealed record NoMoney(string Budget, string Reason, DateTime? ExpectedAt) : AdmissionDecision;
+
+    /// <summary>It can never run as asked.</summary>
+    public sealed record Impossible(string Reason) : AdmissionDecision;
+}
+
+/// <summary>Whether a task may be called now, and where. Pure: the buckets' levels and the time in, a decision out.</summary>
+public static class AdmissionRule
+{
+    /// <param name="candidates">The ways, first choice first.</param>
+    /// <param name="spread">True for a pool: the emptiest bucket's turn, not the first.</param>
+    /// <param name="now">The present.</param>
+    public static AdmissionDecision Decide(IReadOnlyList<Candidate> candidates, bool spread, DateTime now)
+    {
+        if (candidates.Count == 0)
+            return new AdmissionDecision.Impossible("No model is left that may answer this task. See its attempts for what each one said; submit it again with another model.");
+
+        var gone = candidates.Where(c => c.Bucket.DisabledReason?.StartsWith(DisabledReasons.Gone, StringComparison.Ordinal) == true).ToList();
+        if (gone.Count == candidates.Count)
+            return new AdmissionDecision.Impossible($"Every model that may answer is gone: {Sentence(gone[0])}. Name a model in service, or mend the catalogue's routes.");
+
+        var fitting = candidates.Where(c => BucketRule.CanEverFit(c.Bucket, c.Need)).ToList();
+        if (fitting.Count == 0)
+            return new AdmissionDecision.Impossible(TooLarge(candidates));
+
+        var usable = fitting.Where(c => c.Bucket.DisabledReason is null).ToList();
+        if (usable.Count == 0)
+            return new AdmissionDecision.NoRoom([.. fitting.Select(c => c.BucketId)], Sentence(fitting[0]), null);
+
+        var openings = usable.ConvertAll(c => (Candidate: c, Opening: Opening(c, now)));
+        var open = openings.Where(o => o.Opening.At <= now).Select(o => o.Candidate).ToList();
+        if (open.Count > 0)
+        {
+            var inOrder = spread ? [.. open.OrderByDescending(c => BucketRule.FreeShare(c.Bucket, now))] : open;
+            var first = candidates[0];
+            var whyNotFirst = spread || inOrder[0].Model.Id == first.Model.Id ? null : WhyClosed(first, now);
+            return new AdmissionDecision.Open(inOrder, whyNotFirst);
+        }
+
+        var soonest = openings.MinBy(o => o.Opening.At);
+        return new AdmissionDecision.NoRoom([.. usable.Select(c => c.BucketId)], WhyClosed(soonest.Candidate, now), soonest.Opening.At);
+    }
+
+    /// <summary>Why a candidate cannot be called now, as a sentence for people.</summary>
+    public static string WhyClosed(Candidate candidate, DateTime now)
+    {
+        var bucket = candidate.Bucket;
+        if (bucket.DisabledReason is not null)
+            return Sentence(candidate);
+        if (!BucketRule.CanEverFit(bucket, candidate.Need))
+            return $"{candidate.Model.Id} of {bucket.Organisation} can never take it: it needs {candidate.Need.Tokens:N0} tokens, its limit is {bucket.TokensPerMinute:N0} a minute";
+        var opening = BucketRule.OpensAt(bucket, candidate.Need, now);
+        if (bucket.ClosedUntil is { } until && until > now && opening.Window is null)
+            return $"{candidate.Model.Id} of {bucket.Organisation} is closed until {until:HH:mm:ss.fff} UTC: {bucket.ClosedReason}";
+        return opening.At > now
+            ? $"{candidate.Model.Id} of {bucket.Organisation} has no room: {Words(opening.Window)} are used up until {opening.At:HH:mm:ss.fff} UTC"
+            : $"{candidate.Model.Id} of {bucket.Organisation} serves tasks that came before";
+    }
+
+    /// <summary>A bucket that others wait for is not open to a newcomer: it opens for it at the earliest when it next has room.</summary>
+    private static Opening Opening(Candidate candidate, DateTime now)
+    {
+        var opening = BucketRule.OpensAt(candidate.Bucket, candidate.Need, now);
+        return candidate.Bucket.Waiting > 0 && opening.At <= now ? new Opening(now.AddMilliseconds(50), opening.Window) : opening;
+    }
+
+    private static string TooLarge(IReadOnlyList<Candidate> candidates)
+    {
+        var widest = candidates.MaxBy(c => c.Bucket.TokensPerMinute ?? double.MaxValue)!;
+        var limit = Math.Min(widest.Bucket.TokensPerMinute ?? double.MaxValue, widest.Bucket.TokensPerDay ?? double.MaxValue);
+        return $"The task needs {widest.Need.Tokens:N0} tokens (prompt and longest answer together); the largest limit of a model that may answer is {limit:N0} ({widest.Model.Id} of {widest.Bucket.Organisation}), so no wait would help. Shorten the prompt, lower maxOutputTokens, split the task, or add a key with a higher limit.";
+    }
+
+    private static string Sentence(Candidate candidate) => $"{candidate.Model.Id} of {candidate.Bucket.Organisation}: {candidate.Bucket.DisabledReason}";
+
+    private static string Words(LimitWindow? window) => window switch
+    {
+        LimitWindow.RequestsPerMinute => "requests a minute",
+        LimitWindow.RequestsPerDay => "requests a day",
+        LimitWindow.TokensPerMinute => "tokens a minute",
+        LimitWindow.TokensPerDay => "tokens a day",
+        _ => "its limits",
+    };
+}
+
+/// <summary>Why nothing is sent to a bucket at all.</summary>
+public static class DisabledReasons
+{
+    public const string Gone = "the model is gone";
+    public const string Refused = "no key is accepted";
+}

@@ -1,0 +1,53 @@
+using LlmQueue.Store.Catalogue;
+using LlmQueue.Store.Rows;
+using LlmQueue.Store.Settings;
+
+namespace LlmQueue.Worker.Admission;
+
+/// <summary>The ways to a model: a bucket for each organisation whose keys can call it.</summary>
+public sealed class BucketDirectory
+{
+    private readonly Dictionary<string, BucketInfo> _byId = new(StringComparer.Ordinal);
+    private readonly Dictionary<ModelId, IReadOnlyList<BucketInfo>> _byModel = [];
+
+    public BucketDirectory(ModelCatalogue catalogue, IReadOnlyDictionary<string, ProviderSettings> providers)
+    {
+        foreach (var model in catalogue.Models)
+        {
+            if (!providers.TryGetValue(model.Id.Provider, out var provider))
+                continue;
+            var buckets = provider.Keys.GroupBy(k => k.Organisation, StringComparer.Ordinal)
+                .Select(keys => new BucketInfo($"{model.Id.Provider}/{keys.Key}/{model.Id.Name}", model, keys.Key, [.. keys])).ToList();
+            _byModel[model.Id] = buckets;
+            foreach (var bucket in buckets)
+                _byId[bucket.Id] = bucket;
+        }
+    }
+
+    public IReadOnlyCollection<BucketInfo> All => _byId.Values;
+
+    public IReadOnlyList<BucketInfo> Of(ModelId model) => _byModel.GetValueOrDefault(model) ?? [];
+
+    public BucketInfo? Find(string id) => _byId.GetValueOrDefault(id);
+}
+
+/// <summary>A bucket with what this process knows of it besides its levels.</summary>
+/// <param name="Id">provider/organisation/model.</param>
+/// <param name="Model">The model.</param>
+/// <param name="Organisation">Whose limits it is.</param>
+/// <param name="Keys">The keys that lead into it.</param>
+public sealed record BucketInfo(string Id, ModelEntry Model, string Organisation, IReadOnlyList<ProviderKey> Keys)
+{
+    /// <summary>A full bucket, as the catalogue describes it.</summary>
+    public BucketRow NewRow(DateTime now)
+    {
+        var limits = Model.Limits;
+        return new BucketRow
+        {
+            Id = Id, Provider = Model.Id.Provider, Organisation = Organisation, Model = Model.Id.Name, AsOf = now,
+            RequestsPerMinute = limits.RequestsPerMinute, RequestsPerDay = limits.RequestsPerDay, TokensPerMinute = limits.TokensPerMinute, TokensPerDay = limits.TokensPerDay,
+            LevelRequestsMinute = limits.RequestsPerMinute * 0.995 ?? 0, LevelRequestsDay = limits.RequestsPerDay ?? 0,
+            LevelTokensMinute = limits.TokensPerMinute * 0.995 ?? 0, LevelTokensDay = limits.TokensPerDay ?? 0,
+        };
+    }
+}

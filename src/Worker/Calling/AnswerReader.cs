@@ -1,0 +1,118 @@
+using System.Text.Json;
+
+namespace LlmQueue.Worker.Calling;
+
+/// <summary>An HTTP answer, as it came.</summary>
+public sealed record RawAnswer(int Status, ReadOnlyMemory<byte> Body, Func<string, string?> Header);
+
+/// <summary>Turns what a provider sent into an outcome. Every quirk of a body is met here and nowhere else.</summary>
+public static class AnswerReader
+{
+    private const int LongestDetail = 500;
+
+    public static CallOutcome Read(RawAnswer answer, string provider, DateTimeOffset now)
+    {
+        var count = RateHeaders.Count(answer.Header, provider);
+        var outcome = answer.Status is >= 200 and < 300 ? ReadSuccess(answer, now) : ReadFailure(answer.Status, answer, now);
+        return outcome with { Count = count };
+    }
+
+    private static CallOutcome ReadSuccess(RawAnswer answer, DateTimeOffset now)
+    {
+        JsonElement root;
+        try
+        {
+            root = JsonDocument.Parse(answer.Body).RootElement;
+        }
+        catch (JsonException e)
+        {
+            return new CallOutcome.Malformed($"the body is not JSON ({e.Message})");
+        }
+
+        if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("error", out var error) && error.ValueKind == JsonValueKind.Object)
+            return ReadFailure(StatusIn(error) ?? 500, answer, now);
+        if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("choices", out var choices) || choices.ValueKind != JsonValueKind.Array || choices.GetArrayLength() == 0)
+            return new CallOutcome.Malformed("the answer has no choices");
+
+        var choice = choices[0];
+        var finish = Text(choice, "finish_reason");
+        var text = choice.TryGetProperty("message", out var message) ? Text(message, "content") : null;
+        var usage = root.TryGetProperty("usage", out var u) && u.ValueKind == JsonValueKind.Object ? u : default;
+        var (input, output) = (Count(usage, "prompt_tokens"), Count(usage, "completion_tokens"));
+        if (finish == "content_filter")
+            return new CallOutcome.ContentRefused("the provider's content filter stopped the answer");
+        if (finish == "error")
+            return new CallOutcome.Malformed("the provider broke off with an error", input, output);
+        if (string.IsNullOrWhiteSpace(text))
+        {
+            var refusal = choice.TryGetProperty("message", out message) ? Text(message, "refusal") : null;
+            return refusal is { Length: > 0 }
+                ? new CallOutcome.ContentRefused(Shortened(refusal))
+                : new CallOutcome.Malformed(finish == "length" ? "the answer is empty: all its tokens went into hidden reasoning; raise maxOutputTokens" : "the answer is empty", input, output);
+        }
+
+        // PostgreSQL cannot hold U+0000, and no reader misses it.
+        var version = Text(root, "model") is { } model && Text(root, "system_fingerprint") is { Length: > 0 } print ? $"{model} {print}" : Text(root, "model");
+        return new CallOutcome.Answered(text.Replace("\0", "", StringComparison.Ordinal), input, output, version, finish == "length");
+    }
+
+    private static CallOutcome ReadFailure(int status, RawAnswer answer, DateTimeOffset now)
+    {
+        var body = System.Text.Encoding.UTF8.GetString(answer.Body.Span);
+        var (message, code, type) = ErrorOf(answer.Body);
+        var detail = Shortened(message ?? body);
+        bool Says(string word) => code?.Contains(word, StringComparison.OrdinalIgnoreCase) == true || type?.Contains(word, StringComparison.OrdinalIgnoreCase) == true;
+
+        return status switch
+        {
+            401 or 403 => new CallOutcome.KeyRefused($"{status} {detail}"),
+            402 => new CallOutcome.OutOfCredit(detail),
+            // Billing limits come as 429 too; asking again would be refused until someone pays.
+            429 when Says("insufficient_quota") || Says("credit_balance_exhausted") || Says("spend_limit_exceeded") => new CallOutcome.OutOfCredit(detail),
+            429 or 498 => new CallOutcome.Throttled(RateHeaders.Window(body), RateHeaders.Wait(answer.Header("retry-after"), body, now), detail),
+            413 => new CallOutcome.TooLarge(RateHeaders.Window(body) == Store.Limits.LimitWindow.TokensPerMinute ? RateHeaders.Limit(body) : null, detail),
+            400 when Says("context_length") || detail.Contains("context length", StringComparison.OrdinalIgnoreCase) || detail.Contains("context window", StringComparison.OrdinalIgnoreCase) => new CallOutcome.ContextExceeded(detail),
+            400 or 404 or 410 when Says("model_decommissioned") || Says("model_not_found") || status is 410 || detail.Contains("decommissioned", StringComparison.OrdinalIgnoreCase)
+                || (status == 404 && detail.Contains("model", StringComparison.OrdinalIgnoreCase)) => new CallOutcome.ModelGone(detail),
+            400 when Says("content") || Says("safety") => new CallOutcome.ContentRefused(detail),
+            408 or 404 or >= 500 => new CallOutcome.Unreachable($"{status} {detail}"),
+            _ => new CallOutcome.BadRequest($"{status} {detail}"),
+        };
+    }
+
+    /// <summary>Groq and OpenAI: an object; Gemini: an array of one; some: a string.</summary>
+    private static (string? Message, string? Code, string? Type) ErrorOf(ReadOnlyMemory<byte> body)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(body);
+            var root = document.RootElement;
+            if (root.ValueKind == JsonValueKind.Array && root.GetArrayLength() > 0)
+                root = root[0];
+            if (root.ValueKind != JsonValueKind.Object)
+                return (null, null, null);
+            if (!root.TryGetProperty("error", out var error))
+                return (Text(root, "message"), Text(root, "code"), Text(root, "type"));
+            return error.ValueKind == JsonValueKind.Object ? (Text(error, "message"), Text(error, "code") ?? Text(error, "status"), Text(error, "type")) : (error.ToString(), null, null);
+        }
+        catch (JsonException)
+        {
+            return (null, null, null);
+        }
+    }
+
+    private static int? StatusIn(JsonElement error) =>
+        error.TryGetProperty("code", out var code) && code.ValueKind == JsonValueKind.Number && code.TryGetInt32(out var status) && status is >= 400 and < 600 ? status : null;
+
+    private static string? Text(JsonElement element, string name) =>
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) ? value.ValueKind == JsonValueKind.String ? value.GetString() : value.ValueKind == JsonValueKind.Number ? value.ToString() : null : null;
+
+    private static long Count(JsonElement usage, string name) =>
+        usage.ValueKind == JsonValueKind.Object && usage.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var count) ? count : 0;
+
+    private static string Shortened(string text)
+    {
+        var clean = text.Replace("\0", "", StringComparison.Ordinal).Trim();
+        return clean.Length == 0 ? "without a word" : clean.Length <= LongestDetail ? clean : clean[..LongestDetail] + "…";
+    }
+}

@@ -1,0 +1,117 @@
+using System.Threading.Channels;
+using LlmQueue.Store.Commits;
+using LlmQueue.Store.Rows;
+using LlmQueue.Worker.Upkeep;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace LlmQueue.Worker.Calling;
+
+/// <summary>A claimed attempt and what its call needs.</summary>
+public sealed record ClaimedCall(string State, string Model, string Bucket, string KeyAlias, int MaxOutputTokens, string Prompt);
+
+/// <summary>
+/// Claims attempts: of any number of CallProvider messages for one attempt, in any number of workers, exactly one makes the call.
+/// The claim also reads the prompt, so that a call costs one statement before it is made; claims that arrive together share it.
+/// </summary>
+public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, TimeProvider clock, ILogger<Claims> logger) : BackgroundService
+{
+    private const int MaxGroup = 128;
+
+    private const string Claim = """
+        update attempts a set worker = $3, started_at = $4
+        from (select * from unnest($1::uuid[], $2::int[]) as x(task_id, number) order by task_id) u
+        join tasks t on t.id = u.task_id and t.attempt = u.number and t.state in ('Calling', 'Classifying')
+        join payloads p on p.subject_id = u.task_id and p.part = 'prompt'
+        where a.task_id = u.task_id and a.number = u.number and a.worker is null and a.ended_at is null
+        returning a.task_id, t.state, a.model, a.bucket, a.key_alias, t.max_output_tokens, p.content
+        """;
+
+    private readonly Channel<Waiting> _waiting = Channel.CreateUnbounded<Waiting>();
+
+    /// <summary>Null when the attempt is old, taken or ended.</summary>
+    public Task<ClaimedCall?> Take(Guid taskId, int attempt, CancellationToken cancellationToken)
+    {
+        var waiting = new Waiting(taskId, attempt, new TaskCompletionSource<ClaimedCall?>(TaskCreationOptions.RunContinuationsAsynchronously));
+        return _waiting.Writer.TryWrite(waiting) ? waiting.Call.Task.WaitAsync(cancellationToken) : throw new OperationCanceledException("The worker is stopping.");
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            while (await _waiting.Reader.WaitToReadAsync(stoppingToken))
+            {
+                var group = new Dictionary<Guid, Waiting>();
+                while (group.Count < MaxGroup && _waiting.Reader.TryRead(out var one))
+                    if (!group.TryAdd(one.TaskId, one))
+                        one.Call.TrySetResult(null);
+                await TakeGroup(group, stoppingToken);
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            logger.LogDebug("Claiming stops.");
+        }
+        finally
+        {
+            _waiting.Writer.TryComplete();
+            while (_waiting.Reader.TryRead(out var one))
+                one.Call.TrySetCanceled(CancellationToken.None);
+        }
+    }
+
+    private async Task TakeGroup(Dictionary<Guid, Waiting> group, CancellationToken stopping)
+    {
+        for (var pause = TimeSpan.FromMilliseconds(50); ; pause = TimeSpan.FromMilliseconds(Math.Min(2000, pause.TotalMilliseconds * 2)))
+        {
+            try
+            {
+                await TryTake(group, stopping);
+                foreach (var one in group.Values)
+                    one.Call.TrySetResult(null);
+                return;
+            }
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+            {
+                foreach (var one in group.Values)
+                    one.Call.TrySetCanceled(stopping);
+                throw;
+            }
+            catch (Exception e) when (DatabaseFaults.IsPassing(e))
+            {
+                // If the claim was made and its answer lost, the attempt now belongs to this worker without a call: its lease will run out like a dead worker's.
+                logger.LogWarning("Attempts cannot be claimed ({Reason}); {Count} calls wait.", e.Message, group.Count);
+                await Task.Delay(pause, clock, stopping);
+            }
+            catch (Exception e)
+            {
+                foreach (var one in group.Values)
+                    one.Call.TrySetException(e);
+                return;
+            }
+        }
+    }
+
+    private async Task TryTake(Dictionary<Guid, Waiting> group, CancellationToken stopping)
+    {
+        var ids = group.Values.Where(w => !w.Call.Task.IsCompleted).ToList();
+        await using var connection = await database.OpenConnectionAsync(stopping);
+        await using var command = new NpgsqlCommand(Claim, connection)
+        {
+            Parameters =
+            {
+                new NpgsqlParameter<Guid[]> { TypedValue = [.. ids.Select(w => w.TaskId)] },
+                new NpgsqlParameter<int[]> { TypedValue = [.. ids.Select(w => w.Attempt)] },
+                new NpgsqlParameter<Guid> { TypedValue = identity.Id },
+                new NpgsqlParameter<DateTime> { TypedValue = clock.GetUtcNow().UtcDateTime },
+            },
+        };
+        await using var reader = await command.ExecuteReaderAsync(stopping);
+        while (await reader.ReadAsync(stopping))
+            group[reader.GetGuid(0)].Call.TrySetResult(new ClaimedCall(reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetString(4), reader.GetInt32(5), reader.GetString(6)));
+    }
+
+    private sealed record Waiting(Guid TaskId, int Attempt, TaskCompletionSource<ClaimedCall?> Call);
+}

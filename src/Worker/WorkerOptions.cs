@@ -1,0 +1,29 @@
+namespace LlmQueue.Worker;
+
+/// <summary>How a worker works. Each is an environment variable of the same name in capitals (CALL_TIMEOUT_SECONDS); the defaults serve one machine.</summary>
+public sealed record WorkerOptions
+{
+    /// <summary>How long one call may take before it counts as timed out. Default 60 s. Too short wastes paid answers; too long holds a task on a dead provider.</summary>
+    public TimeSpan CallTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>Calls a worker has open at once. Default 256. The limits of the providers bind long before this does; it bounds memory.</summary>
+    public int ConcurrentCalls { get; init; } = 256;
+
+    /// <summary>Faults (time-outs, broken answers, lost workers) after which a task fails. Default 6. Waiting for limits or money is never counted.</summary>
+    public int MaxFaults { get; init; } = 6;
+
+    /// <summary>The first back-off after a fault; each further one doubles it, up to a minute, plus a random part. Default 1 s.</summary>
+    public TimeSpan FirstBackOff { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>A worker not seen for this long counts as gone and its open calls are made again. Default 15 s. It is seen every fifth of it.</summary>
+    public TimeSpan WorkerGoneAfter { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>How often the Rescuer looks for what a crash left behind. Default 5 s.</summary>
+    public TimeSpan RescueEvery { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>The Pacer opens lines at most this often. Default 50 ms: the longest a task waits although there is room.</summary>
+    public TimeSpan Tick { get; init; } = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>Ended tasks are kept this long. Default 30 days.</summary>
+    public TimeSpan KeepEnded { get; init; } = TimeSpan.FromDays(30);
+}

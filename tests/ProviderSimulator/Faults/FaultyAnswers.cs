@@ -1,0 +1,18 @@
+using ProviderSimulator.Answers;
+using ProviderSimulator.Settings;
+using ProviderSimulator.Wire;
+
+namespace ProviderSimulator.Faults;
+
+/// <summary>The faults that look like success: HTTP 200, a well-formed completion, and nothing in it.</summary>
+internal static class FaultyAnswers
+{
+    public static Answer? Replace(Fault? fault, ChatRequest request, ProviderSettings settings) => fault?.Kind switch
+    {
+        FaultKind.Empty => new Answer("", 0, "stop"),
+        FaultKind.Refused => new Answer("", 0, "content_filter"),
+        // A reasoning model can spend all it was allowed on thoughts nobody sees.
+        FaultKind.Reasoning => new Answer("", request.MaxTokens ?? settings.DefaultOutputTokens, "length"),
+        _ => null,
+    };
+}
