@@ -73,6 +73,18 @@ public sealed class BucketView(BucketRow row)
         };
     }
 
+    /// <summary>What a provider has just said counts at once, before the commit that makes it known to all.</summary>
+    public void Learn(Action<BucketRow> fact, DateTime now)
+    {
+        lock (_lock)
+        {
+            var learned = BucketRule.Copy(_row);
+            BucketRule.Refill(learned, now);
+            fact(learned);
+            _row = learned;
+        }
+    }
+
     internal BucketView Replace(BucketRow row)
     {
         lock (_lock)

@@ -38,6 +38,12 @@ public sealed class Transition(DateTime now)
     public Guid? EndedForSummary { get; set; }
     public List<object> Doorbells { get; } = [];
 
+    /// <summary>What a verb decided and the machine branches on.</summary>
+    public object? Decision { get; set; }
+
+    /// <summary>The model a call was just made to, and what came of it: the reason if the next one goes elsewhere.</summary>
+    public (string Model, string Reason)? Left { get; set; }
+
     /// <summary>What the decision took out of the local view while this waits for its commit; given back to the view by the outcome.</summary>
     public Action? Unhold { get; private set; }
 

@@ -10,11 +10,11 @@ namespace LlmQueue.Worker.Admission;
 public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, Budgets budgets, ModelCatalogue catalogue, Breakers breakers)
 {
     /// <summary>Admits the task if it can: then its reservation is in the transition and its row names the bucket.</summary>
-    public AdmissionDecision Decide(TaskRow task, Transition transition)
+    public AdmissionDecision Decide(TaskRow task, Transition transition, Errand errand)
     {
         var now = transition.Now;
-        var candidates = Candidates(task, now);
-        var decision = AdmissionRule.Decide(candidates, task.Spread, now);
+        var candidates = Candidates(errand, now);
+        var decision = AdmissionRule.Decide(candidates, errand.Spread, now);
         if (decision is not AdmissionDecision.Open open)
             return decision;
 
@@ -50,13 +50,13 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
     }
 
     /// <summary>The ways the task's chain leads, in order, with what each would take and cost.</summary>
-    public List<Candidate> Candidates(TaskRow task, DateTime now)
+    public List<Candidate> Candidates(Errand errand, DateTime now)
     {
-        var need = NeedOf(task);
+        var need = new Need(1, errand.InputTokens + errand.OutputTokens);
         var candidates = new List<Candidate>();
-        foreach (var name in (task.Chain ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        foreach (var id in errand.Chain)
         {
-            if (catalogue.Find(ModelId.Parse(name)) is not { } model)
+            if (catalogue.Find(id) is not { } model)
                 continue;
             foreach (var info in directory.Of(model.Id))
             {
@@ -65,14 +65,14 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
                 var row = view.At(now);
                 if (breakers.OpenUntil(info.Id, now) is { } until && (row.ClosedUntil is null || row.ClosedUntil < until))
                     (row.ClosedUntil, row.ClosedReason) = (until, "its circuit breaker is open after repeated faults");
-                candidates.Add(new Candidate(info.Id, model, row, need, model.Price.CostUsd(task.PromptTokens, task.MaxOutputTokens)));
+                if (info.Keys.All(k => views.WhyKeyRefused(k.Alias) is not null))
+                    row.DisabledReason ??= $"{DisabledReasons.Refused}: {info.Keys[0].Alias} was refused ({views.WhyKeyRefused(info.Keys[0].Alias)}). Put a valid key into the environment and start again";
+                candidates.Add(new Candidate(info.Id, model, row, need, model.Price.CostUsd(errand.InputTokens, errand.OutputTokens)));
             }
         }
 
         return candidates;
     }
-
-    public static Need NeedOf(TaskRow task) => new(1, task.PromptTokens + task.MaxOutputTokens);
 
     private (Action? Unhold, AdmissionDecision.NoMoney? Refused) HoldMoney(Candidate candidate, DateTime now)
     {
@@ -101,4 +101,16 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
         task.ReservedUsd = candidate.PriceUsd;
         task.ReservedBudgets = string.Join(' ', budgets);
     }
+}
+
+/// <summary>What room is asked for.</summary>
+/// <param name="Chain">The models, first choice first.</param>
+/// <param name="Spread">True for a pool.</param>
+/// <param name="InputTokens">The prompt's estimate.</param>
+/// <param name="OutputTokens">The longest answer.</param>
+public sealed record Errand(IReadOnlyList<ModelId> Chain, bool Spread, int InputTokens, int OutputTokens)
+{
+    public static Errand Of(TaskRow task) => new(Models(task.Chain), task.Spread, task.PromptTokens, task.MaxOutputTokens);
+
+    public static IReadOnlyList<ModelId> Models(string? chain) => [.. (chain ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(ModelId.Parse)];
 }

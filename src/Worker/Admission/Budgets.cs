@@ -1,3 +1,4 @@
+using LlmQueue.Store;
 using LlmQueue.Store.Commits;
 using LlmQueue.Store.Rows;
 using LlmQueue.Store.Settings;

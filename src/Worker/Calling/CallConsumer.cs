@@ -1,0 +1,62 @@
+using LlmQueue.Contracts;
+using LlmQueue.Store.Catalogue;
+using LlmQueue.Store.Intake;
+using LlmQueue.Store.Rows;
+using LlmQueue.Worker.Classification;
+using LlmQueue.Worker.Lifecycle;
+using LlmQueue.Worker.Selection;
+using MassTransit;
+using Microsoft.Extensions.Logging;
+
+namespace LlmQueue.Worker.Calling;
+
+/// <summary>
+/// Answers CallProvider: claims the attempt, makes the call, and raises the outcome to the machine itself. No message lies between the answer and its commit:
+/// what the provider has been paid for is durable as soon as the database can make it so.
+/// </summary>
+public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers breakers, UsableProviders providers, LifecycleDoor lifecycle, TimeProvider clock, ILogger<CallConsumer> logger) : IConsumer<CallProvider>
+{
+    public async Task Consume(ConsumeContext<CallProvider> context)
+    {
+        var (taskId, attempt) = (context.Message.TaskId, context.Message.Attempt);
+        if (await claims.Take(taskId, attempt, context.CancellationToken) is not { } claim)
+        {
+            logger.LogDebug("Attempt {Attempt} of task {TaskId} is old, taken or ended; nothing is called.", attempt, taskId);
+            return;
+        }
+
+        var began = clock.GetTimestamp();
+        var outcome = await Call(claim, context.CancellationToken);
+        await lifecycle.Raise(context, new CallFinished(taskId, attempt, outcome, claim.KeyAlias, clock.GetElapsedTime(began), ContentHash.Of(claim.Prompt)));
+    }
+
+    private async Task<CallOutcome> Call(ClaimedCall claim, CancellationToken stopping)
+    {
+        if (providers.Key(claim.KeyAlias) is not { } key)
+            return new CallOutcome.Unreachable($"this worker has no key '{claim.KeyAlias}'; give every worker the same keys");
+        try
+        {
+            var request = Request(claim);
+            return await breakers.Call(claim.Bucket, token => calls.Call(key, request, token), stopping);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // The worker stops and its patience is over. The answer, if one comes, is lost; the row says so at once instead of after the lease.
+            return new CallOutcome.Abandoned("the worker stopped before the answer came");
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            logger.LogError(e, "A call through {Key} met a fault of our own.", key.Alias);
+            return new CallOutcome.Unreachable($"a fault of the queue itself: {e.GetType().Name}");
+        }
+    }
+
+    private static ProviderRequest Request(ClaimedCall claim)
+    {
+        var model = ModelId.Parse(claim.Model).Name;
+        var messages = TaskIntake.ReadPrompt(claim.Prompt);
+        return claim.State == TaskStates.Classifying
+            ? new ProviderRequest(model, ClassifierPrompt.Messages(messages), ClassifierPrompt.MaxOutputTokens, Json: true)
+            : new ProviderRequest(model, messages, claim.MaxOutputTokens, Json: false);
+    }
+}

@@ -1,0 +1,34 @@
+using LlmQueue.Store.Rows;
+using LlmQueue.Worker.Calling;
+using MassTransit;
+using MassTransit.Configuration;
+using MassTransit.Context;
+using MassTransit.Middleware;
+using MassTransit.Saga;
+
+namespace LlmQueue.Worker.Lifecycle;
+
+/// <summary>
+/// Raises an event to the task's machine in this process, through the same repository and the same machine as a message would.
+/// A message would cost a hop and leave a paid answer in the air between two commits.
+/// </summary>
+public sealed class LifecycleDoor(TaskLifecycle machine, ISagaRepositoryContextFactory<TaskRow> repository)
+{
+    private readonly IPipe<SagaConsumeContext<TaskRow, CallFinished>> _pipe = Pipe.New<SagaConsumeContext<TaskRow, CallFinished>>(pipe =>
+        pipe.AddPipeSpecification(new FilterPipeSpecification<SagaConsumeContext<TaskRow, CallFinished>>(new EventFilter(machine))));
+
+    public Task Raise(ConsumeContext context, CallFinished finished)
+    {
+        var consume = new CorrelationIdConsumeContextProxy<CallFinished>(new MessageConsumeContext<CallFinished>(context, finished), finished.TaskId);
+        return repository.Send(consume, new SendSagaPipe<TaskRow, CallFinished>(new AnyExistingSagaPolicy<TaskRow, CallFinished>(), _pipe, finished.TaskId));
+    }
+
+    private sealed class EventFilter(TaskLifecycle machine) : IFilter<SagaConsumeContext<TaskRow, CallFinished>>
+    {
+        private readonly StateMachineSagaMessageFilter<TaskRow, CallFinished> _filter = new(machine, machine.Finished);
+
+        public Task Send(SagaConsumeContext<TaskRow, CallFinished> context, IPipe<SagaConsumeContext<TaskRow, CallFinished>> next) => _filter.Send(context, next);
+
+        public void Probe(ProbeContext context) => context.CreateFilterScope("callFinished");
+    }
+}

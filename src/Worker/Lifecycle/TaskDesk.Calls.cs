@@ -1,0 +1,258 @@
+using LlmQueue.Contracts;
+using LlmQueue.Store.Catalogue;
+using LlmQueue.Store.Commits;
+using LlmQueue.Store.Limits;
+using LlmQueue.Store.Rows;
+using LlmQueue.Worker.Admission;
+using LlmQueue.Worker.Calling;
+using LlmQueue.Worker.Classification;
+using LlmQueue.Worker.Recovery;
+using MassTransit;
+
+namespace LlmQueue.Worker.Lifecycle;
+
+// Calls: an attempt is opened with its reservation, and ends with its settlement.
+public sealed partial class TaskDesk
+{
+    public void OpenAttempt<T>(BehaviorContext<TaskRow, T> context) where T : class
+    {
+        var (task, transition) = (context.Saga, Of(context));
+        var call = transition.Decision as NextStep.Call;
+        task.Why = call is null ? "asked what the task is" : task.Route;
+        if (call?.WhyNotFirst is { } why && !task.Spread && task.Model != call.FirstChoice)
+            Downgrade(task, transition, call.FirstChoice, why);
+        else if (call is not null && transition.Left is { } left && left.Model != task.Model)
+            Downgrade(task, transition, left.Model, left.Reason);
+        Open(task, transition, call is null ? TaskStates.Classifying : TaskStates.Calling);
+    }
+
+    /// <summary>The Pacer has booked the room; the attempt is opened on it.</summary>
+    public void OpenGrantedAttempt(BehaviorContext<TaskRow, CapacityGranted> context)
+    {
+        var (task, transition) = (context.Saga, Of(context));
+        var firstChoice = task.Chain?.Split(' ')[0];
+        task.Why = task.Route;
+        if (!task.Spread && firstChoice is not null && task.Model != firstChoice)
+            Downgrade(task, transition, firstChoice, $"{task.Model} had room sooner");
+        EndWait(task);
+        Open(task, transition, TaskStates.Calling);
+    }
+
+    /// <summary>The outcome of the open call, and no other.</summary>
+    public bool IsCurrent(BehaviorContext<TaskRow, CallFinished> context) => context.Message.Attempt == context.Saga.Attempt;
+
+    public bool IsOld(BehaviorContext<TaskRow, CallFinished> context) => !IsCurrent(context);
+
+    public bool IsCurrentLease(BehaviorContext<TaskRow, LeaseExpired> context) => context.Message.Attempt == context.Saga.Attempt;
+
+    public bool IsOldLease(BehaviorContext<TaskRow, LeaseExpired> context) => !IsCurrentLease(context);
+
+    public CallFinished Abandoned(BehaviorContext<TaskRow, LeaseExpired> context) => new(context.Saga.CorrelationId, context.Saga.Attempt,
+        new CallOutcome.Abandoned("the worker that made the call is gone; whether the provider answered is not known"), KeyAlias: "", TimeSpan.Zero, PromptHash: null);
+
+    /// <summary>Ends the reservation with what the provider charged, and lets the bucket learn from the answer.</summary>
+    public void SettleCall(BehaviorContext<TaskRow> context, CallFinished finished)
+    {
+        var (task, transition) = (context.Saga, Of(context));
+        var outcome = finished.Outcome;
+        var used = Used(outcome, task.ReservedTokens);
+        var price = catalogue.Find(ModelId.Parse(task.Model!))?.Price ?? ModelPrice.Unknown;
+        var cost = Cost(outcome, price, task.ReservedUsd);
+        var (input, output) = Tokens(outcome);
+
+        transition.Settlement = Learn(task, new Settlement { Reserved = ReservationOf(task), Used = used, SpentUsd = cost, Count = outcome.Count }, finished, transition.Now);
+        transition.KeyUse = finished.KeyAlias.Length == 0 ? null : new KeyUse(finished.KeyAlias, input, output,
+            outcome is CallOutcome.Throttled, outcome is CallOutcome.TimedOut or CallOutcome.Unreachable or CallOutcome.Malformed, (outcome as CallOutcome.KeyRefused)?.Detail);
+
+        task.InputTokens += input;
+        task.OutputTokens += output;
+        task.CostUsd += cost ?? 0;
+        task.CostUnknown |= cost is null;
+        var attempt = EndAttempt(task, transition, outcome.Word, Detail(outcome));
+        (attempt.InputTokens, attempt.OutputTokens, attempt.CostUsd) = (input, output, cost);
+        (attempt.LatencyMs, attempt.PromptHash) = ((int)finished.Took.TotalMilliseconds, finished.PromptHash);
+        if (outcome is CallOutcome.Answered answered)
+            (attempt.ModelVersion, attempt.OutputHash) = (answered.ModelVersion, ContentHash.Of(answered.Text));
+        transition.Decision = finished;
+        transition.Left = (task.Model!, Detail(outcome) ?? outcome.Word);
+    }
+
+    /// <summary>One decision for the outcome; see RecoveryRule.</summary>
+    public void DecideRecovery<T>(BehaviorContext<TaskRow, T> context) where T : class
+    {
+        var (task, transition) = (context.Saga, Of(context));
+        var outcome = ((CallFinished)transition.Decision!).Outcome;
+        var model = task.Model!;
+        ClearReservation(task);
+        var decision = RecoveryRule.Decide(outcome, model, task.Faults, options, chance.Next());
+        var rest = (task.Chain ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Where(m => m != model).ToList();
+        switch (decision)
+        {
+            case RecoveryDecision.Complete complete:
+                transition.Payloads.Add(new PayloadRow { SubjectId = task.CorrelationId, Part = PayloadRow.Answer, Content = complete.Answer.Text });
+                task.AnsweredModel = model;
+                transition.Decision = new AfterCall.Done();
+                transition.Announce(Completed(task, complete.Answer.Text, transition.Now));
+                break;
+            case RecoveryDecision.SeekAgain again:
+                transition.Record(task.CorrelationId, Entry(outcome), task.State, again.Reason);
+                transition.Decision = new AfterCall.SeekAgain();
+                break;
+            case RecoveryDecision.LeaveModel leave:
+                transition.Record(task.CorrelationId, Entry(outcome), task.State, leave.Reason);
+                task.Chain = string.Join(' ', rest);
+                transition.Decision = rest.Count > 0 ? new AfterCall.SeekAgain() : new AfterCall.Fail($"No model is left: {leave.Reason}");
+                break;
+            case RecoveryDecision.TryAgain fault:
+                task.Faults++;
+                transition.Record(task.CorrelationId, Entry(outcome), task.State, $"{fault.Reason} (fault {task.Faults} of at most {options.MaxFaults})");
+                // The others first, then this one again. A pool that met a fault is an order from here on, or the emptiest would be the broken one.
+                task.Chain = string.Join(' ', [.. rest, model]);
+                task.Spread = false;
+                var othersLeft = task.Faults % (rest.Count + 1) != 0;
+                transition.Decision = othersLeft ? new AfterCall.SeekAgain() : new AfterCall.BackOff(fault.Pause, fault.Reason);
+                break;
+            case RecoveryDecision.GiveUp end:
+                task.Faults++;
+                transition.Record(task.CorrelationId, Entry(outcome), task.State, end.Reason);
+                transition.Decision = new AfterCall.Fail(end.Reason);
+                break;
+        }
+    }
+
+    /// <summary>What the small model said, or the default route: a task is never held up by its classification.</summary>
+    public void KeepClassification<T>(BehaviorContext<TaskRow, T> context) where T : class
+    {
+        var (task, transition) = (context.Saga, Of(context));
+        var outcome = ((CallFinished)transition.Decision!).Outcome;
+        ClearReservation(task);
+        transition.Left = null;
+        var classified = outcome is CallOutcome.Answered answered ? ClassifierPrompt.Read(answered.Text) : null;
+        var kept = classified is null ? ClassificationRule.Default(task.Kind, task.Complexity) : ClassificationRule.Under(task.Kind, task.Complexity, classified);
+        (task.Kind, task.Complexity) = (kept.Kind, kept.Complexity);
+        transition.Record(task.CorrelationId, "Classified", TaskStates.Classifying, classified is null
+            ? $"the small model gave nothing usable ({outcome.Word}), so the default route is taken"
+            : $"the small model: {classified.Kind}, {classified.Complexity}, confidence {classified.Confidence:0.00}");
+    }
+
+    private void Open(TaskRow task, Transition transition, string state)
+    {
+        task.Attempt++;
+        task.RungAt = transition.Now;
+        var bucket = directory.Find(task.Bucket!);
+        transition.Opened.Add(new AttemptRow
+        {
+            TaskId = task.CorrelationId, Number = task.Attempt, Model = task.Model!, Bucket = task.Bucket!, KeyAlias = bucket is null ? "" : keys.For(bucket).Alias, Why = task.Why ?? "",
+            ReservedTokens = task.ReservedTokens, ReservedUsd = task.ReservedUsd, CreatedAt = transition.Now,
+        });
+        transition.Record(task.CorrelationId, state, state, $"attempt {task.Attempt} on {task.Model} ({task.Why})");
+        transition.Ring(new CallProvider(task.CorrelationId, task.Attempt));
+    }
+
+    private static void Downgrade(TaskRow task, Transition transition, string from, string why)
+    {
+        task.Why = $"{task.Route}; not {from}, because {why}";
+        transition.Record(task.CorrelationId, "Downgraded", task.State, $"{from} → {task.Model}: {why}");
+        transition.Announce(new LlmTaskDowngraded { TaskId = task.CorrelationId, Tenant = task.Tenant, From = from, To = task.Model!, Reason = why, At = transition.Now, Metadata = MetadataOf(task) });
+    }
+
+    private Settlement Learn(TaskRow task, Settlement settlement, CallFinished finished, DateTime now)
+    {
+        var view = views.Bucket(task.Bucket!);
+        switch (finished.Outcome)
+        {
+            case CallOutcome.Throttled throttled:
+                // Only ever later than asked: a hundred workers that were told the same second must not come in the same millisecond.
+                var closing = new Closing(now + throttled.Wait + TimeSpan.FromMilliseconds(chance.Next() * 100), throttled.Detail, throttled.Window);
+                view?.Learn(row => BucketRule.Close(row, closing.Until, closing.Reason, closing.Window, settlement.Reserved.Need, now), now);
+                return settlement with { Closing = closing };
+            case CallOutcome.OutOfCredit credit:
+                var unpaid = new Closing(now + TimeSpan.FromMinutes(10), $"out of credit: {credit.Detail}", null);
+                view?.Learn(row => BucketRule.Close(row, unpaid.Until, unpaid.Reason, unpaid.Window, settlement.Reserved.Need, now), now);
+                return settlement with { Closing = unpaid };
+            case CallOutcome.ModelGone gone:
+                return Disabled($"{DisabledReasons.Gone}: {gone.Detail}");
+            case CallOutcome.KeyRefused refused:
+                views.ShowKey(finished.KeyAlias, refused.Detail);
+                return directory.Find(task.Bucket!)?.Keys.All(k => views.WhyKeyRefused(k.Alias) is not null) == true
+                    ? Disabled($"{DisabledReasons.Refused}: {finished.KeyAlias} was refused ({refused.Detail}). Put a valid key into the environment and start again")
+                    : settlement;
+            case CallOutcome.TooLarge { TokensPerMinute: { } limit }:
+                return settlement with { Count = (settlement.Count ?? new ProviderCount()) with { LimitTokensMinute = limit } };
+            default:
+                return settlement;
+        }
+
+        Settlement Disabled(string reason)
+        {
+            view?.Learn(row => row.DisabledReason = reason, now);
+            return settlement with { DisabledReason = reason };
+        }
+    }
+
+    private static AttemptRow EndAttempt(TaskRow task, Transition transition, string outcome, string? detail)
+    {
+        var attempt = new AttemptRow { TaskId = task.CorrelationId, Number = task.Attempt, EndedAt = transition.Now, Outcome = outcome, Detail = detail };
+        transition.Ended.Add(attempt);
+        return attempt;
+    }
+
+    private static Reservation ReservationOf(TaskRow task) => new(task.Bucket!, new Need(1, task.ReservedTokens), task.ReservedUsd, (task.ReservedBudgets ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries));
+
+    private static void ClearReservation(TaskRow task) => (task.Bucket, task.Model, task.ReservedTokens, task.ReservedUsd, task.ReservedBudgets) = (null, null, 0, null, null);
+
+    /// <summary>What the provider has charged: nothing for what it refused, everything for what may have arrived.</summary>
+    private static Need Used(CallOutcome outcome, long reserved) => outcome switch
+    {
+        CallOutcome.Answered answered => new Need(1, answered.InputTokens + answered.OutputTokens > 0 ? answered.InputTokens + answered.OutputTokens : reserved),
+        CallOutcome.Malformed { InputTokens: > 0 } malformed => new Need(1, malformed.InputTokens + malformed.OutputTokens),
+        CallOutcome.Malformed or CallOutcome.TimedOut or CallOutcome.Abandoned or CallOutcome.Unreachable or CallOutcome.ContentRefused => new Need(1, reserved),
+        CallOutcome.BadRequest or CallOutcome.ContextExceeded => new Need(1, 0),
+        _ => new Need(0, 0),
+    };
+
+    private static decimal? Cost(CallOutcome outcome, ModelPrice price, decimal? reservedUsd) => outcome switch
+    {
+        CallOutcome.Answered answered => price.CostUsd(answered.InputTokens, answered.OutputTokens),
+        CallOutcome.Malformed malformed => price.CostUsd(malformed.InputTokens, malformed.OutputTokens),
+        // The provider may have answered what nobody received: the highest price is the safe one.
+        CallOutcome.Abandoned or CallOutcome.TimedOut => reservedUsd,
+        _ => 0,
+    };
+
+    private static (long Input, long Output) Tokens(CallOutcome outcome) => outcome switch
+    {
+        CallOutcome.Answered answered => (answered.InputTokens, answered.OutputTokens),
+        CallOutcome.Malformed malformed => (malformed.InputTokens, malformed.OutputTokens),
+        _ => (0, 0),
+    };
+
+    private static string Entry(CallOutcome outcome) => outcome switch
+    {
+        CallOutcome.Throttled => "Throttled",
+        CallOutcome.Abandoned => "Abandoned",
+        CallOutcome.KeyRefused => "KeyRefused",
+        CallOutcome.ModelGone => "ModelGone",
+        CallOutcome.OutOfCredit => "OutOfCredit",
+        _ => "Faulted",
+    };
+
+    private static string? Detail(CallOutcome outcome) => outcome switch
+    {
+        CallOutcome.Answered { CutShort: true } => "cut short at maxOutputTokens",
+        CallOutcome.Answered => null,
+        CallOutcome.Throttled throttled => throttled.Detail,
+        CallOutcome.TooLarge large => large.Detail,
+        CallOutcome.ContextExceeded context => context.Detail,
+        CallOutcome.KeyRefused key => key.Detail,
+        CallOutcome.ModelGone gone => gone.Detail,
+        CallOutcome.ContentRefused content => content.Detail,
+        CallOutcome.Malformed malformed => malformed.Detail,
+        CallOutcome.TimedOut timedOut => $"no answer within {timedOut.After.TotalSeconds:0.#} s",
+        CallOutcome.Unreachable unreachable => unreachable.Detail,
+        CallOutcome.OutOfCredit credit => credit.Detail,
+        CallOutcome.BadRequest bad => bad.Detail,
+        CallOutcome.Abandoned abandoned => abandoned.Detail,
+        _ => null,
+    };
+}

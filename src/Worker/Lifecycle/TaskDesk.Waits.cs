@@ -1,0 +1,98 @@
+using LlmQueue.Contracts;
+using LlmQueue.Store.Commits;
+using LlmQueue.Store.Limits;
+using LlmQueue.Store.Rows;
+using MassTransit;
+
+namespace LlmQueue.Worker.Lifecycle;
+
+// Waiting: for room, for money, for a pause to end. Each wait has its reason, its time and its event.
+public sealed partial class TaskDesk
+{
+    public void StandInLine<T>(BehaviorContext<TaskRow, T> context) where T : class
+    {
+        var (task, transition) = (context.Saga, Of(context));
+        var why = ((NextStep.StandInLine)transition.Decision!).Why;
+        var line = LineRow.Of(why.Buckets, task.Spread);
+        lines.Know(line);
+        task.Line = line.Id;
+        transition.Parking = new Parking(line, task.PromptTokens + task.MaxOutputTokens);
+        Wait(task, transition, "capacity", why.Reason, why.ExpectedAt);
+    }
+
+    public void WaitForMoney<T>(BehaviorContext<TaskRow, T> context) where T : class
+    {
+        var (task, transition) = (context.Saga, Of(context));
+        var why = ((NextStep.WaitForMoney)transition.Decision!).Why;
+        task.Line = why.Budget;
+        task.DueAt = why.ExpectedAt;
+        transition.BudgetWaiters[why.Budget] = 1;
+        Wait(task, transition, "budget", why.Reason, why.ExpectedAt);
+    }
+
+    public void BackOff<T>(BehaviorContext<TaskRow, T> context) where T : class
+    {
+        var (task, transition) = (context.Saga, Of(context));
+        var pause = (AfterCall.BackOff)transition.Decision!;
+        task.DueAt = transition.Now + pause.Pause;
+        Wait(task, transition, "retry", pause.Reason, task.DueAt);
+    }
+
+    /// <summary>Ends a wait, or gives back what a canceled call had reserved.</summary>
+    public async Task LeaveWait<T>(BehaviorContext<TaskRow, T> context) where T : class
+    {
+        var (task, transition) = (context.Saga, Of(context));
+        switch (task.State)
+        {
+            case TaskStates.WaitingForCapacity when task.GrantedAt is not null:
+                transition.Settlement = new Settlement { Reserved = ReservationOf(task), Used = new Need(0, 0), SpentUsd = 0 };
+                ClearReservation(task);
+                break;
+            case TaskStates.WaitingForCapacity:
+                transition.LeftLines = await lines.BucketsOf(task.Line!);
+                break;
+            case TaskStates.WaitingForBudget:
+                transition.BudgetWaiters[task.Line!] = -1;
+                break;
+            case TaskStates.Calling or TaskStates.Classifying:
+                EndAttempt(task, transition, "canceled", "its owner canceled the task while the call was on its way");
+                transition.Settlement = new Settlement { Reserved = ReservationOf(task), Used = new Need(1, task.ReservedTokens), SpentUsd = task.ReservedUsd };
+                task.CostUsd += task.ReservedUsd ?? 0;
+                ClearReservation(task);
+                break;
+        }
+
+        EndWait(task);
+    }
+
+    public bool IsCurrentGrant(BehaviorContext<TaskRow, CapacityGranted> context) => context.Saga.GrantedAt is not null && context.Message.Attempt == context.Saga.Attempt + 1;
+
+    public bool IsOldGrant(BehaviorContext<TaskRow, CapacityGranted> context) => !IsCurrentGrant(context);
+
+    public bool IsGranted(BehaviorContext<TaskRow, BudgetReleased> context) => context.Saga.GrantedAt is not null;
+
+    public bool IsNotGranted(BehaviorContext<TaskRow, BudgetReleased> context) => context.Saga.GrantedAt is null;
+
+    public bool IsCurrentDelay(BehaviorContext<TaskRow, RetryDelayElapsed> context) => context.Message.Attempt == context.Saga.Attempt;
+
+    public bool IsOldDelay(BehaviorContext<TaskRow, RetryDelayElapsed> context) => !IsCurrentDelay(context);
+
+    private static void Wait(TaskRow task, Transition transition, string waitingFor, string reason, DateTime? expectedAt)
+    {
+        var expected = expectedAt is { } at && at < transition.Now.AddYears(1) ? expectedAt : null;
+        (task.WaitingFor, task.WaitReason, task.WaitingSince, task.ExpectedAt) = (waitingFor, reason, transition.Now, expected);
+        task.RungAt = transition.Now;
+        var state = waitingFor switch { "capacity" => TaskStates.WaitingForCapacity, "budget" => TaskStates.WaitingForBudget, _ => TaskStates.WaitingToRetry };
+        transition.Record(task.CorrelationId, "Deferred", state, expected is null ? reason : $"{reason}; expected to move at {expected:yyyy-MM-dd HH:mm:ss.fff} UTC");
+        transition.Announce(new LlmTaskDeferred
+        {
+            TaskId = task.CorrelationId, Tenant = task.Tenant, WaitingFor = waitingFor, Reason = reason, ExpectedAt = expected, At = transition.Now, Metadata = MetadataOf(task),
+        });
+    }
+
+    private static void EndWait(TaskRow task)
+    {
+        (task.WaitingFor, task.WaitReason, task.WaitingSince, task.ExpectedAt) = (null, null, null, null);
+        (task.Line, task.DueAt, task.GrantedAt, task.StartTag) = (null, null, null, 0);
+    }
+}
