@@ -33,6 +33,7 @@ public static class QueueStore
         services.AddSingleton<LimitViews>();
         services.AddSingleton<LineBell>();
         services.AddSingleton<Doorbells>();
+        services.AddSingleton<Intake.Submissions>();
         services.AddLoop<Announcer>();
         services.AddLoop<GroupCommits>();
         services.AddLoop<GroupLoads<TaskRow>>();

@@ -56,7 +56,8 @@ public sealed class Transition(DateTime now)
     }
 
     public void Record(Guid subject, string entry, string state, string? reason = null) =>
-        History.Add(new HistoryRow { SubjectId = subject, Ordinal = (short)History.Count, At = Now, Entry = entry, State = state, Reason = reason });
+        // The ordinal only tells entries of one subject and version apart; a transition that gives birth to thousands records one for each.
+        History.Add(new HistoryRow { SubjectId = subject, Ordinal = (short)(History.Count % short.MaxValue), At = Now, Entry = entry, State = state, Reason = reason });
 
     public void Announce(object message) => Announcements.Add(new Announcement(Guid.CreateVersion7(), message, Now));
 

@@ -1,0 +1,52 @@
+using LlmQueue.Contracts;
+using LlmQueue.Store.Commits;
+using LlmQueue.Store.Rows;
+using LlmQueue.Store.Sagas;
+
+namespace LlmQueue.Store.Intake;
+
+/// <summary>Writes what was handed in over HTTP or the command line. When a method returns, it is durable; the bell that follows may be lost.</summary>
+public sealed class Submissions(GroupCommits commits, Doorbells doorbells, TimeProvider clock)
+{
+    private const int ChunkSize = 500;
+
+    /// <summary>Tasks whose values are right. A task whose id is known already changes nothing.</summary>
+    public async Task Submit(IReadOnlyList<TakenIn> tasks, CancellationToken cancellationToken)
+    {
+        foreach (var chunk in tasks.Chunk(ChunkSize))
+        {
+            var transition = new Transition(clock.GetUtcNow().UtcDateTime);
+            foreach (var taken in chunk)
+            {
+                if (taken.Refusal is not null)
+                    throw new ArgumentException($"Task {taken.Row.CorrelationId} was refused and cannot be submitted: {taken.Refusal}");
+                taken.Row.State = TaskStates.Submitted;
+                taken.Row.Version = 1;
+                transition.Born.Add(taken.Row);
+                transition.Payloads.Add(taken.PromptRow);
+                transition.Record(taken.Row.CorrelationId, "Submitted", TaskStates.Submitted);
+                transition.Ring(new StartTask(taken.Row.CorrelationId));
+            }
+
+            await commits.Commit(transition, cancellationToken);
+            await doorbells.Ring(transition.Doorbells, cancellationToken);
+        }
+    }
+
+    /// <summary>A set of pages whose values are right. False when its id is known already, and then nothing was changed.</summary>
+    public async Task<bool> Submit(SummaryTakenIn summary, CancellationToken cancellationToken)
+    {
+        if (summary.Refusal is not null)
+            throw new ArgumentException($"Summary {summary.Row.CorrelationId} was refused and cannot be submitted: {summary.Refusal}");
+        var transition = new Transition(clock.GetUtcNow().UtcDateTime) { Summary = summary.Row, SummaryIsNew = true };
+        summary.Row.State = SummaryStates.Submitted;
+        summary.Row.Version = 1;
+        transition.Payloads.AddRange(summary.Pages);
+        transition.Record(summary.Row.CorrelationId, "Submitted", SummaryStates.Submitted, $"{summary.Row.Pages} pages");
+        transition.Ring(new StartSummary(summary.Row.CorrelationId));
+        if (await commits.Commit(transition, cancellationToken) is not CommitOutcome.Committed)
+            return false;
+        await doorbells.Ring(transition.Doorbells, cancellationToken);
+        return true;
+    }
+}

@@ -1,0 +1,83 @@
+using System.Text.Json;
+using LlmQueue.Contracts;
+using LlmQueue.Store.Bus;
+using LlmQueue.Store.Commits;
+using LlmQueue.Store.Rows;
+
+namespace LlmQueue.Store.Intake;
+
+/// <summary>A set of pages as it was handed in, made into rows.</summary>
+/// <param name="Row">The summary.</param>
+/// <param name="Pages">A payload a page, parts "page/1", "page/2", …</param>
+/// <param name="Refusal">Why it can never run, as a sentence; null when nothing is wrong.</param>
+public sealed record SummaryTakenIn(SummaryRow Row, IReadOnlyList<PayloadRow> Pages, string? Refusal);
+
+/// <summary>Reads a set of pages, over HTTP and over the bus alike. Pure.</summary>
+public static class SummaryIntake
+{
+    private const int MostPages = 20_000;
+    private const int LongestPage = 20_000_000;
+    private const int LongestText = 10_000;
+
+    /// <exception cref="UnreadableMessageException">There are no pages in it.</exception>
+    public static SummaryTakenIn Read(SummarizePages request, Guid id, string? tenant, DateTime now)
+    {
+        if (request.Pages is null)
+            throw new UnreadableMessageException("The request has no 'pages'. Expected at least one, for example {\"pages\": [{\"title\": \"One\", \"text\": \"…\"}]}.");
+        var row = new SummaryRow
+        {
+            CorrelationId = id,
+            Tenant = Clean(tenant ?? request.Tenant) is { Length: > 0 } name ? name[..Math.Min(name.Length, 200)] : "default",
+            Question = Clean(request.Question),
+            Model = Clean(request.Model),
+            Priority = request.Priority is null ? Priorities.Batch : Priorities.Parse(request.Priority) ?? Priorities.Batch,
+            Deadline = request.Deadline?.UtcDateTime,
+            Metadata = request.Metadata is { Count: > 0 } labels ? Unescaped(JsonSerializer.Serialize(labels, Transition.Json)) : null,
+            Pages = request.Pages.Count,
+            SubmittedAt = now,
+            UpdatedAt = now,
+            RungAt = now,
+        };
+        var pages = request.Pages.Take(MostPages).Select((page, i) => new PayloadRow { SubjectId = id, Part = PartOf(i + 1), Content = Unescaped(JsonSerializer.Serialize(page, Transition.Json)) }).ToList();
+        return new SummaryTakenIn(row, pages, WhatIsWrong(request, now));
+    }
+
+    public static string PartOf(int page) => $"page/{page}";
+
+    public static PageContent ReadPage(string content) => JsonSerializer.Deserialize<PageContent>(content, Transition.Json) ?? new PageContent();
+
+    /// <summary>What is wrong with one page, as a sentence; null when it can be summarised. A bad page fails alone: its neighbours are not its fault.</summary>
+    public static string? WhatIsWrong(PageContent? page, int number)
+    {
+        if (page is null || (page.Text is null && page.Html is null))
+            return $"Page {number} has neither 'text' nor 'html'; expected one of them.";
+        if (page.Text is not null && page.Html is not null)
+            return $"Page {number} has both 'text' and 'html'; expected one of them.";
+        var text = page.Text ?? page.Html!;
+        if (string.IsNullOrWhiteSpace(text))
+            return $"Page {number} is empty; expected its text.";
+        if (text.Contains('\0', StringComparison.Ordinal))
+            return $"Page {number} contains the character U+0000, so it is binary data and not text. Extract its text first.";
+        return text.Length > LongestPage ? $"Page {number} has {text.Length:N0} characters; at most {LongestPage:N0} are taken. Split it." : null;
+    }
+
+    private static string? WhatIsWrong(SummarizePages request, DateTime now)
+    {
+        if (request.Pages!.Count == 0)
+            return "'pages' is empty; expected at least one page.";
+        if (request.Pages.Count > MostPages)
+            return $"There are {request.Pages.Count:N0} pages; at most {MostPages:N0} are taken at once. Hand them in as several summaries.";
+        if (request.Question?.Length > LongestText)
+            return $"The question has {request.Question.Length:N0} characters; at most {LongestText:N0} are taken. What is to be read belongs into the pages.";
+        if (request.Priority is not null && Priorities.Parse(request.Priority) is null)
+            return $"The priority '{request.Priority}' is unknown; expected 'interactive', 'normal' or 'batch'.";
+        if (request.Deadline is { } deadline && deadline.UtcDateTime <= now)
+            return $"The deadline {deadline.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC has passed already; expected a time in the future.";
+        var wrong = request.Pages.Select((page, i) => WhatIsWrong(page, i + 1)).ToList();
+        return wrong.TrueForAll(w => w is not null) ? $"None of the {wrong.Count} pages can be read. The first: {wrong[0]}" : null;
+    }
+
+    private static string Unescaped(string json) => json.Replace("\\u0000", "", StringComparison.Ordinal);
+
+    private static string? Clean(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Replace("\0", "", StringComparison.Ordinal).Trim();
+}
