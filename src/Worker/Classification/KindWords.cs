@@ -68,7 +68,7 @@ internal static partial class KindWords
     [GeneratedRegex(@"```|^\s*(def|class|public|private|import|using|function|const|let|fn|func|SELECT|INSERT|UPDATE|CREATE TABLE)\s.*[\(\{;:]|=>\s*\{|\)\s*\{\s*$|#include\s*<", RegexOptions.Multiline | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
     private static partial Regex ProgramText();
 
-    [GeneratedRegex(@"\b(software|system|service|event.driven|cloud|data|application)?[- ]?architect(ure|ural)\b|\b(design|architect|plan) .{0,60}(system|platform|service|microservice|database schema|pipeline|api)|systemarchitektur|softwarearchitektur|\barchitektur\b|\bentw(irf|erfe)\w* .{0,60}(system|plattform|dienst|architektur|datenbank)|\bconc(ois|evoir|evez)\b.{0,60}(système|plateforme|service|architecture|base)|\barchitecture (logicielle|de)|\bdiseñ\w* .{0,60}(sistema|plataforma|servicio|arquitectura|base)|\barquitectura\b", Plain)]
+    [GeneratedRegex(@"\b(software|system|service|event.driven|cloud|data|application)?[- ]?architect(ure|ural)\b|\b(design|architect|plan) .{0,60}(system|platform|service|microservice|database schema|pipeline|api)|systemarchitektur|softwarearchitektur|\barchitektur\b|\bentw(irf|erfe)\w* .{0,60}(system|plattform|dienst|architektur|datenbank)|\bcon[cç](ois|evoir|evez)\b.{0,60}(système|plateforme|service|architecture|base)|\barchitecture (logicielle|de)|\bdiseñ\w* .{0,60}(sistema|plataforma|servicio|arquitectura|base)|\barquitectura\b", Plain)]
     private static partial Regex Designs();
 
     [GeneratedRegex(@"\b(scal(e|able|ability|ierbar\w*)|microservices?|load balanc\w*|high availability|fault.toleran\w*|multi.tenant|event sourcing|hochverfügbar\w*|mandantenfähig\w*|haute disponibilité|alta disponibilidad|escalable|évolutive?)\b", Plain)]

@@ -115,6 +115,12 @@ public sealed class RoutingRuleTests
         Assert.StartsWith("The prompt is estimated at 9000 tokens and its answer may take 1000; a minute's limit here is at most 8000 tokens, of groq:openai/gpt-oss-", none.Reason);
     }
 
+    [Theory]
+    [InlineData(7000, 1000, true)]
+    [InlineData(7000, 1001, false)]
+    public void A_call_may_take_a_whole_minute_and_not_a_token_more(int promptTokens, int maxOutputTokens, bool taken) =>
+        Assert.Equal(taken, RoutingRule.Decide(new RouteRequest { Kind = "code", Complexity = "high", PromptTokens = promptTokens, MaxOutputTokens = maxOutputTokens }, Real, new RouteConditions(provider => provider == "groq", Now, _ => 8000)) is Routed);
+
     [Fact]
     public void Without_any_key_the_sentence_says_which_to_set() =>
         Assert.Equal(

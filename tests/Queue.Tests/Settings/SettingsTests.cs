@@ -59,6 +59,7 @@ public sealed class SettingsTests
     [Theory]
     [InlineData("postgres://ann:p%40ss%2Fw%20rd@db.example:6543/tasks", "db.example", 6543, "ann", "p@ss/w rd", "tasks")]
     [InlineData("postgresql://ann:p#ss?w/rd@db/tasks", "db", 5432, "ann", "p#ss?w/rd", "tasks")]
+    [InlineData("postgres://ann:p@ss:w@rd@db/tasks", "db", 5432, "ann", "p@ss:w@rd", "tasks")]
     [InlineData("postgres://ann@[::1]:6000/tasks", "::1", 6000, "ann", null, "tasks")]
     [InlineData("Host=db;Port=6000;Username=ann;Password=x;Database=tasks", "db", 6000, "ann", "x", "tasks")]
     public void A_database_is_taken_as_url_or_as_npgsql_string(string url, string host, int port, string user, string? password, string database)
