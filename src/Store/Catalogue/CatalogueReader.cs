@@ -45,7 +45,7 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
         if (maxOutput > context && fields.Optional("context") is { Kind: JsonTokenType.Number })
             problems.Add(fields.Optional("maxOutput")!.Line, $"'maxOutput' is {maxOutput}, more than the 'context' of {context}; prompt and answer share the context.");
         var retires = fields.Date("retires");
-        var replacedBy = fields.Optional("replacedBy") is { } successor ? Reference(successor, $"'replacedBy' of '{id}'") : null;
+        var replacedBy = Id(fields.Optional("replacedBy"));
         if (replacedBy is not null && fields.Optional("retires") is null)
             problems.Add(fields.Optional("replacedBy")!.Line, "'replacedBy' has no effect without 'retires'; add the date, or leave it out.");
         if (id is null)

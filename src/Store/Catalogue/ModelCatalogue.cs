@@ -31,7 +31,15 @@ public sealed class ModelCatalogue
         var entry = Find(id);
         // Successors retire as well. The reader has refused circles, so this ends.
         while (entry is not null && entry.IsRetired(today))
-            entry = entry.ReplacedBy is null ? null : Find(entry.ReplacedBy);
+        {
+            if (entry.ReplacedBy is null)
+                return null;
+            // A successor that is not listed cannot be called: then the provider has the last word on whether the model is gone.
+            if (Find(entry.ReplacedBy) is not { } successor)
+                return entry;
+            entry = successor;
+        }
+
         return entry;
     }
 

@@ -45,6 +45,8 @@ public sealed class BucketView(BucketRow row)
 
     public string Id => _row.Id;
 
+    public double? TokensPerMinute => _row.TokensPerMinute;
+
     /// <summary>The row as it will be once everything held is committed, refilled to now.</summary>
     public BucketRow At(DateTime now)
     {

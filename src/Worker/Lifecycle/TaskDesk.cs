@@ -101,7 +101,7 @@ public sealed partial class TaskDesk(ModelCatalogue catalogue, BucketDirectory d
             PromptTokens = task.PromptTokens, MaxOutputTokens = task.MaxOutputTokens, Model = task.RequestedModel,
         };
         var today = DateOnly.FromDateTime(transition.Now);
-        switch (RoutingRule.Decide(request, catalogue, new RouteConditions(providers.Has, today)))
+        switch (RoutingRule.Decide(request, catalogue, new RouteConditions(providers.Has, today, LargestMinute)))
         {
             case Routed routed:
                 task.Route = routed.Rule;
@@ -117,6 +117,20 @@ public sealed partial class TaskDesk(ModelCatalogue catalogue, BucketDirectory d
     /// <summary>The prompt is in the transition when the task was just taken in, else in its row.</summary>
     private async Task<IReadOnlyList<LlmMessage>> PromptOf(BehaviorContext<TaskRow> context) =>
         Of(context).Payloads.Find(p => p.Part == PayloadRow.Prompt) is { } fresh ? TaskIntake.ReadPrompt(fresh.Content) : await ReadPrompt(context.Saga.CorrelationId);
+
+    /// <summary>The most tokens a minute that any organisation has of a model, as learned; null where one has no limit.</summary>
+    private long? LargestMinute(ModelEntry model)
+    {
+        double largest = 0;
+        foreach (var bucket in directory.Of(model.Id))
+        {
+            if (views.Bucket(bucket.Id)?.TokensPerMinute is not { } limit)
+                return null;
+            largest = Math.Max(largest, limit);
+        }
+
+        return (long)largest;
+    }
 
     private async Task<IReadOnlyList<LlmMessage>> ReadPrompt(Guid taskId)
     {

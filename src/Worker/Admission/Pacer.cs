@@ -1,0 +1,141 @@
+using LlmQueue.Contracts;
+using LlmQueue.Store.Catalogue;
+using LlmQueue.Store.Commits;
+using LlmQueue.Store.Limits;
+using LlmQueue.Store.Rows;
+using LlmQueue.Store.Sagas;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace LlmQueue.Worker.Admission;
+
+/// <summary>
+/// Opens lines. One Pacer leads among all workers (an advisory lock that dies with its connection). It sleeps until the next opening it knows of, or until
+/// the bell of a line rings; then it books just as many tasks as fit and rings for those alone. Nobody else wakes and nobody polls.
+/// </summary>
+public sealed class Pacer(NpgsqlDataSource database, PacerRound round, LineBell lineBell, Doorbells doorbells, WorkerOptions options, TimeProvider clock, ILogger<Pacer> logger) : BackgroundService
+{
+    /// <summary>Any number will do as long as every worker uses the same.</summary>
+    private const long Leadership = 7_255_142_002;
+
+    // A bell can be lost with its connection; then this sweep finds the line.
+    private static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(5);
+    private readonly SemaphoreSlim _bell = new(0, 1);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await Lead(stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                if (DatabaseFaults.IsPassing(e))
+                    logger.LogInformation("The Pacer lost its connection ({Reason}) and seeks to lead again.", e.Message);
+                else
+                    logger.LogError(e, "A round of the Pacer failed; it begins again.");
+                try
+                {
+                    await Task.Delay(TimeSpan.FromSeconds(1), clock, stoppingToken);
+                }
+                catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+                {
+                    return;
+                }
+            }
+        }
+    }
+
+    private async Task Lead(CancellationToken stopping)
+    {
+        // Outside the pool: this one connection waits for the lock, holds it and hears the bell for as long as it lives.
+        var settings = new NpgsqlConnectionStringBuilder(database.ConnectionString) { Pooling = false, CommandTimeout = 0, ApplicationName = "LlmQueue Pacer", KeepAlive = 5 };
+        await using var connection = await OpenWithPassword(settings, stopping);
+        await using (var wait = new NpgsqlCommand($"select pg_advisory_lock({Leadership}); listen {LineBell.Channel}", connection))
+            await wait.ExecuteNonQueryAsync(stopping);
+        logger.LogInformation("This worker's Pacer leads.");
+        connection.Notification += (_, _) => Ring();
+        lineBell.Here = Ring;
+        using var lost = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        var hearing = Hear(connection, lost);
+        try
+        {
+            while (true)
+            {
+                lost.Token.ThrowIfCancellationRequested();
+                var began = clock.GetUtcNow().UtcDateTime;
+                var result = await round.Run(lost.Token);
+                await doorbells.Ring(result.Bells, lost.Token);
+                await Sleep(began, result.NextOpening, lost.Token);
+            }
+        }
+        catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
+        {
+            throw new NpgsqlException("the connection that held the leadership is gone");
+        }
+        finally
+        {
+            lineBell.Here = null;
+            await lost.CancelAsync();
+            await hearing;
+        }
+    }
+
+    private async Task<NpgsqlConnection> OpenWithPassword(NpgsqlConnectionStringBuilder settings, CancellationToken stopping)
+    {
+        // The data source hides its password; a connection of its own takes everything else from it.
+        await using var pooled = await database.OpenConnectionAsync(stopping);
+        var connection = pooled.CloneWith(settings.ConnectionString);
+        await connection.OpenAsync(stopping);
+        return connection;
+    }
+
+    /// <summary>At least a tick, so that openings a moment apart share a round; at most until the next opening.</summary>
+    private async Task Sleep(DateTime began, DateTime? nextOpening, CancellationToken stopping)
+    {
+        var now = clock.GetUtcNow().UtcDateTime;
+        var until = nextOpening is { } opening && opening - now < LongestSleep ? opening : now + LongestSleep;
+        if (until - now > TimeSpan.Zero)
+            await _bell.WaitAsync(until - now, stopping);
+        var rest = began + options.Tick - clock.GetUtcNow().UtcDateTime;
+        if (rest > TimeSpan.Zero)
+            await Task.Delay(rest, clock, stopping);
+    }
+
+    private void Ring()
+    {
+        try
+        {
+            if (_bell.CurrentCount == 0)
+                _bell.Release();
+        }
+        catch (SemaphoreFullException)
+        {
+            // It has been rung in the same moment: one ring is enough.
+        }
+    }
+
+    private static async Task Hear(NpgsqlConnection connection, CancellationTokenSource lost)
+    {
+        try
+        {
+            while (true)
+                await connection.WaitAsync(lost.Token);
+        }
+        catch (Exception) when (lost.IsCancellationRequested)
+        {
+            // The Pacer stops.
+        }
+        catch (Exception e) when (DatabaseFaults.IsPassing(e) || e is InvalidOperationException or ObjectDisposedException)
+        {
+            await lost.CancelAsync();
+        }
+    }
+}

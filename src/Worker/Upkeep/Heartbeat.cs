@@ -1,0 +1,56 @@
+using LlmQueue.Store.Commits;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace LlmQueue.Worker.Upkeep;
+
+/// <summary>Says that this worker lives. One statement every few seconds keeps all its claims; a worker that says nothing loses them.</summary>
+public sealed class Heartbeat(NpgsqlDataSource database, WorkerIdentity identity, WorkerOptions options, TimeProvider clock, ILogger<Heartbeat> logger) : BackgroundService
+{
+    public async Task Beat(CancellationToken cancellationToken)
+    {
+        // The database's clock alone is compared with itself: workers' clocks may differ.
+        await using var command = database.CreateCommand("insert into workers values ($1, $2, now(), now()) on conflict (id) do update set seen_at = now()");
+        command.Parameters.AddWithValue(identity.Id);
+        command.Parameters.AddWithValue(identity.Name);
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <summary>A worker that stops in good order says so; its claims need not wait for the lease.</summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        try
+        {
+            await using var command = database.CreateCommand("delete from workers where id = $1");
+            command.Parameters.AddWithValue(identity.Id);
+            await command.ExecuteNonQueryAsync(cancellationToken);
+        }
+        catch (Exception e) when (DatabaseFaults.IsPassing(e) || e is OperationCanceledException or ObjectDisposedException)
+        {
+            logger.LogDebug("The worker could not sign off ({Reason}); its lease runs out by itself.", e.Message);
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(options.WorkerGoneAfter / 5, clock);
+        do
+        {
+            try
+            {
+                await Beat(stoppingToken);
+            }
+            catch (Exception e) when (DatabaseFaults.IsPassing(e) && !stoppingToken.IsCancellationRequested)
+            {
+                logger.LogDebug("No heartbeat now: {Reason}", e.Message);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+        }
+        while (await timer.WaitForNextTickAsync(stoppingToken).AsTask().ContinueWith(t => t.IsCompletedSuccessfully && t.Result, TaskScheduler.Default));
+    }
+}
