@@ -31,10 +31,8 @@ public sealed class PrivatePostgres
     private readonly DataFolderLock taken;
     private bool stopped;
 
-    private PrivatePostgres(PostgresPrograms programs, PostgresFolder folder, DataFolderLock taken)
-    {
+    private PrivatePostgres(PostgresPrograms programs, PostgresFolder folder, DataFolderLock taken) =>
         (this.programs, this.folder, this.taken) = (programs, folder, taken);
-    }
 
     /// <summary>For Npgsql; the database exists.</summary>
     public string ConnectionString => ConnectionTo(Owner).ConnectionString;
@@ -71,14 +69,17 @@ public sealed class PrivatePostgres
         }
 
         stopped = true;
-        try
+        using (taken)
         {
             await RunOrThrow("stopped", "pg_ctl", ["stop", "-D", folder.Data, "-m", "fast", "-w", "-t", "60"], CancellationToken.None);
         }
-        finally
-        {
-            taken.Dispose();
-        }
+    }
+
+    /// <summary>What kill -9 of our process does to the folder: the lock is free, the server runs on. For tests.</summary>
+    internal void Abandon()
+    {
+        stopped = true;
+        taken.Dispose();
     }
 
     private async Task Serve(Action<string> say, CancellationToken cancel)

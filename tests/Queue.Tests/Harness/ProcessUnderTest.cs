@@ -14,7 +14,7 @@ public sealed class ProcessUnderTest : IAsyncDisposable
 {
     // The watcher shrugs off the Ctrl-C that ends the tests, as it is there for what comes after.
     // $1 is what to remove once the process is gone; a line on the pipe means that we have seen to both ourselves.
-    private const string Launcher = """
+    internal const string Launcher = """
         doomed=$1; shift
         exec 3<&0 </dev/null
         ( trap '' HUP INT TERM; IFS= read -r word <&3; [ "$word" = released ] && exit; kill -9 $$; sleep 1; [ -z "$doomed" ] || rm -rf -- "$doomed" ) >/dev/null 2>&1 &
