@@ -35,7 +35,7 @@ trap 'rm -f "$results"' EXIT
 say "Running the tests."
 code=0
 dotnet "$root/tests/Queue.Tests/bin/Release/net10.0/LlmQueue.Tests.dll" \
-  -noLogo -noColor -longRunning 60 -xml "$results" ${runner[@]+"${runner[@]}"} </dev/null || code=$?
+  -noLogo -noColor -reporter verbose -longRunning 60 -xml "$results" ${runner[@]+"${runner[@]}"} </dev/null || code=$?
 
 count() { grep -o '<assembly [^>]*>' "$results" | head -n 1 | grep -o " $1=\"[0-9]*\"" | grep -o '[0-9][0-9]*' || printf 0; }
 passed=$(count passed)
