@@ -142,11 +142,12 @@ need_rabbitmq() {
 }
 
 # Two builds at once in the same obj folders break each other, so they take turns. The lock must not reach the build's own
-# processes: a compiler that lingers would hold it. Where there is no flock (macOS) two at once are the caller's own doing.
+# processes, as a compiler that lingers would hold it, nor lie on a file that .NET reads, as .NET would respect it.
+# Where there is no flock (macOS), two at once are the caller's own doing.
 in_turn() {
   if ! command -v flock >/dev/null 2>&1; then "$@"; return; fi
   local result=0
-  exec 9<"$root/Queue.sln"
+  exec 9<"$root/prerequisites.sh"
   flock 9
   "$@" 9<&- || result=$?
   exec 9<&-

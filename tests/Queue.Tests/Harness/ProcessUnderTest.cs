@@ -12,9 +12,11 @@ namespace LlmQueue.Tests.Harness;
 /// </summary>
 public sealed class ProcessUnderTest : IAsyncDisposable
 {
-    // The watcher shrugs off the Ctrl-C that ends the tests, as it is there for what comes after.
-    // $1 is what to remove once the process is gone; a line on the pipe means that we have seen to both ourselves.
+    // The watcher shrugs off the Ctrl-C that ends the tests, as it is there for what comes after. Both outputs are one, as nobody could
+    // tell the order of lines from two pipes. $1 is what to remove once the process is gone; a line on the pipe means that we have seen
+    // to both ourselves.
     internal const string Launcher = """
+        exec 2>&1
         doomed=$1; shift
         exec 3<&0 </dev/null
         ( trap '' HUP INT TERM; IFS= read -r word <&3; [ "$word" = released ] && exit; kill -9 $$; sleep 1; [ -z "$doomed" ] || rm -rf -- "$doomed" ) >/dev/null 2>&1 &
@@ -26,22 +28,19 @@ public sealed class ProcessUnderTest : IAsyncDisposable
     private readonly ConcurrentQueue<string> lines = new();
     private readonly Channel<string> unread = Channel.CreateUnbounded<string>();
     private readonly string name;
-    private int streamsOpen = 2;
 
     private ProcessUnderTest(string name, Process process)
     {
         (this.name, this.process) = (name, process);
         process.OutputDataReceived += (_, line) => Hear(line.Data);
-        process.ErrorDataReceived += (_, line) => Hear(line.Data);
         process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
     }
 
     public int Id => process.Id;
 
     public bool HasExited => process.HasExited;
 
-    /// <summary>Everything printed so far, standard output and standard error in the order they came.</summary>
+    /// <summary>Everything printed so far, standard output and standard error as one.</summary>
     public IReadOnlyCollection<string> Output => lines;
 
     public static ProcessUnderTest StartDotnet(string dll, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null) =>
@@ -63,7 +62,6 @@ public sealed class ProcessUnderTest : IAsyncDisposable
             UseShellExecute = false,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
-            RedirectStandardError = true,
             WorkingDirectory = workingDirectory,
         };
         foreach (var (key, value) in environment ?? new Dictionary<string, string?>(StringComparer.Ordinal))
@@ -158,7 +156,7 @@ public sealed class ProcessUnderTest : IAsyncDisposable
             lines.Enqueue(line);
             unread.Writer.TryWrite(line);
         }
-        else if (Interlocked.Decrement(ref streamsOpen) == 0)
+        else
         {
             unread.Writer.TryComplete();
         }
