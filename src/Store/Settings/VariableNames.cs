@@ -9,6 +9,9 @@ internal static class VariableNames
         "GROQ_SUMMARY_MODELS", "OPENAI_SUMMARY_MODELS", "SYNTHESIS_MODEL_GROQ", "SYNTHESIS_MODEL_OPENAI",
     ];
 
+    // Said by run.sh and test.sh to what they start; nobody sets these by hand, so none is suggested either.
+    private static readonly string[] FromScripts = ["LLMQUEUE_HOME", "LLMQUEUE_SIMULATOR", "LLMQUEUE_TESTS", "LLMQUEUE_TESTS_REQUIRE_SERVERS"];
+
     // Other programs' names that happen to be near ours.
     private static readonly string[] Foreign = ["OPENAI_ORG_ID", "OPENAI_ORGANIZATION", "OPENAI_API_BASE", "OPENAI_BASE_URI"];
 
@@ -19,7 +22,7 @@ internal static class VariableNames
 
     public static void WarnOfUnknown(SettingsReader reader)
     {
-        foreach (var name in reader.Names.Where(name => !IsKnown(name) && !Foreign.Contains(name)))
+        foreach (var name in reader.Names.Where(name => !IsKnown(name) && !FromScripts.Contains(name) && !Foreign.Contains(name)))
         {
             var near = Known.MinBy(known => NearestName.Distance(name.ToUpperInvariant(), known))!;
             var distance = NearestName.Distance(name.ToUpperInvariant(), near);
