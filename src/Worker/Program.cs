@@ -1,1 +1,1 @@
-return 0;
+return await LlmQueue.Worker.WorkerHost.Run(args);

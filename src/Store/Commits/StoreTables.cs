@@ -65,6 +65,10 @@ public sealed class StoreTables(IModel model)
 
     public NpgsqlBatchCommand InsertBuckets(IReadOnlyList<BucketRow> rows) => _buckets.Insert(rows, "on conflict (id) do nothing");
 
+    /// <summary>Takes the limits of the catalogue again, where they differ, with full levels for those that grew; forgets why the bucket was disabled.</summary>
+    public NpgsqlBatchCommand RelimitBuckets(IReadOnlyList<BucketRow> rows) => _buckets.Update(rows, [nameof(BucketRow.Id)],
+        [nameof(BucketRow.RequestsPerMinute), nameof(BucketRow.RequestsPerDay), nameof(BucketRow.TokensPerMinute), nameof(BucketRow.TokensPerDay), nameof(BucketRow.DisabledReason)]);
+
     public NpgsqlBatchCommand InsertBudgets(IReadOnlyList<BudgetRow> rows) => _budgets.Insert(rows, "on conflict (id) do nothing");
 
     public static BucketRow ReadBucket(NpgsqlDataReader r) => new()

@@ -76,9 +76,9 @@ public sealed class Pacer(NpgsqlDataSource database, PacerRound round, LineBell 
                 await Sleep(began, result.NextOpening, lost.Token);
             }
         }
-        catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
+        catch (OperationCanceledException e) when (!stopping.IsCancellationRequested)
         {
-            throw new NpgsqlException("the connection that held the leadership is gone");
+            throw new NpgsqlException("the connection that held the leadership is gone", e);
         }
         finally
         {

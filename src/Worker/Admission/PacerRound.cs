@@ -1,0 +1,275 @@
+using LlmQueue.Contracts;
+using LlmQueue.Store.Catalogue;
+using LlmQueue.Store.Commits;
+using LlmQueue.Store.Limits;
+using LlmQueue.Store.Rows;
+using LlmQueue.Worker.Calling;
+using Npgsql;
+
+namespace LlmQueue.Worker.Admission;
+
+/// <summary>What a round has done: the bells to ring, and when something may be done next.</summary>
+public sealed record PacerResult(IReadOnlyList<object> Bells, DateTime? NextOpening);
+
+/// <summary>
+/// One round of the Pacer, one transaction: pauses that are over, money that has come back, and the lines. Buckets are locked before anything is looked at,
+/// so a task that is just going to stand in line is either seen now or rings the bell after.
+/// </summary>
+public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, LimitViews views, BucketDirectory directory, Budgets budgets, LineDirectory lines, Breakers breakers, WorkerOptions options, TimeProvider clock)
+{
+    private const int HeadsALine = 128;
+    private const int MaxRings = 500;
+
+    // A bell that brought nothing about in this time is rung again.
+    private static readonly TimeSpan Unanswered = TimeSpan.FromSeconds(15);
+
+    public async Task<PacerResult> Run(CancellationToken cancellationToken)
+    {
+        var now = clock.GetUtcNow().UtcDateTime;
+        var bells = new List<object>();
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        var work = await Lock(connection, transaction, now, cancellationToken);
+        bells.AddRange(work.Bells);
+        var next = work.NextDue;
+
+        bells.AddRange(await ReleaseMoney(connection, transaction, work, now, cancellationToken));
+        next = Earlier(next, work.Budgets.Where(b => b.Waiting > 0).Select(b => (DateTime?)b.PeriodEnd).Min());
+
+        if (work.Buckets.Any(b => b.Waiting > 0))
+        {
+            var heads = await Heads(connection, transaction, cancellationToken);
+            var plan = await Plan(heads, work, now);
+            await Grant(connection, transaction, plan, work, heads.Count == 0, now, cancellationToken);
+            bells.AddRange(plan.Grants.Where(g => g.Booked).Select(g => new CapacityGranted(g.Head.Id, g.Head.Attempt + 1)));
+            bells.AddRange(plan.WithoutMoney.Select(id => new BudgetReleased(id)));
+            next = Earlier(next, plan.NextOpening);
+        }
+
+        await transaction.CommitAsync(cancellationToken);
+        foreach (var bucket in work.Buckets)
+            views.Show(bucket);
+        foreach (var budget in work.Budgets)
+            views.Show(budget);
+        return new PacerResult(bells, next);
+    }
+
+    private async Task<Locked> Lock(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTime now, CancellationToken cancellationToken)
+    {
+        await using var batch = new NpgsqlBatch(connection, transaction);
+        batch.BatchCommands.Add(new NpgsqlBatchCommand("select * from buckets where waiting > 0 order by id for update"));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand("select * from budgets where id = any($1) or waiting > 0 order by id for update") { Parameters = { new NpgsqlParameter<string[]> { TypedValue = [.. budgets.Of(now)] } } });
+        batch.BatchCommands.Add(new NpgsqlBatchCommand("""
+            update tasks t set rung_at = $1 where t.id in (
+                select id from tasks where state = 'WaitingToRetry' and due_at <= $1 and (rung_at < due_at or rung_at < $2) order by due_at limit 500 for update skip locked)
+            returning t.id, t.attempt
+            """) { Parameters = { new NpgsqlParameter<DateTime> { TypedValue = now }, new NpgsqlParameter<DateTime> { TypedValue = now - Unanswered } } });
+        batch.BatchCommands.Add(new NpgsqlBatchCommand("select min(due_at) from tasks where state in ('WaitingToRetry', 'WaitingForBudget') and due_at > $1") { Parameters = { new NpgsqlParameter<DateTime> { TypedValue = now } } });
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        var locked = new Locked();
+        while (await reader.ReadAsync(cancellationToken))
+            locked.Buckets.Add(StoreTables.ReadBucket(reader));
+        await reader.NextResultAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+            locked.Budgets.Add(StoreTables.ReadBudget(reader));
+        await reader.NextResultAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+            locked.Bells.Add(new RetryDelayElapsed(reader.GetGuid(0), reader.GetInt32(1)));
+        await reader.NextResultAsync(cancellationToken);
+        if (await reader.ReadAsync(cancellationToken) && !reader.IsDBNull(0))
+            locked.NextDue = reader.GetDateTime(0);
+        foreach (var bucket in locked.Buckets)
+            BucketRule.Refill(bucket, now);
+        return locked;
+    }
+
+    /// <summary>Rings for as many tasks that wait for money as the money left can pay; after the period's end for all.</summary>
+    private static async Task<List<object>> ReleaseMoney(NpgsqlConnection connection, NpgsqlTransaction transaction, Locked work, DateTime now, CancellationToken cancellationToken)
+    {
+        var bells = new List<object>();
+        foreach (var budget in work.Budgets.Where(b => b.Waiting > 0))
+        {
+            var left = budget.PeriodEnd <= now || budget.LimitUsd is null ? decimal.MaxValue : budget.LimitUsd.Value - budget.SpentUsd - budget.InFlightUsd;
+            if (left <= 0)
+                continue;
+            await using var command = new NpgsqlCommand("""
+                update tasks t set rung_at = $2 where t.id in (
+                    select id from (
+                        select id, sum(coalesce(reserved_usd, 1e9)) over (order by priority, submitted_at, id) as total
+                        from (select * from tasks where state = 'WaitingForBudget' and line = $1 and (rung_at <= waiting_since or rung_at < $3) order by priority, submitted_at, id limit 500) w) s
+                    where total <= $4)
+                returning t.id
+                """, connection, transaction)
+            {
+                Parameters =
+                {
+                    new NpgsqlParameter<string> { TypedValue = budget.Id }, new NpgsqlParameter<DateTime> { TypedValue = now }, new NpgsqlParameter<DateTime> { TypedValue = now - Unanswered },
+                    new NpgsqlParameter<decimal> { TypedValue = Math.Min(left, 1e15m) },
+                },
+            };
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            while (await reader.ReadAsync(cancellationToken))
+                bells.Add(new BudgetReleased(reader.GetGuid(0)));
+        }
+
+        return bells;
+    }
+
+    /// <summary>The first tasks of every line. The recursion steps from line to line through the index: its cost is the number of lines, not of tasks.</summary>
+    private static async Task<List<Head>> Heads(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("""
+            with recursive l as (
+                (select line from tasks where state = 'WaitingForCapacity' and granted_at is null order by line limit 1)
+                union all
+                select (select t.line from tasks t where t.state = 'WaitingForCapacity' and t.granted_at is null and t.line > l.line order by t.line limit 1) from l where l.line is not null)
+            select h.id, l.line, h.priority, h.start_tag, h.prompt_tokens, h.max_output_tokens, h.attempt from l
+            cross join lateral (
+                select t.id, t.priority, t.start_tag, t.prompt_tokens, t.max_output_tokens, t.attempt from tasks t
+                where t.state = 'WaitingForCapacity' and t.granted_at is null and t.line = l.line order by t.line, t.priority, t.start_tag, t.id limit $1) h
+            where l.line is not null
+            """, connection, transaction)
+        { Parameters = { new NpgsqlParameter<int> { TypedValue = HeadsALine } } };
+        var heads = new List<Head>();
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+            heads.Add(new Head(reader.GetGuid(0), reader.GetString(1), reader.GetInt16(2), reader.GetDouble(3), reader.GetInt32(4), reader.GetInt32(5), reader.GetInt32(6)));
+        heads.Sort(static (a, b) => a.Priority != b.Priority ? a.Priority.CompareTo(b.Priority) : a.StartTag != b.StartTag ? a.StartTag.CompareTo(b.StartTag) : a.Id.CompareTo(b.Id));
+        return heads;
+    }
+
+    /// <summary>
+    /// Who goes where: in order, each to the first bucket of its line that has room. One for whom none has room keeps the bucket that opens soonest for it,
+    /// so that smaller tasks behind it may use the others but cannot starve it.
+    /// </summary>
+    private async Task<RoundPlan> Plan(List<Head> heads, Locked work, DateTime now)
+    {
+        var buckets = work.Buckets.ToDictionary(b => b.Id, BucketRule.Copy, StringComparer.Ordinal);
+        var today = work.Budgets.Find(b => b.Id == budgets.Of(now)[0]);
+        var left = today?.LimitUsd is { } limit ? limit - today.SpentUsd - today.InFlightUsd : decimal.MaxValue;
+        var kept = new HashSet<string>(StringComparer.Ordinal);
+        var plan = new RoundPlan();
+        foreach (var head in heads)
+        {
+            if (kept.Count == buckets.Count || plan.Grants.Count == MaxRings)
+                break;
+            var line = await lines.Find(head.Line);
+            var candidates = line.BucketIds.Where(id => buckets.ContainsKey(id) && directory.Find(id) is not null).Select(id => buckets[id]).Where(b => b.DisabledReason is null).ToList();
+            if (line.Spread)
+                candidates.Sort((a, b) => BucketRule.FreeShare(b, now).CompareTo(BucketRule.FreeShare(a, now)));
+            var need = new Need(1, head.PromptTokens + head.MaxOutputTokens);
+            BucketRow? soonest = null;
+            var soonestAt = DateTime.MaxValue;
+            var granted = false;
+            foreach (var bucket in candidates)
+            {
+                var opening = BucketRule.OpensAt(bucket, need, now).At;
+                if (breakers.OpenUntil(bucket.Id, now) is { } until && until > opening)
+                    opening = until;
+                if (opening <= now && !kept.Contains(bucket.Id))
+                {
+                    granted = true;
+                    var price = directory.Find(bucket.Id)!.Model.Price.CostUsd(head.PromptTokens, head.MaxOutputTokens);
+                    if (left != decimal.MaxValue && (price is null || price > left))
+                    {
+                        plan.WithoutMoney.Add(head.Id);
+                        break;
+                    }
+
+                    BucketRule.Take(bucket, need);
+                    left -= left == decimal.MaxValue ? 0 : price ?? 0;
+                    plan.Grants.Add(new PlannedGrant(head, bucket.Id, new ModelId(bucket.Provider, bucket.Model).ToString(), need, price, line));
+                    break;
+                }
+
+                if (opening < soonestAt)
+                    (soonest, soonestAt) = (bucket, opening);
+            }
+
+            if (granted || soonest is null)
+                continue;
+            kept.Add(soonest.Id);
+            plan.NextOpening = Earlier(plan.NextOpening, soonestAt <= now ? now + options.Tick : soonestAt);
+        }
+
+        // There are more than were looked at: go on at the next tick.
+        if (plan.Grants.Count > 0 && plan.Grants.Count + kept.Count < heads.Count)
+            plan.NextOpening = Earlier(plan.NextOpening, now + options.Tick);
+        return plan;
+    }
+
+    private async Task Grant(NpgsqlConnection connection, NpgsqlTransaction transaction, RoundPlan plan, Locked work, bool nobodyWaits, DateTime now, CancellationToken cancellationToken)
+    {
+        if (nobodyWaits)
+            foreach (var bucket in work.Buckets)
+                bucket.Waiting = 0;
+        var ids = budgets.Of(now);
+        if (plan.Grants.Count > 0)
+        {
+            await using var update = new NpgsqlCommand("""
+                update tasks t set granted_at = $1, rung_at = $1, bucket = u.bucket, model = u.model, reserved_tokens = u.tokens, reserved_usd = u.usd, reserved_budgets = $7, version = t.version + 1
+                from (select * from unnest($2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::numeric[]) as x(id, bucket, model, tokens, usd) order by id) u
+                where t.id = u.id and t.state = 'WaitingForCapacity' and t.granted_at is null returning t.id
+                """, connection, transaction)
+            {
+                Parameters =
+                {
+                    new NpgsqlParameter<DateTime> { TypedValue = now },
+                    new NpgsqlParameter<Guid[]> { TypedValue = [.. plan.Grants.Select(g => g.Head.Id)] },
+                    new NpgsqlParameter<string[]> { TypedValue = [.. plan.Grants.Select(g => g.Bucket)] },
+                    new NpgsqlParameter<string[]> { TypedValue = [.. plan.Grants.Select(g => g.Model)] },
+                    new NpgsqlParameter<long[]> { TypedValue = [.. plan.Grants.Select(g => g.Need.Tokens)] },
+                    new NpgsqlParameter<decimal?[]> { TypedValue = [.. plan.Grants.Select(g => g.PriceUsd)] },
+                    new NpgsqlParameter<string> { TypedValue = string.Join(' ', ids) },
+                },
+            };
+            var booked = new HashSet<Guid>();
+            await using (var reader = await update.ExecuteReaderAsync(cancellationToken))
+                while (await reader.ReadAsync(cancellationToken))
+                    booked.Add(reader.GetGuid(0));
+            // Those that were canceled in the meantime took nothing.
+            foreach (var grant in plan.Grants.Where(g => booked.Contains(g.Head.Id)))
+            {
+                grant.Booked = true;
+                BucketRule.Reserve(work.Buckets.Find(b => b.Id == grant.Bucket)!, grant.Need);
+                if (grant.PriceUsd is { } usd)
+                    foreach (var budget in work.Budgets.Where(b => ids.Contains(b.Id)))
+                        budget.ReservedUsd += usd;
+                foreach (var bucket in work.Buckets.Where(b => grant.Line.BucketIds.Contains(b.Id)))
+                    bucket.Waiting = Math.Max(0, bucket.Waiting - 1);
+            }
+        }
+
+        await using var write = new NpgsqlBatch(connection, transaction);
+        write.BatchCommands.Add(tables.UpdateBuckets(work.Buckets));
+        if (work.Budgets.Count > 0)
+            write.BatchCommands.Add(tables.UpdateBudgets(work.Budgets));
+        var present = plan.Grants.Where(g => g.Booked).Select(g => g.Head.StartTag).DefaultIfEmpty(0).Max();
+        write.BatchCommands.Add(new NpgsqlBatchCommand("update tenants set virtual_finish = greatest(virtual_finish, $1) where name = ''") { Parameters = { new NpgsqlParameter<double> { TypedValue = present } } });
+        await write.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    private static DateTime? Earlier(DateTime? a, DateTime? b) => a is null ? b : b is null || a < b ? a : b;
+
+    private sealed class Locked
+    {
+        public List<BucketRow> Buckets { get; } = [];
+        public List<BudgetRow> Budgets { get; } = [];
+        public List<object> Bells { get; } = [];
+        public DateTime? NextDue { get; set; }
+    }
+
+    private sealed record Head(Guid Id, string Line, short Priority, double StartTag, int PromptTokens, int MaxOutputTokens, int Attempt);
+
+    private sealed record PlannedGrant(Head Head, string Bucket, string Model, Need Need, decimal? PriceUsd, LineRow Line)
+    {
+        public bool Booked { get; set; }
+    }
+
+    private sealed class RoundPlan
+    {
+        public List<PlannedGrant> Grants { get; } = [];
+        public List<Guid> WithoutMoney { get; } = [];
+        public DateTime? NextOpening { get; set; }
+    }
+}

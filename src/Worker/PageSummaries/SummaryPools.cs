@@ -1,0 +1,47 @@
+using LlmQueue.Store.Catalogue;
+using LlmQueue.Store.Commits;
+using LlmQueue.Store.Settings;
+using LlmQueue.Worker.Admission;
+using LlmQueue.Worker.Selection;
+
+namespace LlmQueue.Worker.PageSummaries;
+
+/// <summary>Which models write page summaries, which one writes the whole, and how much fits one call of each.</summary>
+public sealed class SummaryPools(ModelCatalogue catalogue, QueueSettings settings, BucketDirectory directory, UsableProviders providers, LimitViews views)
+{
+    /// <summary>No page is cut smaller than this for the sake of a model with a tiny limit; such a model just gets none.</summary>
+    private const int SmallestCall = 2500;
+
+    /// <summary>Longer parts are summarised worse, whatever the context (reference: MiddleSum), and wait longer for room.</summary>
+    private const int LargestCall = 12_000;
+
+    public IReadOnlyList<ModelId> Pages(DateOnly today) => Usable(settings.SummaryModels, catalogue.SummaryPool, today);
+
+    public IReadOnlyList<ModelId> Synthesis(DateOnly today) => Usable(settings.SynthesisModels, catalogue.SynthesisModels, today) is { Count: > 0 } models ? models : Pages(today);
+
+    /// <summary>Tokens of material that one call may carry so that every model of the pool can take it.</summary>
+    public int MaterialOf(IReadOnlyList<ModelId> models, int outputTokens)
+    {
+        var calls = models.Select(LargestCallOf).Where(c => c >= SmallestCall).ToList();
+        var call = calls.Count > 0 ? calls.Min() : models.Select(LargestCallOf).DefaultIfEmpty(SmallestCall).Max();
+        return Math.Max(200, Math.Min(call, LargestCall) - outputTokens - SummaryPrompts.FrameTokens);
+    }
+
+    /// <summary>Tokens of material that fit a call of the roomiest of these models.</summary>
+    public int LargestMaterialOf(IReadOnlyList<ModelId> models, int outputTokens) =>
+        Math.Max(200, Math.Min(models.Select(LargestCallOf).DefaultIfEmpty(SmallestCall).Max(), LargestCall * 2) - outputTokens - SummaryPrompts.FrameTokens);
+
+    private int LargestCallOf(ModelId id)
+    {
+        var context = catalogue.Find(id)?.Context ?? SmallestCall;
+        // Nine tenths of the window: estimates err.
+        var largest = context * 9L / 10;
+        var minute = directory.Of(id).Select(b => views.Bucket(b.Id)?.TokensPerMinute).DefaultIfEmpty(null).Max();
+        if (minute is { } limit)
+            largest = Math.Min(largest, (long)(limit * 0.99));
+        return (int)Math.Min(largest, int.MaxValue);
+    }
+
+    private List<ModelId> Usable(IReadOnlyList<string>? named, IReadOnlyList<ModelId> fromCatalogue, DateOnly today) =>
+        [.. catalogue.InService(named is { Count: > 0 } ? named.Select(ModelId.Parse) : fromCatalogue, today).Where(id => providers.Has(id.Provider))];
+}

@@ -1,0 +1,68 @@
+using LlmQueue.Store.Commits;
+using LlmQueue.Worker.Admission;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using Quartz;
+
+namespace LlmQueue.Worker.Upkeep;
+
+/// <summary>The Rescuer's sweep. One worker of all runs it at a time.</summary>
+[DisallowConcurrentExecution]
+public sealed class RescueJob(Rescuer rescuer, ILogger<RescueJob> logger) : IJob
+{
+    public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            await rescuer.Sweep(afterStart: false, cancellationToken);
+        }
+        catch (Exception e) when (DatabaseFaults.IsPassing(e))
+        {
+            logger.LogInformation("No sweep now: {Reason}", e.Message);
+        }
+    }
+}
+
+/// <summary>Opens the coming budget period, so that midnight finds its row.</summary>
+[DisallowConcurrentExecution]
+public sealed class BudgetRolloverJob(Budgets budgets) : IJob
+{
+    public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default) => await budgets.Open(cancellationToken);
+}
+
+/// <summary>Removes what ended long ago, a little at a time.</summary>
+[DisallowConcurrentExecution]
+public sealed class PruneJob(NpgsqlDataSource database, WorkerOptions options, ILogger<PruneJob> logger) : IJob
+{
+    private const int Chunk = 1000;
+
+    public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default)
+    {
+        var removed = 0;
+        int ended;
+        do
+        {
+            await using var command = database.CreateCommand($"""
+                with gone as (delete from tasks where id in (select id from tasks where ended_at < now() - $1 order by ended_at limit {Chunk}) returning id),
+                     a as (delete from attempts where task_id in (select id from gone)),
+                     h as (delete from history where subject_id in (select id from gone)),
+                     p as (delete from payloads where subject_id in (select id from gone))
+                select count(*)::int from gone
+                """);
+            command.Parameters.AddWithValue(options.KeepEnded);
+            ended = (int)(await command.ExecuteScalarAsync(cancellationToken))!;
+            removed += ended;
+        }
+        while (ended == Chunk);
+        await using var rest = database.CreateCommand("""
+            with gone as (delete from summaries where ended_at < now() - $1 returning id),
+                 h as (delete from history where subject_id in (select id from gone)),
+                 p as (delete from payloads where subject_id in (select id from gone))
+            select 1
+            """);
+        rest.Parameters.AddWithValue(options.KeepEnded);
+        await rest.ExecuteNonQueryAsync(cancellationToken);
+        if (removed > 0)
+            logger.LogInformation("{Count} tasks that ended more than {Days} days ago were removed.", removed, options.KeepEnded.TotalDays);
+    }
+}

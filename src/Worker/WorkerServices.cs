@@ -1,0 +1,149 @@
+using LlmQueue.Contracts;
+using LlmQueue.Store;
+using LlmQueue.Store.Bus;
+using LlmQueue.Store.Catalogue;
+using LlmQueue.Store.Commits;
+using LlmQueue.Store.Rows;
+using LlmQueue.Store.Sagas;
+using LlmQueue.Store.Settings;
+using LlmQueue.Worker.Admission;
+using LlmQueue.Worker.Calling;
+using LlmQueue.Worker.Lifecycle;
+using LlmQueue.Worker.PageSummaries;
+using LlmQueue.Worker.Selection;
+using LlmQueue.Worker.Upkeep;
+using MassTransit;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+using Quartz;
+
+namespace LlmQueue.Worker;
+
+/// <summary>What a worker is made of; used by the worker's own host and by the one-process host alike.</summary>
+public static class WorkerServices
+{
+    private const int IntakeConcurrency = 64;
+    private const int LifecycleConcurrency = 256;
+
+    public static IServiceCollection AddQueueWorker(this IServiceCollection services, QueueSettings settings, ModelCatalogue catalogue, WorkerOptions options)
+    {
+        services.AddSingleton(settings).AddSingleton(catalogue).AddSingleton(options);
+        services.AddSingleton(new Chance(Environment.ProcessId));
+        services.AddSingleton(new BucketDirectory(catalogue, settings.Providers)).AddSingleton(new UsableProviders(settings.Providers));
+        services.AddSingleton<WorkerIdentity>().AddSingleton<LineDirectory>().AddSingleton<Budgets>().AddSingleton<AdmissionDesk>().AddSingleton<KeyChoice>();
+        services.AddSingleton<Breakers>().AddSingleton(provider => new ProviderCalls(settings.Providers, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<TaskDesk>().AddSingleton<LifecycleDoor>();
+        services.AddSingleton<SummaryDesk>().AddSingleton<SummaryStages>().AddSingleton<SummaryPools>();
+        services.AddSingleton<Rescuer>().AddSingleton<PacerRound>();
+        services.AddGroupedSagas<TaskRow>().AddGroupedSagas<SummaryRow>();
+        services.AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<Pacer>();
+        return services;
+    }
+
+    /// <summary>Quartz on the same database, clustered: every sweep runs in one worker at a time, whichever is alive.</summary>
+    public static IServiceCollection AddQueueUpkeep(this IServiceCollection services, string connectionString, WorkerOptions options)
+    {
+        services.AddQuartz(quartz =>
+        {
+            quartz.UsePersistentStore(store =>
+            {
+                store.UsePostgres(connectionString);
+                store.UseSystemTextJsonSerializer();
+                store.UseClustering();
+                store.ProvisionSchema();
+            });
+            quartz.ScheduleJob<RescueJob>(t => t.WithIdentity("rescue").StartNow().WithSimpleSchedule(s => s.WithInterval(options.RescueEvery).RepeatForever()), j => j.WithIdentity("rescue"));
+            quartz.ScheduleJob<BudgetRolloverJob>(t => t.WithIdentity("budgets").WithSimpleSchedule(s => s.WithInterval(TimeSpan.FromHours(1)).RepeatForever()), j => j.WithIdentity("budgets"));
+            quartz.ScheduleJob<PruneJob>(t => t.WithIdentity("prune").WithSimpleSchedule(s => s.WithInterval(TimeSpan.FromMinutes(30)).RepeatForever()), j => j.WithIdentity("prune"));
+        });
+        services.AddQuartzHostedService(hosted => hosted.WaitForJobsToComplete = true);
+        return services;
+    }
+
+    public static void Register(IBusRegistrationConfigurator bus)
+    {
+        bus.AddSagaStateMachine<TaskLifecycle, TaskRow>();
+        bus.AddSagaStateMachine<SummaryLifecycle, SummaryRow>();
+        bus.AddConsumer<CallConsumer>();
+    }
+
+    public static void Endpoints(IBusRegistrationContext context, IBusFactoryConfigurator bus)
+    {
+        var options = context.GetRequiredService<WorkerOptions>();
+        bus.QueueEndpoint(QueueNames.Intake, IntakeConcurrency, endpoint =>
+        {
+            endpoint.AddDeserializer(new PlainJson<LlmTask>(), isDefault: true);
+            endpoint.BindTo<LlmTask>();
+            endpoint.ConfigureSaga<TaskRow>(context);
+        }, messageIsTheOnlyCopy: true);
+        bus.QueueEndpoint(QueueNames.Lifecycle, LifecycleConcurrency, endpoint => endpoint.ConfigureSaga<TaskRow>(context));
+        bus.QueueEndpoint(QueueNames.Calls, options.ConcurrentCalls, endpoint => endpoint.ConfigureConsumer<CallConsumer>(context));
+        bus.QueueEndpoint(QueueNames.SummaryIntake, 4, endpoint =>
+        {
+            endpoint.AddDeserializer(new PlainJson<SummarizePages>(), isDefault: true);
+            endpoint.BindTo<SummarizePages>();
+            endpoint.ConfigureSaga<SummaryRow>(context);
+        }, messageIsTheOnlyCopy: true);
+        bus.QueueEndpoint(QueueNames.SummaryLifecycle, 16, endpoint => endpoint.ConfigureSaga<SummaryRow>(context));
+    }
+
+    /// <summary>Opens the buckets and budgets and reads what is known of them; call it after PrepareQueueStore and before the host runs.</summary>
+    public static async Task PrepareQueueWorker(this IServiceProvider services, CancellationToken cancellationToken = default)
+    {
+        var now = services.GetRequiredService<TimeProvider>().GetUtcNow().UtcDateTime;
+        var settings = services.GetRequiredService<QueueSettings>();
+        var rows = services.GetRequiredService<BucketDirectory>().All.Select(b => b.NewRow(now)).OrderBy(b => b.Id, StringComparer.Ordinal).ToList();
+        var keys = settings.Providers.Values.SelectMany(p => p.Keys).ToList();
+        await using (var connection = await services.GetRequiredService<NpgsqlDataSource>().OpenConnectionAsync(cancellationToken))
+        await using (var batch = new NpgsqlBatch(connection))
+        {
+            if (rows.Count > 0)
+            {
+                batch.BatchCommands.Add(services.GetRequiredService<StoreTables>().InsertBuckets(rows));
+                // The catalogue may have changed, and a refused key may have been replaced: the start is when a person has had a hand in it.
+                batch.BatchCommands.Add(services.GetRequiredService<StoreTables>().RelimitBuckets(rows));
+            }
+
+            batch.BatchCommands.Add(new NpgsqlBatchCommand("""
+                insert into keys select alias, provider, organisation, null, null, 0, 0, 0, 0, 0, null from unnest($1::text[], $2::text[], $3::text[]) as k(alias, provider, organisation) order by alias
+                on conflict (alias) do update set organisation = excluded.organisation, refused_reason = null, refused_at = null
+                """)
+            {
+                Parameters =
+                {
+                    new NpgsqlParameter<string[]> { TypedValue = [.. keys.Select(k => k.Alias)] },
+                    new NpgsqlParameter<string[]> { TypedValue = [.. keys.Select(k => k.Provider)] },
+                    new NpgsqlParameter<string[]> { TypedValue = [.. keys.Select(k => k.Organisation)] },
+                },
+            });
+            await batch.ExecuteNonQueryAsync(cancellationToken);
+        }
+
+        var views = services.GetRequiredService<LimitViews>();
+        await using var db = await services.GetRequiredService<IDbContextFactory<QueueDb>>().CreateDbContextAsync(cancellationToken);
+        foreach (var bucket in await db.Buckets.AsNoTracking().ToListAsync(cancellationToken))
+            views.Show(bucket);
+        await services.GetRequiredService<Budgets>().Open(cancellationToken);
+        await services.GetRequiredService<Heartbeat>().Beat(cancellationToken);
+    }
+
+    private static void BindTo<T>(this IReceiveEndpointConfigurator endpoint) where T : class
+    {
+        switch (endpoint)
+        {
+            case IRabbitMqReceiveEndpointConfigurator rabbit:
+                rabbit.Bind<T>();
+                break;
+            case IInMemoryReceiveEndpointConfigurator memory:
+                memory.Bind<T>();
+                break;
+            default:
+                throw new NotSupportedException($"{endpoint.GetType().Name} is not a bus of this queue.");
+        }
+    }
+
+    private static IServiceCollection AddGroupedSagas<TSaga>(this IServiceCollection services) where TSaga : class, ISaga =>
+        // The receive endpoints build MassTransit's own repository around this factory.
+        services.AddSingleton<MassTransit.Saga.ISagaRepositoryContextFactory<TSaga>, GroupedSagaRepositoryContextFactory<TSaga>>();
+}

@@ -1,0 +1,37 @@
+using System.Globalization;
+using LlmQueue.Store.Settings;
+
+namespace LlmQueue.Worker;
+
+/// <summary>Reads WorkerOptions from the environment; the names are the options' own, in capitals, with their unit.</summary>
+public static class WorkerVariables
+{
+    public static WorkerOptions Read(IReadOnlyDictionary<string, string?> variables)
+    {
+        var problems = new List<string>();
+        var defaults = new WorkerOptions();
+        var options = defaults with
+        {
+            CallTimeout = Seconds("CALL_TIMEOUT_SECONDS", defaults.CallTimeout, 0.1, 1800),
+            ConcurrentCalls = (int)Number("CONCURRENT_CALLS", defaults.ConcurrentCalls, 1, 4096),
+            MaxFaults = (int)Number("MAX_FAULTS", defaults.MaxFaults, 1, 100),
+            FirstBackOff = Seconds("FIRST_BACK_OFF_SECONDS", defaults.FirstBackOff, 0.01, 600),
+            WorkerGoneAfter = Seconds("WORKER_GONE_AFTER_SECONDS", defaults.WorkerGoneAfter, 1, 600),
+            RescueEvery = Seconds("RESCUE_EVERY_SECONDS", defaults.RescueEvery, 0.5, 600),
+            KeepEnded = TimeSpan.FromDays(Number("KEEP_ENDED_DAYS", defaults.KeepEnded.TotalDays, 0.01, 36500)),
+        };
+        return problems.Count == 0 ? options : throw new SettingsException(problems);
+
+        TimeSpan Seconds(string name, TimeSpan missing, double least, double most) => TimeSpan.FromSeconds(Number(name, missing.TotalSeconds, least, most));
+
+        double Number(string name, double missing, double least, double most)
+        {
+            if (!variables.TryGetValue(name, out var text) || string.IsNullOrWhiteSpace(text))
+                return missing;
+            if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most)
+                return number;
+            problems.Add($"{name} is '{text}'; expected a number from {least.ToString(CultureInfo.InvariantCulture)} to {most.ToString(CultureInfo.InvariantCulture)} (left out: {missing.ToString(CultureInfo.InvariantCulture)}).");
+            return missing;
+        }
+    }
+}
