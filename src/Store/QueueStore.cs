@@ -37,6 +37,9 @@ public static class QueueStore
         services.AddSingleton<LineBell>();
         services.AddSingleton<Doorbells>();
         services.AddSingleton<Intake.Submissions>();
+        services.AddSingleton<Views.TaskViews>();
+        services.AddSingleton<Views.SummaryViews>();
+        services.AddSingleton<Views.QueueViews>();
         services.AddLoop<Announcer>();
         services.AddLoop<GroupCommits>();
         services.AddLoop<GroupLoads<TaskRow>>();

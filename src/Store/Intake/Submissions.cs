@@ -10,6 +10,9 @@ public sealed class Submissions(GroupCommits commits, Doorbells doorbells, TimeP
 {
     private const int ChunkSize = 500;
 
+    /// <summary>Longer than a broker that answers needs; one that does not must not hold up whoever was told that the work is safe.</summary>
+    private static readonly TimeSpan LongestRinging = TimeSpan.FromMilliseconds(250);
+
     /// <summary>Tasks whose values are right. A task whose id is known already changes nothing.</summary>
     public async Task Submit(IReadOnlyList<TakenIn> tasks, CancellationToken cancellationToken)
     {
@@ -24,12 +27,13 @@ public sealed class Submissions(GroupCommits commits, Doorbells doorbells, TimeP
                 taken.Row.Version = 1;
                 transition.Born.Add(taken.Row);
                 transition.Payloads.Add(taken.PromptRow);
-                transition.Record(taken.Row.CorrelationId, "Submitted", TaskStates.Submitted);
+                // Always the same place: a task that is handed in twice at once has one entry.
+                transition.History.Add(new HistoryRow { SubjectId = taken.Row.CorrelationId, Ordinal = 0, At = transition.Now, Entry = "Submitted", State = TaskStates.Submitted });
                 transition.Ring(new StartTask(taken.Row.CorrelationId));
             }
 
             await commits.Commit(transition, cancellationToken);
-            await doorbells.Ring(transition.Doorbells, cancellationToken);
+            await Ring(transition);
         }
     }
 
@@ -46,7 +50,19 @@ public sealed class Submissions(GroupCommits commits, Doorbells doorbells, TimeP
         transition.Ring(new StartSummary(summary.Row.CorrelationId));
         if (await commits.Commit(transition, cancellationToken) is not CommitOutcome.Committed)
             return false;
-        await doorbells.Ring(transition.Doorbells, cancellationToken);
+        await Ring(transition);
         return true;
+    }
+
+    private async Task Ring(Transition transition)
+    {
+        try
+        {
+            await doorbells.Ring(transition.Doorbells, CancellationToken.None).WaitAsync(LongestRinging, clock);
+        }
+        catch (TimeoutException)
+        {
+            // It goes on ringing; what it does not reach, the Rescuer does.
+        }
     }
 }

@@ -1,0 +1,61 @@
+using System.Net;
+using LlmQueue.Api.Wire;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace LlmQueue.Api.Access;
+
+/// <summary>Marks an endpoint that answers everybody: health, for whoever watches over the process.</summary>
+public sealed class OpenToEverybody;
+
+/// <summary>Stands before every address that is not marked as open, those that do not exist included.</summary>
+public static class AccessGate
+{
+    public static void UseAccessGate(this WebApplication app) => app.Use(async (context, next) =>
+    {
+        if (context.GetEndpoint()?.Metadata.GetMetadata<OpenToEverybody>() is null)
+        {
+            var callers = context.RequestServices.GetRequiredService<Callers>();
+            context.Features.Set(callers.AreLocal ? AtTheMachine(context) : WithToken(context, callers));
+        }
+
+        await next(context);
+    });
+
+    public static Caller Caller(this HttpContext context) => context.Features.GetRequiredFeature<Caller>();
+
+    private static Caller WithToken(HttpContext context, Callers callers)
+    {
+        var header = context.Request.Headers.Authorization.ToString();
+        if (header.Length == 0)
+            throw Unknown(context, "Bearer realm=\"llmqueue\"", "The call has no token; expected the header 'Authorization: Bearer …' with a secret of LLMQUEUE_TOKENS.");
+        if (!header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) || callers.Of(header["Bearer ".Length..].Trim()) is not { } caller)
+            throw Unknown(context, "Bearer realm=\"llmqueue\", error=\"invalid_token\"", "The token is not one of LLMQUEUE_TOKENS; expected the header 'Authorization: Bearer …' with the secret alone, without its name.");
+        return caller;
+    }
+
+    private static ProblemException Unknown(HttpContext context, string challenge, string detail)
+    {
+        context.Response.Headers.WWWAuthenticate = challenge;
+        return new ProblemException(new Problem(StatusCodes.Status401Unauthorized, "unauthorized", "Who calls is not known", detail));
+    }
+
+    /// <summary>The connection comes from here, and so does what speaks through it: not a page in a browser, nor a proxy for somebody else.</summary>
+    private static Caller AtTheMachine(HttpContext context)
+    {
+        var (request, remote) = (context.Request, context.Connection.RemoteIpAddress);
+        if (remote is null || !IPAddress.IsLoopback(remote.IsIPv4MappedToIPv6 ? remote.MapToIPv4() : remote))
+            throw Elsewhere("The call comes from another machine, and LLMQUEUE_TOKENS is not set. Set it to 'name:secret' to let others in.");
+        if (request.Headers.ContainsKey("X-Forwarded-For") || request.Headers.ContainsKey("Forwarded"))
+            throw Elsewhere("The call comes through a proxy, and LLMQUEUE_TOKENS is not set. Set it to 'name:secret' to let others in.");
+        if (!IsHere(request.Host.Host))
+            throw Elsewhere($"The call is addressed to '{request.Host.Host}', and LLMQUEUE_TOKENS is not set. Call 127.0.0.1 or localhost, or set LLMQUEUE_TOKENS to 'name:secret'.");
+        if (request.Headers.Origin.ToString() is { Length: > 0 } origin && !(Uri.TryCreate(origin, UriKind.Absolute, out var page) && IsHere(page.Host)))
+            throw Elsewhere("The call is made by a web page from elsewhere, and LLMQUEUE_TOKENS is not set. Call from this machine, or set LLMQUEUE_TOKENS to 'name:secret'.");
+        return new Caller("default", SeesAll: true);
+    }
+
+    private static ProblemException Elsewhere(string detail) => new(new Problem(StatusCodes.Status403Forbidden, "forbidden", "Only this machine may call", detail));
+
+    private static bool IsHere(string host) =>
+        host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
+}

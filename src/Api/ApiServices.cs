@@ -1,0 +1,52 @@
+using LlmQueue.Api.Access;
+using LlmQueue.Api.Health;
+using LlmQueue.Api.Summaries;
+using LlmQueue.Api.Tasks;
+using LlmQueue.Api.Wire;
+using LlmQueue.Store.Catalogue;
+using LlmQueue.Store.Settings;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace LlmQueue.Api;
+
+/// <summary>The API's part of a host: its own, or the one process that does everything. The store and the bus are the host's to add.</summary>
+public static class ApiServices
+{
+    public static IServiceCollection AddQueueApi(this IServiceCollection services, QueueSettings settings, ModelCatalogue catalogue)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton(catalogue);
+        services.TryAddSingleton(_ => Prepared());
+        services.AddSingleton(new Callers(settings.Tokens));
+        services.AddSingleton<Patience>();
+        services.AddSingleton<Readiness>();
+        services.AddSingleton<ModelChecks>();
+        services.AddSingleton<TaskReader>();
+        services.ConfigureHttpJsonOptions(json => ApiJson.Configure(json.SerializerOptions));
+        services.Configure<KestrelServerOptions>(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = JsonBody.LargestBody;
+        });
+        return services;
+    }
+
+    public static WebApplication MapQueueApi(this WebApplication app)
+    {
+        app.UseProblemAnswers();
+        app.UseAccessGate();
+        app.MapTasks();
+        app.MapSummaries();
+        app.MapHealth();
+        return app;
+    }
+
+    /// <summary>A host that says nothing else has prepared its store before it runs.</summary>
+    private static Preparation Prepared()
+    {
+        var preparation = new Preparation();
+        preparation.Done();
+        return preparation;
+    }
+}

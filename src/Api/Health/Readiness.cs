@@ -1,0 +1,48 @@
+using LlmQueue.Api.Wire;
+using LlmQueue.Store;
+using LlmQueue.Store.Commits;
+using MassTransit;
+using Microsoft.EntityFrameworkCore;
+
+namespace LlmQueue.Api.Health;
+
+/// <summary>Whether the queue can do its work now: the database answers, the bus is connected.</summary>
+public sealed class Readiness(IDbContextFactory<QueueDb> contexts, IServiceProvider services, Preparation preparation, TimeProvider clock)
+{
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(2);
+
+    /// <summary>A sentence for each thing that is missing; empty when all is there.</summary>
+    public async Task<IReadOnlyList<string>> WhatIsMissing(CancellationToken cancellationToken)
+    {
+        string?[] missing = [await WhyNoDatabase(cancellationToken), WhyNoBus()];
+        return [.. missing.OfType<string>()];
+    }
+
+    /// <exception cref="ProblemException">503: the bus is not connected.</exception>
+    public void RequireBus()
+    {
+        if (WhyNoBus() is { } missing)
+            throw new ProblemException(Problem.Unavailable($"{missing}, and nothing was changed. Try again in a moment."));
+    }
+
+    private async Task<string?> WhyNoDatabase(CancellationToken cancellationToken)
+    {
+        if (!preparation.IsDone)
+            return "The database (DATABASE_URL) has not answered since the start";
+        using var limit = new CancellationTokenSource(Longest, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            await using var db = await contexts.CreateDbContextAsync(either.Token);
+            await db.Database.ExecuteSqlAsync($"select 1", either.Token);
+            return null;
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested && (e is OperationCanceledException || DatabaseFaults.IsPassing(e)))
+        {
+            return "The database (DATABASE_URL) does not answer";
+        }
+    }
+
+    private string? WhyNoBus() =>
+        services.GetService<IBusControl>()?.CheckHealth() is { Status: BusHealthStatus.Healthy } ? null : "The broker (RABBITMQ_URL) is not connected";
+}

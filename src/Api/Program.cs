@@ -1,0 +1,1 @@
+return await LlmQueue.Api.ApiHost.Run(Console.Error);

@@ -1,0 +1,91 @@
+using System.Text.Json;
+using LlmQueue.Api.Access;
+using LlmQueue.Api.Health;
+using LlmQueue.Api.Tasks;
+using LlmQueue.Api.Wire;
+using LlmQueue.Contracts;
+using LlmQueue.Store.Bus;
+using LlmQueue.Store.Intake;
+using LlmQueue.Store.Rows;
+using LlmQueue.Store.Sagas;
+using LlmQueue.Store.Views;
+
+namespace LlmQueue.Api.Summaries;
+
+/// <summary>Sets of pages: handed in, followed, read, canceled.</summary>
+public static class SummariesApi
+{
+    public static void MapSummaries(this IEndpointRouteBuilder routes)
+    {
+        routes.MapPost("/v1/summaries", Post);
+        routes.MapGet("/v1/summaries/{id}", Get);
+        routes.MapGet("/v1/summaries/{id}/progress", GetProgress);
+        routes.MapDelete("/v1/summaries/{id}", Cancel);
+    }
+
+    /// <summary>Answers once the pages are durable. An id that is known already is answered with its present state, and changes nothing.</summary>
+    private static async Task<IResult> Post(HttpContext context, ModelChecks models, SummaryViews views, Submissions submissions, Patience patience, TimeProvider clock, CancellationToken aborted)
+    {
+        var (caller, key) = (context.Caller(), IdempotencyKey.Of(context, "summary"));
+        using var body = await JsonBody.Read(context.Request, aborted);
+        var taken = Read(body.RootElement, caller.Tenant, key, models, clock);
+        var id = taken.Row.CorrelationId;
+
+        var known = await patience.Read(ct => views.Known(id, ct), aborted);
+        if (known is null)
+        {
+            var isNew = false;
+            await patience.Write(async ct => isNew = await submissions.Submit(taken, ct), [id], aborted);
+            // Not new after all: the same request came twice at once.
+            known = isNew ? null : await patience.Read(ct => views.Known(id, ct), aborted);
+        }
+
+        if (known is not null && known.Tenant != caller.Tenant)
+            throw new ProblemException(Problem.IdTaken(id));
+        var answer = Accepted.Summary(id, known?.State ?? SummaryStates.Submitted);
+        return TypedResults.Accepted(answer.Links.Self, answer);
+    }
+
+    private static async Task<IResult> Get(string id, HttpContext context, SummaryViews views, Patience patience, CancellationToken aborted) =>
+        await Owned(id, context, views, patience, aborted) is { } guid && await patience.Read(ct => views.Read(guid, ct), aborted) is { } summary
+            ? TypedResults.Ok(summary)
+            : Problem.NoSuch("summary").Result();
+
+    /// <summary>The same without the pages and the texts: for those who look twice a second.</summary>
+    private static async Task<IResult> GetProgress(string id, HttpContext context, SummaryViews views, Patience patience, CancellationToken aborted) =>
+        await Owned(id, context, views, patience, aborted) is { } guid && await patience.Read(ct => views.ReadProgress(guid, ct), aborted) is { } progress
+            ? TypedResults.Ok(progress)
+            : Problem.NoSuch("summary").Result();
+
+    private static async Task<IResult> Cancel(string id, HttpContext context, SummaryViews views, Doorbells doorbells, Readiness readiness, Patience patience, CancellationToken aborted)
+    {
+        if (!Guid.TryParse(id, out var guid) || await patience.Read(ct => views.Known(guid, ct), aborted) is not { } known || !context.Caller().MaySee(known.Tenant))
+            return Problem.NoSuch("summary").Result();
+        if (SummaryStates.Ends.Contains(known.State))
+            return Problem.Ended("summary", known.State).Result();
+        // No row stands for a wish to cancel: what the bus cannot carry now would be lost.
+        readiness.RequireBus();
+        await doorbells.Ring([new CancelSummary(guid)], aborted);
+        return TypedResults.Accepted((string?)null, Accepted.Summary(guid, known.State));
+    }
+
+    /// <summary>The id, when it is one and its summary is the caller's to see.</summary>
+    private static async Task<Guid?> Owned(string id, HttpContext context, SummaryViews views, Patience patience, CancellationToken aborted) =>
+        Guid.TryParse(id, out var guid) && await patience.Read(ct => views.Known(guid, ct), aborted) is { } known && context.Caller().MaySee(known.Tenant) ? guid : null;
+
+    private static SummaryTakenIn Read(JsonElement root, string tenant, IdempotencyKey key, ModelChecks models, TimeProvider clock)
+    {
+        var request = Fields.Read<SummarizePages>(root);
+        var id = request.Id is { } given && given != Guid.Empty ? given : key.NewId(0, clock);
+        try
+        {
+            var taken = SummaryIntake.Read(request, id, tenant, clock.GetUtcNow().UtcDateTime);
+            var refusal = taken.Refusal ?? models.WhyUnknown(request.Model);
+            return refusal is null ? taken : throw new ProblemException(Problem.Refused(refusal));
+        }
+        catch (UnreadableMessageException nothing)
+        {
+            throw new ProblemException(Problem.Refused(nothing.Message + TaskReader.Misspelt(root, ["pages"])));
+        }
+    }
+}

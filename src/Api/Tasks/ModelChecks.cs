@@ -1,0 +1,45 @@
+using LlmQueue.Store;
+using LlmQueue.Store.Catalogue;
+
+namespace LlmQueue.Api.Tasks;
+
+/// <summary>What the catalogue alone can refuse at the door. The worker decides the rest: it knows the keys, and it counts tokens properly.</summary>
+public sealed class ModelChecks(ModelCatalogue catalogue)
+{
+    private const int Shown = 6;
+
+    /// <summary>No tokenizer needs fewer tokens than this for a text in words: what is too large by this measure is too large.</summary>
+    private const int MostCharactersPerToken = 6;
+
+    /// <summary>Why a named model cannot be meant, as a sentence; null when it is known or none is named.</summary>
+    public string? WhyUnknown(string? model)
+    {
+        if (string.IsNullOrWhiteSpace(model))
+            return null;
+        var text = model.Trim();
+        if (ModelId.TryParse(text, out var id) && catalogue.Find(id) is not null)
+            return null;
+        // "qwen/qwen3-32b" is what people paste from the provider's page.
+        if (catalogue.Models.FirstOrDefault(m => m.Id.Name == text) is { } meant)
+            return $"The model '{text}' is not in the catalogue; models are named 'provider:model': did you mean '{meant.Id}'?";
+        var all = catalogue.Models.Select(m => m.Id).ToList();
+        var own = all.Where(known => known.Provider == id?.Provider).Select(known => known.Name).ToList();
+        var near = NearestName.Question(text, all.Select(known => known.ToString()));
+        var expected = own.Count > 0
+            ? $"known models of {id!.Provider} are {string.Join(", ", own.Take(Shown))}{(own.Count > Shown ? $" and {own.Count - Shown} more" : "")}"
+            : $"known providers are {string.Join(", ", all.Select(known => known.Provider).Distinct())}, and a model is named 'provider:model', for example '{all[0]}'";
+        return $"The model '{(text.Length > 100 ? text[..100] + "…" : text)}' is not in the catalogue; {expected}{near}{(near.Length == 0 ? "." : "")}";
+    }
+
+    /// <summary>Why a prompt fits no model, or not the one that alone may answer; null when it may fit.</summary>
+    public string? WhyTooLarge(long characters, string? model)
+    {
+        var named = ModelId.TryParse(model?.Trim(), out var id) ? catalogue.Find(id) : null;
+        var largest = named ?? catalogue.Models.MaxBy(m => m.Context)!;
+        var tokens = characters / MostCharactersPerToken;
+        if (tokens <= largest.Context)
+            return null;
+        var limit = named is null ? $"the largest context of any model in the catalogue is {largest.Context:N0} ({largest.Id})" : $"the context of '{largest.Id}' is {largest.Context:N0}";
+        return $"The prompt has {characters:N0} characters, which are at least {tokens:N0} tokens; {limit}. Split it, or hand its pages in as a summary (POST /v1/summaries).";
+    }
+}

@@ -1,0 +1,97 @@
+using System.Text.Json;
+using LlmQueue.Api.Access;
+using LlmQueue.Api.Health;
+using LlmQueue.Api.Wire;
+using LlmQueue.Contracts;
+using LlmQueue.Store;
+using LlmQueue.Store.Intake;
+using LlmQueue.Store.Rows;
+using LlmQueue.Store.Sagas;
+using LlmQueue.Store.Views;
+
+namespace LlmQueue.Api.Tasks;
+
+/// <summary>Tasks: handed in, looked at, listed, canceled.</summary>
+public static class TasksApi
+{
+    private const int MostListed = 500;
+    private static readonly string[] Queries = ["state", "kind", "tenant", "after", "limit"];
+
+    public static void MapTasks(this IEndpointRouteBuilder routes)
+    {
+        routes.MapPost("/v1/tasks", Post);
+        routes.MapGet("/v1/tasks", List);
+        routes.MapGet("/v1/tasks/{id}", Get);
+        routes.MapDelete("/v1/tasks/{id}", Cancel);
+    }
+
+    /// <summary>Answers once every task is durable. An id that is known already is answered with its present state, and changes nothing.</summary>
+    private static async Task<IResult> Post(HttpContext context, TaskReader reader, TaskViews views, Submissions submissions, Patience patience, CancellationToken aborted)
+    {
+        var (caller, key) = (context.Caller(), IdempotencyKey.Of(context, "task"));
+        using var body = await JsonBody.Read(context.Request, aborted);
+        var taken = reader.Read(body.RootElement, caller.Tenant, key);
+
+        // Asked even when every id is new: where the database is away, it is better known before anything is on its way to it.
+        var mayBeKnown = key.IsGiven || HasOwnIds(body.RootElement) ? taken.Select(t => t.Row.CorrelationId).Distinct().ToList() : [];
+        var known = await patience.Read(ct => views.Known(mayBeKnown, ct), aborted);
+        if (known.Values.FirstOrDefault(k => k.Tenant != caller.Tenant) is { } foreign)
+            throw new ProblemException(Problem.IdTaken(foreign.Id));
+        var fresh = taken.Where(t => !known.ContainsKey(t.Row.CorrelationId)).DistinctBy(t => t.Row.CorrelationId).ToList();
+        if (fresh.Count > 0)
+            await patience.Write(ct => submissions.Submit(fresh, ct), [.. taken.Select(t => t.Row.CorrelationId)], aborted);
+
+        var answers = taken.Select(t => Accepted.Task(t.Row.CorrelationId, known.GetValueOrDefault(t.Row.CorrelationId)?.State ?? TaskStates.Submitted)).ToList();
+        return body.RootElement.ValueKind is JsonValueKind.Array
+            ? TypedResults.Accepted((string?)null, answers)
+            : TypedResults.Accepted(answers[0].Links.Self, answers[0]);
+    }
+
+    private static async Task<IResult> Get(string id, HttpContext context, TaskViews views, Patience patience, CancellationToken aborted) =>
+        Guid.TryParse(id, out var guid) && await patience.Read(ct => views.Read(guid, ct), aborted) is { } task && context.Caller().MaySee(task.Tenant)
+            ? TypedResults.Ok(task)
+            : Problem.NoSuch("task").Result();
+
+    private static async Task<IResult> List(HttpContext context, TaskViews views, Patience patience, CancellationToken aborted)
+    {
+        var filter = Filter(context.Request.Query, context.Caller());
+        return TypedResults.Ok(await patience.Read(ct => views.List(filter, ct), aborted));
+    }
+
+    /// <summary>Asks for the end; the task's own state machine decides what that means for a call that is on its way.</summary>
+    private static async Task<IResult> Cancel(string id, HttpContext context, TaskViews views, Doorbells doorbells, Readiness readiness, Patience patience, CancellationToken aborted)
+    {
+        var known = Guid.TryParse(id, out var guid) ? (await patience.Read(ct => views.Known([guid], ct), aborted)).GetValueOrDefault(guid) : null;
+        if (known is null || !context.Caller().MaySee(known.Tenant))
+            return Problem.NoSuch("task").Result();
+        if (TaskStates.Ends.Contains(known.State))
+            return Problem.Ended("task", known.State).Result();
+        // No row stands for a wish to cancel: what the bus cannot carry now would be lost.
+        readiness.RequireBus();
+        await doorbells.Ring([new CancelTask(guid)], aborted);
+        return TypedResults.Accepted((string?)null, Accepted.Task(guid, known.State));
+    }
+
+    private static TaskFilter Filter(IQueryCollection query, Caller caller)
+    {
+        if (query.Keys.FirstOrDefault(k => !Queries.Contains(k, StringComparer.OrdinalIgnoreCase)) is { } unknown)
+            throw Refused($"The query has '{unknown}'; expected {string.Join(", ", Queries)}{NearestName.Question(unknown, Queries)}");
+        var (state, tenant) = (Text(query, "state"), Text(query, "tenant"));
+        var known = state is null ? null : TaskStates.All.FirstOrDefault(s => s.Equals(state, StringComparison.OrdinalIgnoreCase));
+        if (state is not null && known is null)
+            throw Refused($"The state '{state}' is unknown; expected one of {string.Join(", ", TaskStates.All)}{NearestName.Question(state, TaskStates.All)}");
+        if (tenant is not null && !caller.MaySee(tenant))
+            throw new ProblemException(new Problem(StatusCodes.Status403Forbidden, "forbidden", "The tasks are another tenant's", $"The token is of '{caller.Tenant}' and may not list the tasks of '{tenant}'."));
+        Guid? after = Text(query, "after") is not { } last ? null : Guid.TryParse(last, out var id) ? id : throw Refused($"'after' is '{last}'; expected 'next' of the page before.");
+        var limit = Text(query, "limit") is not { } text ? 50 : int.TryParse(text, out var number) && number is >= 1 and <= MostListed ? number : throw Refused($"'limit' is '{text}'; expected 1 to {MostListed}.");
+        return new TaskFilter { State = known, Kind = Text(query, "kind")?.ToLowerInvariant(), Tenant = tenant ?? (caller.SeesAll ? null : caller.Tenant), After = after, Limit = limit };
+    }
+
+    private static ProblemException Refused(string detail) => new(Problem.Refused(detail.EndsWith('?') || detail.EndsWith('.') ? detail : detail + "."));
+
+    private static string? Text(IQueryCollection query, string name) => query[name].ToString() is { Length: > 0 } text ? text.Replace("\0", "", StringComparison.Ordinal) : null;
+
+    private static bool HasOwnIds(JsonElement root) => root.ValueKind is JsonValueKind.Array ? root.EnumerateArray().Any(HasOwnId) : HasOwnId(root);
+
+    private static bool HasOwnId(JsonElement element) => Fields.Names(element).Any(name => name.Equals("id", StringComparison.OrdinalIgnoreCase));
+}

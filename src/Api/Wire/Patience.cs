@@ -1,0 +1,66 @@
+using LlmQueue.Store.Commits;
+
+namespace LlmQueue.Api.Wire;
+
+/// <summary>Waits a short while for a database that is away: a restart is not noticed, an outage gets a clear answer in time.</summary>
+public sealed class Patience(TimeProvider clock, Preparation preparation)
+{
+    public static readonly TimeSpan Longest = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
+
+    /// <exception cref="ProblemException">503: it stayed away.</exception>
+    public async Task<T> Read<T>(Func<CancellationToken, Task<T>> read, CancellationToken aborted)
+    {
+        if (!preparation.IsDone)
+            throw new ProblemException(Problem.Unavailable("The database has not answered since the start, so nothing can be read or taken in yet. Try again in a moment."));
+        using var limit = new CancellationTokenSource(Longest, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, aborted);
+        try
+        {
+            while (true)
+            {
+                try
+                {
+                    return await read(either.Token);
+                }
+                catch (Exception e) when (DatabaseFaults.IsPassing(e) && !either.IsCancellationRequested)
+                {
+                    await Task.Delay(Pause, clock, either.Token);
+                }
+            }
+        }
+        catch (Exception e) when (limit.IsCancellationRequested && !aborted.IsCancellationRequested && (e is OperationCanceledException || DatabaseFaults.IsPassing(e)))
+        {
+            throw new ProblemException(Problem.Unavailable("The database does not answer, and nothing was changed. Try again in a moment."));
+        }
+    }
+
+    /// <summary>For a write that may still take place after its time is up.</summary>
+    /// <exception cref="ProblemException">503: whether it took place is not known.</exception>
+    public async Task Write(Func<CancellationToken, Task> write, IReadOnlyCollection<Guid> ids, CancellationToken aborted)
+    {
+        using var limit = new CancellationTokenSource(Longest, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, aborted);
+        try
+        {
+            await write(either.Token);
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested && !aborted.IsCancellationRequested)
+        {
+            throw new ProblemException(Problem.Unavailable("The database went away while the work was being written; whether it was taken in is not known. Send it again with the ids in 'ids', and nothing is done twice.") with
+            {
+                More = new Dictionary<string, object?> { ["ids"] = ids },
+            });
+        }
+    }
+}
+
+/// <summary>Whether the database has been brought up to date since the start; until then there are no tables to ask.</summary>
+public sealed class Preparation
+{
+    private volatile bool isDone;
+
+    public bool IsDone => isDone;
+
+    public void Done() => isDone = true;
+}

@@ -1,0 +1,153 @@
+using LlmQueue.Contracts;
+using LlmQueue.Store.Intake;
+using LlmQueue.Store.Rows;
+using Microsoft.EntityFrameworkCore;
+
+namespace LlmQueue.Store.Views;
+
+/// <summary>Reads summaries for the API and the command line alike.</summary>
+public sealed class SummaryViews(IDbContextFactory<QueueDb> contexts)
+{
+    private const int MostReasons = 20;
+
+    /// <summary>Cheap enough to be asked twice a second: one pass over the summary's tasks, whose texts are not read.</summary>
+    public async Task<SummaryProgress?> ReadProgress(Guid id, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        return await ReadProgress(db, id, cancellationToken);
+    }
+
+    /// <summary>With every page and the result.</summary>
+    public async Task<SummaryView?> Read(Guid id, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        if (await ReadProgress(db, id, cancellationToken) is not { } standing)
+            return null;
+        var results = await db.Payloads.AsNoTracking().Where(p => p.SubjectId == id && (p.Part == "summary" || p.Part == "answer")).ToDictionaryAsync(p => p.Part, p => p.Content, cancellationToken);
+        return new SummaryView(standing)
+        {
+            Pages = await ReadPages(db, id, standing, cancellationToken),
+            Summary = results.GetValueOrDefault("summary"),
+            Answer = results.GetValueOrDefault("answer"),
+            Calls = await db.Database.SqlQuery<CallCount>($"""
+                select a.model as "Model", count(*)::int as "Calls", (count(*) filter (where a.outcome = 'throttled'))::int as "Throttled",
+                    (count(*) filter (where a.outcome not in ('throttled', 'answered', 'canceled')))::int as "OtherFaults"
+                from tasks t join attempts a on a.task_id = t.id where t.summary_id = {id} group by a.model order by 2 desc, 1
+                """).ToListAsync(cancellationToken),
+            Deferrals = await db.Database.SqlQuery<DeferralCount>($"""
+                select regexp_replace(regexp_replace(h.reason, '; expected to move at .*$', ''), ' until [0-9:.]+ UTC', '') as "Reason", count(*)::int as "Count"
+                from tasks t join history h on h.subject_id = t.id where t.summary_id = {id} and h.entry = 'Deferred' and h.reason is not null
+                group by 1 order by 2 desc, 1 limit {MostReasons}
+                """).ToListAsync(cancellationToken),
+        };
+    }
+
+    public async Task<Standing?> Known(Guid id, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        return await db.Summaries.AsNoTracking().Where(s => s.CorrelationId == id).Select(s => new Standing(s.CorrelationId, s.Tenant, s.State)).FirstOrDefaultAsync(cancellationToken);
+    }
+
+    private static async Task<SummaryProgress?> ReadProgress(QueueDb db, Guid id, CancellationToken cancellationToken)
+    {
+        if (await db.Summaries.AsNoTracking().FirstOrDefaultAsync(s => s.CorrelationId == id, cancellationToken) is not { } row)
+            return null;
+        var groups = await db.Database.SqlQuery<TaskGroup>($"""
+            select answered_model as "Model", waiting_for as "WaitingFor", regexp_replace(wait_reason, ' until [0-9:.]+ UTC', '') as "WaitReason", min(expected_at) as "ExpectedAt",
+                count(*)::int as "Tasks", (count(*) filter (where summary_role = 'page'))::int as "Pages",
+                sum(input_tokens)::bigint as "InputTokens", sum(output_tokens)::bigint as "OutputTokens", sum(cost_usd) as "CostUsd", bool_or(cost_unknown) as "CostUnknown"
+            from tasks where summary_id = {id} group by 1, 2, 3
+            """).ToListAsync(cancellationToken);
+        // A page too long for one call is several tasks: it is done when all of them are, and failed when all have ended and one without an answer.
+        var pages = await db.Database.SqlQuery<PageCount>($"""
+            select count(*)::int as "Known", (count(*) filter (where done))::int as "Done", (count(*) filter (where ended and not done))::int as "Failed"
+            from (select bool_and(state = 'Completed') as done, bool_and(ended_at is not null) as ended from tasks
+                where summary_id = {id} and summary_role = 'page' group by page_number) p
+            """).SingleAsync(cancellationToken);
+        return Progress(row, groups, pages);
+    }
+
+    private static SummaryProgress Progress(SummaryRow row, List<TaskGroup> groups, PageCount pages)
+    {
+        // A page that nobody could read has no task; it has failed as soon as the others have theirs.
+        var failed = pages.Failed + (PagesAreBorn(row.State, pages.Known) ? Math.Max(0, row.Pages - pages.Known) : 0);
+        return new SummaryProgress
+        {
+            Id = row.CorrelationId, State = row.State, Tenant = row.Tenant, Question = row.Question, Reason = row.FailureReason,
+            SubmittedAt = row.SubmittedAt, EndedAt = row.EndedAt, Metadata = TaskViews.Labels(row.Metadata),
+            Progress = new PageProgress(row.Pages, pages.Done, failed, row.Stage, row.StageTasks, row.OpenTasks),
+            Waiting = [.. groups.Where(g => g.WaitingFor is not null).GroupBy(g => (g.WaitingFor, g.WaitReason))
+                .Select(g => new WaitView(g.Key.WaitingFor!, g.Key.WaitReason ?? "", g.Sum(x => x.Tasks), g.Min(x => x.ExpectedAt)))
+                .OrderByDescending(w => w.Count).ThenBy(w => w.Reason, StringComparer.Ordinal).Take(MostReasons)],
+            Models = [.. groups.Where(g => g.Model is not null).GroupBy(g => g.Model!)
+                .Select(g => new ModelUse(g.Key, g.Sum(x => x.Tasks), g.Sum(x => x.Pages), g.Sum(x => x.InputTokens), g.Sum(x => x.OutputTokens), Cost(g)))
+                .OrderByDescending(m => m.Tasks).ThenBy(m => m.Model, StringComparer.Ordinal)],
+            Usage = new LlmUsage(groups.Sum(g => g.InputTokens), groups.Sum(g => g.OutputTokens)),
+            CostUsd = Cost(groups),
+        };
+    }
+
+    private static decimal? Cost(IEnumerable<TaskGroup> groups)
+    {
+        var list = groups.ToList();
+        return list.Exists(g => g.CostUnknown) ? null : list.Sum(g => g.CostUsd);
+    }
+
+    private static bool PagesAreBorn(string state, int known) =>
+        known > 0 || state is not (SummaryStates.Submitted or SummaryStates.Planning or SummaryStates.Canceled);
+
+    private static async Task<List<PageResult>> ReadPages(QueueDb db, Guid id, SummaryProgress standing, CancellationToken cancellationToken)
+    {
+        var parts = await (
+            from task in db.Tasks.AsNoTracking()
+            where task.SummaryId == id && task.SummaryRole == SummaryRoles.Page
+            from answer in db.Payloads.Where(p => p.SubjectId == task.CorrelationId && p.Part == PayloadRow.Answer).DefaultIfEmpty()
+            orderby task.PageNumber, task.PartNumber
+            select new PagePart(task.PageNumber ?? 0, task.Title, task.State, task.AnsweredModel, answer!.Content, task.FailureReason)).ToListAsync(cancellationToken);
+        var byNumber = parts.GroupBy(p => p.Number).ToDictionary(g => g.Key, g => g.ToList());
+        var unborn = await UnbornPages(db, id, standing, byNumber.Keys, cancellationToken);
+        return [.. Enumerable.Range(1, standing.Progress.Pages).Select(n => byNumber.TryGetValue(n, out var page) ? Page(n, page) : unborn[n])];
+    }
+
+    /// <summary>Pages that have no task: too early, never, or because nobody could read them, which the page itself tells.</summary>
+    private static async Task<Dictionary<int, PageResult>> UnbornPages(QueueDb db, Guid id, SummaryProgress standing, IReadOnlyCollection<int> known, CancellationToken cancellationToken)
+    {
+        var missing = Enumerable.Range(1, standing.Progress.Pages).Where(n => !known.Contains(n)).ToList();
+        var tooEarly = !PagesAreBorn(standing.State, known.Count);
+        var ended = SummaryStates.Ends.Contains(standing.State);
+        // Before their time all pages are alike, and their texts may be a hundred megabytes: only those left behind are read.
+        var texts = tooEarly || missing.Count == 0 ? [] : await db.Payloads.AsNoTracking()
+            .Where(p => p.SubjectId == id && missing.Select(n => "page/" + n.ToString()).Contains(p.Part)).ToDictionaryAsync(p => p.Part, p => p.Content, cancellationToken);
+        return missing.ToDictionary(n => n, n =>
+        {
+            var page = texts.TryGetValue(SummaryIntake.PartOf(n), out var content) ? SummaryIntake.ReadPage(content) : null;
+            var title = string.IsNullOrWhiteSpace(page?.Title) ? $"Page {n}" : page.Title;
+            if (tooEarly)
+                return new PageResult { Number = n, Title = title, State = ended ? standing.State : SummaryStates.Submitted };
+            var wrong = page is null ? null : SummaryIntake.WhatIsWrong(page, n);
+            return new PageResult { Number = n, Title = title, State = TaskStates.Rejected, Reason = wrong ?? standing.Reason ?? "no task was made of it" };
+        });
+    }
+
+    private static PageResult Page(int number, List<PagePart> parts)
+    {
+        var lost = parts.Find(p => TaskStates.Ends.Contains(p.State) && p.State != TaskStates.Completed);
+        var open = parts.Find(p => !TaskStates.Ends.Contains(p.State));
+        var done = lost is null && open is null;
+        var models = parts.Select(p => p.Model).OfType<string>().Distinct().ToList();
+        return new PageResult
+        {
+            Number = number, Title = parts[0].Title ?? $"Page {number}",
+            State = (open ?? lost ?? parts[0]).State,
+            Model = models.Count == 0 ? null : string.Join(", ", models),
+            Summary = done ? string.Join("\n\n", parts.Select(p => p.Answer)) : null,
+            Reason = lost?.Reason,
+        };
+    }
+
+    private sealed record PagePart(int Number, string? Title, string State, string? Model, string? Answer, string? Reason);
+
+    private sealed record PageCount(int Known, int Done, int Failed);
+
+    private sealed record TaskGroup(string? Model, string? WaitingFor, string? WaitReason, DateTime? ExpectedAt, int Tasks, int Pages, long InputTokens, long OutputTokens, decimal CostUsd, bool CostUnknown);
+}

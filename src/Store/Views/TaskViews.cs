@@ -1,0 +1,78 @@
+using System.Text.Json;
+using LlmQueue.Contracts;
+using LlmQueue.Store.Commits;
+using LlmQueue.Store.Rows;
+using Microsoft.EntityFrameworkCore;
+
+namespace LlmQueue.Store.Views;
+
+/// <summary>Reads tasks for those who look at the queue from outside.</summary>
+public sealed class TaskViews(IDbContextFactory<QueueDb> contexts)
+{
+    public async Task<TaskView?> Read(Guid id, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        if (await db.Tasks.AsNoTracking().FirstOrDefaultAsync(t => t.CorrelationId == id, cancellationToken) is not { } row)
+            return null;
+        var attempts = await db.Attempts.AsNoTracking().Where(a => a.TaskId == id).OrderBy(a => a.Number).ToListAsync(cancellationToken);
+        // The task may have moved on since its row was read; its history must not know more than its state says.
+        var history = await db.History.AsNoTracking().Where(h => h.SubjectId == id && h.Version <= row.Version).OrderBy(h => h.Version).ThenBy(h => h.Ordinal)
+            .Select(h => new HistoryView(h.At, h.Entry, h.State, h.Reason)).ToListAsync(cancellationToken);
+        var output = row.State != TaskStates.Completed ? null
+            : await db.Payloads.AsNoTracking().Where(p => p.SubjectId == id && p.Part == PayloadRow.Answer).Select(p => p.Content).FirstOrDefaultAsync(cancellationToken);
+        return Whole(row, attempts, history, output);
+    }
+
+    /// <summary>Newest first, as far as ids are of version 7.</summary>
+    public async Task<TaskPage> List(TaskFilter filter, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var tasks = db.Tasks.AsNoTracking();
+        if (filter.State is { } state)
+            tasks = tasks.Where(t => t.State == state);
+        if (filter.Tenant is { } tenant)
+            tasks = tasks.Where(t => t.Tenant == tenant);
+        if (filter.Kind is { } kind)
+            tasks = tasks.Where(t => t.Kind == kind);
+        if (filter.After is { } after)
+            tasks = tasks.Where(t => t.CorrelationId < after);
+        var rows = await tasks.OrderByDescending(t => t.CorrelationId).Take(filter.Limit + 1).ToListAsync(cancellationToken);
+        var items = rows.Take(filter.Limit).Select(Item).ToList();
+        return new TaskPage(items, rows.Count > filter.Limit ? items[^1].Id : null);
+    }
+
+    /// <summary>Those of the ids that are known, whoever owns them.</summary>
+    public async Task<IReadOnlyDictionary<Guid, Standing>> Known(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        return await db.Tasks.AsNoTracking().Where(t => ids.Contains(t.CorrelationId))
+            .Select(t => new Standing(t.CorrelationId, t.Tenant, t.State)).ToDictionaryAsync(s => s.Id, cancellationToken);
+    }
+
+    internal static IReadOnlyDictionary<string, string>? Labels(string? metadata) =>
+        metadata is null ? null : JsonSerializer.Deserialize<Dictionary<string, string>>(metadata, Transition.Json);
+
+    private static TaskItem Item(TaskRow row) => new()
+    {
+        Id = row.CorrelationId, State = row.State, Tenant = row.Tenant, Title = row.Title, Kind = row.Kind, Complexity = row.Complexity,
+        Priority = Priorities.Name(row.Priority), Model = row.AnsweredModel,
+        WaitingFor = row.WaitingFor, WaitReason = row.WaitReason, WaitingSince = row.WaitingSince, ExpectedAt = row.ExpectedAt,
+        Usage = new LlmUsage(row.InputTokens, row.OutputTokens), CostUsd = row.CostUnknown ? null : row.CostUsd, CostUnknown = row.CostUnknown,
+        Reason = row.FailureReason, SubmittedAt = row.SubmittedAt, EndedAt = row.EndedAt, SummaryId = row.SummaryId,
+    };
+
+    private static TaskView Whole(TaskRow row, List<AttemptRow> attempts, List<HistoryView> history, string? output) => new(Item(row))
+    {
+        HighStakes = row.HighStakes, Agent = row.Agent, Conversation = row.Conversation, RequestedModel = row.RequestedModel,
+        MaxOutputTokens = row.MaxOutputTokens, Deadline = row.Deadline, Route = row.Route,
+        Chain = row.Chain?.Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [],
+        Attempts = [.. attempts.Select(Attempt)], History = history, Output = output, Metadata = Labels(row.Metadata),
+    };
+
+    private static AttemptView Attempt(AttemptRow row) => new()
+    {
+        Number = row.Number, Model = row.Model, KeyAlias = row.KeyAlias, Outcome = row.Outcome, Detail = row.Detail,
+        InputTokens = row.InputTokens, OutputTokens = row.OutputTokens, CostUsd = row.CostUsd, Ms = row.LatencyMs, Why = row.Why,
+        StartedAt = row.StartedAt, EndedAt = row.EndedAt,
+    };
+}
