@@ -1,9 +1,9 @@
+using System.Collections.Concurrent;
 using System.Net.Http.Headers;
-using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using LlmQueue.Api;
-using LlmQueue.Api.Wire;
+using LlmQueue.Contracts;
 using LlmQueue.Store;
 using LlmQueue.Store.Bus;
 using LlmQueue.Store.Catalogue;
@@ -27,6 +27,7 @@ public sealed class ApiUnderTest : IAsyncLifetime
           "pools": { "summary": ["groq:small"], "synthesis": ["groq:large"] } }
         """;
 
+    private readonly ConcurrentBag<object> sent = [];
     private WebApplication app = null!;
 
     public HttpClient Anna { get; private set; } = null!;
@@ -40,6 +41,8 @@ public sealed class ApiUnderTest : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         app = await Start(await (await SharedServers.Postgres).CreateDatabase(), "anna:first-secret,ben:second-secret");
+        await Listen<CancelTask>(QueueNames.Lifecycle);
+        await Listen<CancelSummary>(QueueNames.SummaryLifecycle);
         (Anna, Ben, Nobody) = (Client(app, "first-secret"), Client(app, "second-secret"), Client(app, null));
     }
 
@@ -68,17 +71,22 @@ public sealed class ApiUnderTest : IAsyncLifetime
         await db.SaveChangesAsync(Cancel);
     }
 
-    /// <summary>The next command of this type that the API sends to the queue.</summary>
-    public async Task<Task<T>> Next<T>(string queue) where T : class
-    {
-        var seen = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var handle = Services.GetRequiredService<IBusControl>().ConnectReceiveEndpoint(queue, endpoint => endpoint.Handler<T>(context =>
+    /// <summary>The command of this type that the API has sent, or sends within moments.</summary>
+    public Task<T> Sent<T>(Func<T, bool> which) where T : class =>
+        Eventually.Found(typeof(T).Name, TimeSpan.FromSeconds(10), () => Task.FromResult(sent.OfType<T>().FirstOrDefault(which)));
+
+    private Task Listen<T>(string queue) where T : class =>
+        Services.GetRequiredService<IBusControl>().ConnectReceiveEndpoint(queue, endpoint =>
         {
-            seen.TrySetResult(context.Message);
-            return Task.CompletedTask;
-        }));
-        await handle.Ready;
-        return seen.Task.WaitAsync(TimeSpan.FromSeconds(10), Cancel);
+            endpoint.Handler<T>(context => Keep(context.Message));
+            if (queue == QueueNames.SummaryLifecycle)
+                endpoint.Handler<StartSummary>(context => Keep(context.Message));
+        }).Ready;
+
+    private Task Keep(object message)
+    {
+        sent.Add(message);
+        return Task.CompletedTask;
     }
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Bus;
 using LlmQueue.Store.Rows;
 
 namespace LlmQueue.Tests.Api;
@@ -12,9 +11,8 @@ public sealed class SummariesApiTests(ApiUnderTest api) : IClassFixture<ApiUnder
     [Fact]
     public async Task Takes_pages_and_shows_them_before_anybody_has_looked_at_them()
     {
-        var started = await api.Next<StartSummary>(QueueNames.SummaryLifecycle);
         var accepted = await api.Anna.PostText("/v1/summaries", """{ "pages": [ { "title": "One", "text": "A" }, { "html": "<p>B</p>" } ], "question": "What?", "metadata": { "a": "b" } }""").Body(202);
-        Assert.Equal(accepted.GetProperty("id").GetGuid(), (await started).SummaryId);
+        await api.Sent<StartSummary>(s => s.SummaryId == accepted.GetProperty("id").GetGuid());
         var summary = await api.Anna.Get(accepted.GetProperty("links").Text("self")).Body(200);
         Assert.Equal(("Submitted", "What?"), (summary.Text("state"), summary.Text("question")));
         Assert.Equal("""{"pages":2,"pagesDone":0,"pagesFailed":0,"stage":0,"stageTasks":0,"openTasks":0}""", JsonSerializer.Serialize(summary.GetProperty("progress")));
@@ -29,7 +27,7 @@ public sealed class SummariesApiTests(ApiUnderTest api) : IClassFixture<ApiUnder
     [InlineData("""{ "pages": [ { "text": 7 } ] }""", "'pages[0].text' is a number; expected a string.")]
     [InlineData("""{ "pages": "One" }""", "'pages' is a string; expected a list.")]
     [InlineData("""{ "pages": [ { "text": "A" } ], "model": "groq:tiny" }""", "'groq:tiny' is not in the catalogue")]
-    [InlineData("[]", "A list was found where an object")]
+    [InlineData("[]", "Found a list; expected an object")]
     public async Task Refuses_with_a_sentence_that_names_what_is_wrong(string body, string sentence) =>
         Assert.Contains(sentence, await api.Anna.PostText("/v1/summaries", body).Problem(400), StringComparison.Ordinal);
 
@@ -94,9 +92,8 @@ public sealed class SummariesApiTests(ApiUnderTest api) : IClassFixture<ApiUnder
         await api.Ben.Get($"/v1/summaries/{summary.CorrelationId}").Problem(404);
         await api.Ben.Get($"/v1/summaries/{summary.CorrelationId}/progress").Problem(404);
         await api.Ben.Delete($"/v1/summaries/{summary.CorrelationId}").Problem(404);
-        var asked = await api.Next<CancelSummary>(QueueNames.SummaryLifecycle);
         Assert.Equal("Planning", (await api.Anna.Delete($"/v1/summaries/{summary.CorrelationId}").Body(202)).Text("state"));
-        Assert.Equal(summary.CorrelationId, (await asked).SummaryId);
+        await api.Sent<CancelSummary>(s => s.SummaryId == summary.CorrelationId);
     }
 
     private static SummaryRow Summary(string state, int pages) =>
