@@ -34,7 +34,7 @@ public sealed class SummaryViews(IDbContextFactory<QueueDb> contexts)
                 from tasks t join attempts a on a.task_id = t.id where t.summary_id = {id} group by a.model order by 2 desc, 1
                 """).ToListAsync(cancellationToken),
             Deferrals = await db.Database.SqlQuery<DeferralCount>($"""
-                select regexp_replace(regexp_replace(h.reason, '; expected to move at .*$', ''), ' until [0-9:.]+ UTC', '') as "Reason", count(*)::int as "Count"
+                select regexp_replace(split_part(h.reason, '; expected to move at ', 1), ' until [0-9:.]+ UTC', '') as "Reason", count(*)::int as "Count"
                 from tasks t join history h on h.subject_id = t.id where t.summary_id = {id} and h.entry = 'Deferred' and h.reason is not null
                 group by 1 order by 2 desc, 1 limit {MostReasons}
                 """).ToListAsync(cancellationToken),
