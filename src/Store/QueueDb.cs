@@ -1,7 +1,6 @@
 using System.Text;
 using LlmQueue.Store.Rows;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Diagnostics;
 
 namespace LlmQueue.Store;
 
@@ -20,10 +19,6 @@ public sealed class QueueDb(DbContextOptions<QueueDb> options) : DbContext(optio
     public DbSet<TenantRow> Tenants => Set<TenantRow>();
     public DbSet<LineRow> Lines => Set<LineRow>();
     public DbSet<SummaryRow> Summaries => Set<SummaryRow>();
-
-    protected override void OnConfiguring(DbContextOptionsBuilder optionsBuilder) =>
-        // Migrations are written by hand (the design-time package cannot be had), so there is no snapshot to compare; a test compares the model with the database instead.
-        optionsBuilder.ConfigureWarnings(w => w.Ignore(RelationalEventId.PendingModelChangesWarning));
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {

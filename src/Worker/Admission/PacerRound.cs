@@ -15,7 +15,7 @@ public sealed record PacerResult(IReadOnlyList<object> Bells, DateTime? NextOpen
 /// One round of the Pacer, one transaction: pauses that are over, money that has come back, and the lines. Buckets are locked before anything is looked at,
 /// so a task that is just going to stand in line is either seen now or rings the bell after.
 /// </summary>
-public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, LimitViews views, BucketDirectory directory, Budgets budgets, LineDirectory lines, Breakers breakers, WorkerOptions options, TimeProvider clock)
+public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, LimitViews views, BucketDirectory directory, Budgets budgets, LineDirectory lines, Calibrations calibrations, Breakers breakers, WorkerOptions options, TimeProvider clock)
 {
     private const int HeadsALine = 128;
     private const int MaxRings = 500;
@@ -123,9 +123,9 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
                 (select line from tasks where state = 'WaitingForCapacity' and granted_at is null order by line limit 1)
                 union all
                 select (select t.line from tasks t where t.state = 'WaitingForCapacity' and t.granted_at is null and t.line > l.line order by t.line limit 1) from l where l.line is not null)
-            select h.id, l.line, h.priority, h.start_tag, h.prompt_tokens, h.max_output_tokens, h.attempt from l
+            select h.id, l.line, h.priority, h.start_tag, h.prompt_units, h.max_output_tokens, h.attempt from l
             cross join lateral (
-                select t.id, t.priority, t.start_tag, t.prompt_tokens, t.max_output_tokens, t.attempt from tasks t
+                select t.id, t.priority, t.start_tag, t.prompt_units, t.max_output_tokens, t.attempt from tasks t
                 where t.state = 'WaitingForCapacity' and t.granted_at is null and t.line = l.line order by t.line, t.priority, t.start_tag, t.id limit $1) h
             where l.line is not null
             """, connection, transaction)
@@ -133,7 +133,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
         var heads = new List<Head>();
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
-            heads.Add(new Head(reader.GetGuid(0), reader.GetString(1), reader.GetInt16(2), reader.GetDouble(3), reader.GetInt32(4), reader.GetInt32(5), reader.GetInt32(6)));
+            heads.Add(new Head(reader.GetGuid(0), reader.GetString(1), reader.GetInt16(2), reader.GetDouble(3), reader.GetDouble(4), reader.GetInt32(5), reader.GetInt32(6)));
         heads.Sort(static (a, b) => a.Priority != b.Priority ? a.Priority.CompareTo(b.Priority) : a.StartTag != b.StartTag ? a.StartTag.CompareTo(b.StartTag) : a.Id.CompareTo(b.Id));
         return heads;
     }
@@ -157,19 +157,21 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
             var candidates = line.BucketIds.Where(id => buckets.ContainsKey(id) && directory.Find(id) is not null).Select(id => buckets[id]).Where(b => b.DisabledReason is null).ToList();
             if (line.Spread)
                 candidates.Sort((a, b) => BucketRule.FreeShare(b, now).CompareTo(BucketRule.FreeShare(a, now)));
-            var need = new Need(1, head.PromptTokens + head.MaxOutputTokens);
             BucketRow? soonest = null;
             var soonestAt = DateTime.MaxValue;
             var granted = false;
             foreach (var bucket in candidates)
             {
+                var model = directory.Find(bucket.Id)!.Model;
+                var input = calibrations.Estimate(model.Id, head.PromptUnits);
+                var need = new Need(1, input + head.MaxOutputTokens);
                 var opening = BucketRule.OpensAt(bucket, need, now).At;
                 if (breakers.OpenUntil(bucket.Id, now) is { } until && until > opening)
                     opening = until;
                 if (opening <= now && !kept.Contains(bucket.Id))
                 {
                     granted = true;
-                    var price = directory.Find(bucket.Id)!.Model.Price.CostUsd(head.PromptTokens, head.MaxOutputTokens);
+                    var price = model.Price.CostUsd(input, head.MaxOutputTokens);
                     if (left != decimal.MaxValue && (price is null || price > left))
                     {
                         plan.WithoutMoney.Add(head.Id);
@@ -178,7 +180,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
 
                     BucketRule.Take(bucket, need);
                     left -= left == decimal.MaxValue ? 0 : price ?? 0;
-                    plan.Grants.Add(new PlannedGrant(head, bucket.Id, new ModelId(bucket.Provider, bucket.Model).ToString(), need, price, line));
+                    plan.Grants.Add(new PlannedGrant(head, bucket.Id, model.Id.ToString(), need, price, line));
                     break;
                 }
 
@@ -259,7 +261,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
         public DateTime? NextDue { get; set; }
     }
 
-    private sealed record Head(Guid Id, string Line, short Priority, double StartTag, int PromptTokens, int MaxOutputTokens, int Attempt);
+    private sealed record Head(Guid Id, string Line, short Priority, double StartTag, double PromptUnits, int MaxOutputTokens, int Attempt);
 
     private sealed record PlannedGrant(Head Head, string Bucket, string Model, Need Need, decimal? PriceUsd, LineRow Line)
     {
