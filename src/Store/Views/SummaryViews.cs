@@ -41,6 +41,17 @@ public sealed class SummaryViews(IDbContextFactory<QueueDb> contexts)
         };
     }
 
+    /// <summary>Calls so far; as cheap as the progress.</summary>
+    public async Task<CallTotals> CountCalls(Guid id, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        return await db.Database.SqlQuery<CallTotals>($"""
+            select count(a.started_at)::int as "Made", (count(*) filter (where a.ended_at is null))::int as "Open", (count(*) filter (where a.outcome = 'throttled'))::int as "Throttled",
+                (count(*) filter (where a.outcome not in ('throttled', 'answered', 'canceled')))::int as "OtherFaults"
+            from tasks t join attempts a on a.task_id = t.id where t.summary_id = {id}
+            """).SingleAsync(cancellationToken);
+    }
+
     public async Task<Standing?> Known(Guid id, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
