@@ -28,7 +28,8 @@ public sealed partial class TaskDesk
         task.DueAt = why.ExpectedAt;
         // Not reserved, only noted: the Pacer rings for as many as the money that comes back can pay.
         task.ReservedUsd = why.NeededUsd;
-        transition.BudgetWaiters[why.Budget] = 1;
+        // Counted up from what leaving the same wait has just counted down.
+        transition.BudgetWaiters[why.Budget] = transition.BudgetWaiters.GetValueOrDefault(why.Budget) + 1;
         Wait(task, transition, "budget", why.Reason, why.ExpectedAt);
     }
 
