@@ -15,6 +15,9 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
         var now = transition.Now;
         var candidates = Candidates(errand, now);
         var decision = AdmissionRule.Decide(candidates, errand.Spread, now);
+        // Whoever could not pay anywhere does not stand in a line: at its head it would be sent away, come back behind the others and turn in circles.
+        if (decision is AdmissionDecision.NoRoom full && WhyNoMoney([.. candidates.Where(c => full.Buckets.Contains(c.BucketId))], now) is { } broke)
+            return broke;
         if (decision is not AdmissionDecision.Open open)
             return decision;
 
@@ -73,6 +76,22 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
         }
 
         return candidates;
+    }
+
+    /// <summary>Why none of these can be paid now; null when one can.</summary>
+    private AdmissionDecision.NoMoney? WhyNoMoney(IReadOnlyList<Candidate> ways, DateTime now)
+    {
+        AdmissionDecision.NoMoney? first = null;
+        foreach (var way in ways)
+        {
+            var (unhold, refused) = HoldMoney(way, now);
+            unhold?.Invoke();
+            if (refused is null)
+                return null;
+            first ??= refused;
+        }
+
+        return first;
     }
 
     private (Action? Unhold, AdmissionDecision.NoMoney? Refused) HoldMoney(Candidate candidate, DateTime now)

@@ -159,11 +159,15 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
                 candidates.Sort((a, b) => BucketRule.FreeShare(b, now).CompareTo(BucketRule.FreeShare(a, now)));
             BucketRow? soonest = null;
             var soonestAt = DateTime.MaxValue;
-            var granted = false;
+            var (granted, payable) = (false, candidates.Count == 0);
             foreach (var bucket in candidates)
             {
                 var model = directory.Find(bucket.Id)!.Model;
                 var input = calibrations.Estimate(model.Id, head.PromptUnits);
+                var price = model.Price.CostUsd(input, head.MaxOutputTokens);
+                if (left != decimal.MaxValue && (price is null || price > left))
+                    continue;
+                payable = true;
                 var need = new Need(1, input + head.MaxOutputTokens);
                 var opening = BucketRule.OpensAt(bucket, need, now).At;
                 if (breakers.OpenUntil(bucket.Id, now) is { } until && until > opening)
@@ -171,14 +175,6 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
                 if (opening <= now && !kept.Contains(bucket.Id))
                 {
                     granted = true;
-                    var price = model.Price.CostUsd(input, head.MaxOutputTokens);
-                    if (left != decimal.MaxValue && (price is null || price > left))
-                    {
-                        if (head.Unrung)
-                            plan.WithoutMoney.Add(head.Id);
-                        break;
-                    }
-
                     BucketRule.Take(bucket, need);
                     left -= left == decimal.MaxValue ? 0 : price ?? 0;
                     plan.Grants.Add(new PlannedGrant(head, bucket.Id, model.Id.ToString(), need, price, line));
@@ -189,6 +185,9 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
                     (soonest, soonestAt) = (bucket, opening);
             }
 
+            // It goes to wait for money, by itself: nobody stands behind one who cannot pay.
+            if (!payable && head.Unrung)
+                plan.WithoutMoney.Add(head.Id);
             if (granted || soonest is null)
                 continue;
             kept.Add(soonest.Id);
