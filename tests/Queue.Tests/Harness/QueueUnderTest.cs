@@ -72,14 +72,15 @@ public sealed class QueueUnderTest : IAsyncDisposable
         builder.Logging.AddProvider(log).SetMinimumLevel(LogLevel.Warning);
         builder.Services.AddSingleton(setup.Clock);
         builder.Services.AddQueueStore(database);
+        builder.Services.AddQueueWorker(settings, ModelCatalogue.Parse(setup.Catalogue, "test.json"), setup.Options);
+        if (setup.Upkeep)
+            builder.Services.AddQueueUpkeep(database, setup.Options);
+        // Last, so that it stops first.
         builder.Services.AddQueueBus(settings.RabbitMq, WorkerServices.Register, (context, bus) =>
         {
             WorkerServices.Endpoints(context, bus);
             bus.ReceiveEndpoint(new TemporaryEndpointDefinition(), null, Collect);
         });
-        builder.Services.AddQueueWorker(settings, ModelCatalogue.Parse(setup.Catalogue, "test.json"), setup.Options);
-        if (setup.Upkeep)
-            builder.Services.AddQueueUpkeep(database, setup.Options);
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(10));
         host = builder.Build();
     }

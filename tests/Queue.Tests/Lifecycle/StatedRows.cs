@@ -26,7 +26,7 @@ internal static class StatedRows
         var bucket = await db.Buckets.FromSqlRaw("select * from buckets where id = {0} for update", bucketId).SingleAsync(TestContext.Current.CancellationToken);
         var row = new TaskRow
         {
-            CorrelationId = Guid.CreateVersion7(), Version = Version, State = state, Kind = "analysis", Complexity = "low", PromptTokens = 20, MaxOutputTokens = 50, Chain = $"groq:{model}", Route = "any/any",
+            CorrelationId = Guid.CreateVersion7(), Version = Version, State = state, Kind = "analysis", Complexity = "low", PromptTokens = 20, PromptUnits = 16, MaxOutputTokens = 50, Chain = $"groq:{model}", Route = "any/any",
             Attempt = 1, SubmittedAt = now, UpdatedAt = now, RungAt = now,
         };
         var line = LineRow.Of([bucketId], spread: false);

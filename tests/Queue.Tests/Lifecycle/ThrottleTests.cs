@@ -122,7 +122,8 @@ public sealed class ThrottleTests(SimulatorFixture simulators) : IClassFixture<S
         foreach (var id in ids)
             await queue.InState(id, TaskStates.Completed);
 
-        Assert.All(await simulator.Log(), c => Assert.Equal(200, c.Status));
+        var log = await simulator.Log();
+        Assert.True(log.All(c => c.Status == 200), string.Join('\n', log.Select(c => $"{c.N} {c.ArrivedAt:ss.fff} {c.EndedAt:ss.fff} {c.Status} {c.Charged}")));
         Assert.NotEmpty(queue.Events<LlmTaskDeferred>());
         Assert.InRange(Assert.Single((await simulator.Statistics()).Accounts).Windows["TPM"].HighestShare, 0.8, 1);
         await queue.AssertLedgerIsSettled();
