@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using LlmQueue.Embedded.Checkup;
 using LlmQueue.Embedded.Hosting;
 using LlmQueue.Embedded.Summarizing;
+using LlmQueue.Embedded.Tasks;
 
 namespace LlmQueue.Embedded;
 
@@ -40,6 +42,9 @@ public static class QueueCommands
         var root = new RootCommand("LlmQueue: a durable queue of tasks for language models. Without a command it starts the queue and stays.");
         root.SetAction((_, _) => ServeCommand.Run(stop));
         root.Subcommands.Add(Summarize(stop));
+        root.Subcommands.Add(Submit(stop));
+        root.Subcommands.Add(Status(stop));
+        root.Subcommands.Add(Doctor(stop));
         return root;
     }
 
@@ -55,6 +60,31 @@ public static class QueueCommands
         command.SetAction((parsed, _) => SummarizeCommand.Run(
             new SummarizeRequest(parsed.GetRequiredValue(paths), Blank(parsed.GetValue(question)), Blank(parsed.GetValue(model)), parsed.GetValue(markdown), parsed.GetValue(json), parsed.GetValue(fresh)),
             TimeProvider.System, stop));
+        return command;
+    }
+
+    private static Command Submit(CancellationToken stop)
+    {
+        var file = new Argument<string>("FILE.jsonl") { Description = "A task a line, as POST /v1/tasks takes it; - is the standard input" };
+        var wait = new Option<bool>("--wait") { Description = "Work until every task has ended, then print a JSON line for each, in the file's order" };
+        var skip = new Option<bool>("--skip-bad") { Description = "Leave out lines that are wrong, instead of submitting nothing" };
+        var command = new Command("submit", "Enqueues the tasks of a file. The same file again submits nothing twice.") { file, wait, skip };
+        command.SetAction((parsed, _) => SubmitCommand.Run(new SubmitRequest(parsed.GetRequiredValue(file), parsed.GetValue(wait), parsed.GetValue(skip)), TimeProvider.System, stop));
+        return command;
+    }
+
+    private static Command Status(CancellationToken stop)
+    {
+        var id = new Argument<string?>("ID") { Description = "A task's or a summary's id", Arity = ArgumentArity.ZeroOrOne };
+        var command = new Command("status", "Shows what is queued, what waits and why; with an id, everything about that one.") { id };
+        command.SetAction((parsed, _) => StatusCommand.Run(parsed.GetValue(id), TimeProvider.System, stop));
+        return command;
+    }
+
+    private static Command Doctor(CancellationToken stop)
+    {
+        var command = new Command("doctor", "Checks settings, keys, database, broker, port and disk, and says what to do.");
+        command.SetAction((_, _) => DoctorCommand.Run(TimeProvider.System, stop));
         return command;
     }
 
