@@ -80,14 +80,14 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
         foreach (var id in budgets.Of(now))
         {
             if (views.Budget(id) is not { } budget)
-                return (null, new AdmissionDecision.NoMoney(id, $"the budget {id} is not open yet", now.AddSeconds(1)));
+                return (null, new AdmissionDecision.NoMoney(id, $"the budget {id} is not open yet", now.AddSeconds(1), 0));
             if (budget.Row.LimitUsd is not { } limit)
                 continue;
             if (candidate.PriceUsd is not { } price)
-                return (null, new AdmissionDecision.NoMoney(id, $"the price of {candidate.Model.Id} is unknown and the budget {id} is limited to ${limit:0.00}: without a price it cannot be kept. Add the price to the catalogue, or name a model that has one", budget.Row.PeriodEnd));
+                return (null, new AdmissionDecision.NoMoney(id, $"the price of {candidate.Model.Id} is unknown and the budget {id} is limited to ${limit:0.00}: without a price it cannot be kept. Add the price to the catalogue, or name a model that has one", budget.Row.PeriodEnd, null));
             if (budget.TryHold(price) is { } unhold)
                 return (unhold, null);
-            return (null, new AdmissionDecision.NoMoney(id, $"the budget {id} has ${budget.LeftUsd:0.000000} of ${limit:0.00} left and the task may cost ${price:0.000000}", budget.Row.PeriodEnd));
+            return (null, new AdmissionDecision.NoMoney(id, $"the budget {id} has ${budget.LeftUsd:0.000000} of ${limit:0.00} left and the task may cost ${price:0.000000}", budget.Row.PeriodEnd, price));
         }
 
         return (null, null);

@@ -21,7 +21,7 @@ public sealed class Calibrations(NpgsqlDataSource database, TimeProvider clock, 
     private const double Outlier = 3;
 
     private static readonly TimeSpan ShareEvery = TimeSpan.FromSeconds(10);
-    private static readonly Meter Meter = new("LlmQueue");
+    private static readonly Meter Meter = new(Store.Telemetry.QueueMetrics.MeterName);
     private static readonly Histogram<double> EstimateError = Meter.CreateHistogram<double>("llmqueue.token_estimate.error", "1", "Estimated prompt tokens over counted ones, less one");
 
     private readonly ConcurrentDictionary<string, Learned> _models = new(StringComparer.Ordinal);

@@ -38,7 +38,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
 
         if (work.Buckets.Any(b => b.Waiting > 0))
         {
-            var heads = await Heads(connection, transaction, cancellationToken);
+            var heads = await Heads(connection, transaction, now, cancellationToken);
             var plan = await Plan(heads, work, now);
             await Grant(connection, transaction, plan, work, heads.Count == 0, now, cancellationToken);
             bells.AddRange(plan.Grants.Where(g => g.Booked).Select(g => new CapacityGranted(g.Head.Id, g.Head.Attempt + 1)));
@@ -116,24 +116,24 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
     }
 
     /// <summary>The first tasks of every line. The recursion steps from line to line through the index: its cost is the number of lines, not of tasks.</summary>
-    private static async Task<List<Head>> Heads(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken cancellationToken)
+    private static async Task<List<Head>> Heads(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTime now, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand("""
             with recursive l as (
                 (select line from tasks where state = 'WaitingForCapacity' and granted_at is null order by line limit 1)
                 union all
                 select (select t.line from tasks t where t.state = 'WaitingForCapacity' and t.granted_at is null and t.line > l.line order by t.line limit 1) from l where l.line is not null)
-            select h.id, l.line, h.priority, h.start_tag, h.prompt_units, h.max_output_tokens, h.attempt from l
+            select h.id, l.line, h.priority, h.start_tag, h.prompt_units, h.max_output_tokens, h.attempt, h.unrung from l
             cross join lateral (
-                select t.id, t.priority, t.start_tag, t.prompt_units, t.max_output_tokens, t.attempt from tasks t
+                select t.id, t.priority, t.start_tag, t.prompt_units, t.max_output_tokens, t.attempt, t.rung_at <= t.waiting_since or t.rung_at < $2 as unrung from tasks t
                 where t.state = 'WaitingForCapacity' and t.granted_at is null and t.line = l.line order by t.line, t.priority, t.start_tag, t.id limit $1) h
             where l.line is not null
             """, connection, transaction)
-        { Parameters = { new NpgsqlParameter<int> { TypedValue = HeadsALine } } };
+        { Parameters = { new NpgsqlParameter<int> { TypedValue = HeadsALine }, new NpgsqlParameter<DateTime> { TypedValue = now - Unanswered } } };
         var heads = new List<Head>();
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
-            heads.Add(new Head(reader.GetGuid(0), reader.GetString(1), reader.GetInt16(2), reader.GetDouble(3), reader.GetDouble(4), reader.GetInt32(5), reader.GetInt32(6)));
+            heads.Add(new Head(reader.GetGuid(0), reader.GetString(1), reader.GetInt16(2), reader.GetDouble(3), reader.GetDouble(4), reader.GetInt32(5), reader.GetInt32(6), reader.GetBoolean(7)));
         heads.Sort(static (a, b) => a.Priority != b.Priority ? a.Priority.CompareTo(b.Priority) : a.StartTag != b.StartTag ? a.StartTag.CompareTo(b.StartTag) : a.Id.CompareTo(b.Id));
         return heads;
     }
@@ -174,7 +174,8 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
                     var price = model.Price.CostUsd(input, head.MaxOutputTokens);
                     if (left != decimal.MaxValue && (price is null || price > left))
                     {
-                        plan.WithoutMoney.Add(head.Id);
+                        if (head.Unrung)
+                            plan.WithoutMoney.Add(head.Id);
                         break;
                     }
 
@@ -243,6 +244,8 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
         }
 
         await using var write = new NpgsqlBatch(connection, transaction);
+        if (plan.WithoutMoney.Count > 0)
+            write.BatchCommands.Add(new NpgsqlBatchCommand("update tasks set rung_at = $1 where id = any($2)") { Parameters = { new NpgsqlParameter<DateTime> { TypedValue = now }, new NpgsqlParameter<Guid[]> { TypedValue = [.. plan.WithoutMoney] } } });
         write.BatchCommands.Add(tables.UpdateBuckets(work.Buckets));
         if (work.Budgets.Count > 0)
             write.BatchCommands.Add(tables.UpdateBudgets(work.Budgets));
@@ -261,7 +264,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
         public DateTime? NextDue { get; set; }
     }
 
-    private sealed record Head(Guid Id, string Line, short Priority, double StartTag, double PromptUnits, int MaxOutputTokens, int Attempt);
+    private sealed record Head(Guid Id, string Line, short Priority, double StartTag, double PromptUnits, int MaxOutputTokens, int Attempt, bool Unrung);
 
     private sealed record PlannedGrant(Head Head, string Bucket, string Model, Need Need, decimal? PriceUsd, LineRow Line)
     {
