@@ -20,8 +20,14 @@ public static class QueueCommands
             foreach (var error in parsed.Errors)
                 await Console.Error.WriteLineAsync(error.Message);
             await Console.Error.WriteLineAsync();
-            await root.Parse([.. Path(parsed.CommandResult.Command), "--help"]).InvokeAsync(new InvocationConfiguration { Output = Console.Error }, CancellationToken.None);
+            await Console.Error.WriteAsync(Help(root.Parse([.. Path(parsed.CommandResult.Command), "--help"])));
             return ExitCodes.WrongUse;
+        }
+
+        if (parsed.Action is HelpAction)
+        {
+            await Console.Out.WriteAsync(Help(parsed));
+            return ExitCodes.Done;
         }
 
         try
@@ -35,6 +41,14 @@ public static class QueueCommands
                 await Console.Error.WriteLineAsync(sentence);
             return ExitCodes.WrongUse;
         }
+    }
+
+    /// <summary>The help names the program's file; a person knows the script that starts it.</summary>
+    private static string Help(ParseResult asked)
+    {
+        using var text = new StringWriter();
+        asked.Invoke(new InvocationConfiguration { Output = text });
+        return text.ToString().Replace(RootCommand.ExecutableName, "./run.sh", StringComparison.Ordinal);
     }
 
     private static RootCommand Root(CancellationToken stop)

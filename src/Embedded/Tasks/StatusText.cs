@@ -60,7 +60,7 @@ internal static class StatusText
     private static string States(IReadOnlyDictionary<string, long> counts) => counts.Count == 0 ? "none" : string.Join(", ", counts.Select(pair => $"{pair.Value:N0} {pair.Key}"));
 
     private static bool IsOfInterest(BucketSight bucket) =>
-        bucket.ClosedReason is not null || bucket.DisabledReason is not null || bucket.Waiting > 0 || bucket.RequestsInFlight > 0 || bucket.Windows.Any(w => Share(w) >= 0.005);
+        bucket.ClosedReason is not null || bucket.DisabledReason is not null || bucket.Waiting > 0 || bucket.RequestsInFlight > 0 || bucket.Windows.Any(w => Share(w) > 0.01);
 
     private static string Used(BucketSight bucket) => bucket.Windows.Count == 0 ? "not limited"
         : string.Join(", ", bucket.Windows.Select(w => $"{Share(w).ToString("P0", CultureInfo.InvariantCulture)} of {w.Limit:N0} {Windows.GetValueOrDefault(w.Name, w.Name)} used"));
