@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using LlmQueue.Api.Wire;
 using LlmQueue.Store;
 using LlmQueue.Store.Bus;
@@ -54,10 +56,7 @@ public static class ApiHost
         // The folder it is started in is somebody's: its appsettings.json is not meant for this program.
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.WebHost.UseUrls(settings.ListenUrl.ToString());
-        builder.Logging.AddSimpleConsole(console => console.SingleLine = true);
-        builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Information);
-        // Every query of a database that is away would be an error of its own; whoever asked says it once.
-        builder.Logging.AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Critical);
+        builder.Logging.AddQueueConsole();
         builder.Services.AddSingleton<Preparation>();
         builder.Services.AddQueueStore(settings.DatabaseUrl ?? throw new ArgumentException("The API needs DATABASE_URL."));
         builder.Services.AddQueueBus(settings.RabbitMq);
@@ -70,20 +69,49 @@ public static class ApiHost
     {
         foreach (var warning in settings.Warnings)
             app.Logger.LogWarning("{Warning}", warning);
+        if (WhyNobodyCanListen(settings.ListenUrl) is { } taken)
+            return taken;
         try
         {
             await app.StartAsync();
         }
         catch (IOException fault)
         {
-            return $"LLMQUEUE_URL is {settings.ListenUrl}, and nothing can listen there: {fault.Message} Stop the other program, or set LLMQUEUE_URL to another port.";
+            return CannotListen(settings.ListenUrl, fault.Message);
         }
 
+        app.Logger.LogInformation("The API listens on {Urls}.", string.Join(", ", app.Urls));
         var problem = await Prepare(app);
         if (problem is not null)
             await app.StopAsync();
         return problem;
     }
+
+    /// <summary>Tried before anything is started: the host would tell of it in forty lines.</summary>
+    public static string? WhyNobodyCanListen(Uri url)
+    {
+        if (url.Port == 0 || !IPAddress.TryParse(url.IdnHost.Equals("localhost", StringComparison.OrdinalIgnoreCase) ? "127.0.0.1" : url.IdnHost, out var address))
+            return null;
+        try
+        {
+            using var listener = new TcpListener(address, url.Port);
+            listener.Start();
+            return null;
+        }
+        catch (SocketException fault)
+        {
+            return CannotListen(url, fault.SocketErrorCode switch
+            {
+                SocketError.AddressAlreadyInUse => "the port is in use.",
+                SocketError.AccessDenied => "this user may not use the port.",
+                SocketError.AddressNotAvailable => "this machine does not have the address.",
+                _ => fault.Message,
+            });
+        }
+    }
+
+    private static string CannotListen(Uri url, string why) =>
+        $"LLMQUEUE_URL is {url.GetLeftPart(UriPartial.Authority)}, and nothing can listen there: {why} Stop the other program, or set LLMQUEUE_URL to another address, for example http://127.0.0.1:8081.";
 
     private static async Task<string?> Prepare(WebApplication app)
     {

@@ -18,6 +18,8 @@ public static class QueueConsole
         logging.AddFilter("LlmQueue", ours);
         // A failed statement reaches us as an exception and is said once, where it matters; EF says it again, and also when it only asks whether its table is there.
         logging.AddFilter("Microsoft.EntityFrameworkCore.Database.Command", LogLevel.None);
+        logging.AddFilter("Microsoft.EntityFrameworkCore.Database.Connection", LogLevel.None);
+        logging.AddFilter("Microsoft.EntityFrameworkCore.Query", LogLevel.None);
         logging.AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Warning);
         return logging;
     }

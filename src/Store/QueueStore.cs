@@ -33,6 +33,7 @@ public static class QueueStore
             using var db = provider.GetRequiredService<IDbContextFactory<QueueDb>>().CreateDbContext();
             return new StoreTables(db.Model);
         });
+        services.AddSingleton<Telemetry.QueueMetrics>();
         services.AddSingleton<LimitViews>();
         services.AddSingleton<LineBell>();
         services.AddSingleton<Doorbells>();

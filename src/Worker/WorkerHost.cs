@@ -33,9 +33,10 @@ public static class WorkerHost
             var builder = Host.CreateApplicationBuilder(args);
             builder.Logging.AddQueueConsole();
             builder.Services.AddQueueStore(settings.DatabaseUrl!);
-            builder.Services.AddQueueBus(settings.RabbitMq, WorkerServices.Register, WorkerServices.Endpoints);
             builder.Services.AddQueueWorker(settings, catalogue, options);
             builder.Services.AddQueueUpkeep(settings.DatabaseUrl!, options);
+            // Last, so that it stops first: open calls finish while claims, commits and the heartbeat still run.
+            builder.Services.AddQueueBus(settings.RabbitMq, WorkerServices.Register, WorkerServices.Endpoints);
             builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(40));
             using var host = builder.Build();
             var logger = host.Services.GetRequiredService<ILoggerFactory>().CreateLogger("LlmQueue.Worker");

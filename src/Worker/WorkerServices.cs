@@ -37,7 +37,7 @@ public static class WorkerServices
         services.AddSingleton<SummaryDesk>().AddSingleton<SummaryStages>().AddSingleton<SummaryPools>();
         services.AddSingleton<Rescuer>().AddSingleton<PacerRound>();
         services.AddGroupedSagas<TaskRow>().AddGroupedSagas<SummaryRow>();
-        services.AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<Pacer>();
+        services.AddLoop<Calibrations>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<Pacer>();
         return services;
     }
 
@@ -125,6 +125,7 @@ public static class WorkerServices
         foreach (var bucket in await db.Buckets.AsNoTracking().ToListAsync(cancellationToken))
             views.Show(bucket);
         await services.GetRequiredService<Budgets>().Open(cancellationToken);
+        await services.GetRequiredService<Calibrations>().Load(cancellationToken);
         await services.GetRequiredService<Heartbeat>().Beat(cancellationToken);
     }
 

@@ -1,6 +1,8 @@
+using System.Reflection;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 
 namespace LlmQueue.Api.Wire;
 
@@ -12,6 +14,24 @@ public static class ApiJson
         // The answers are never part of a page, so nothing needs to be escaped for HTML.
         options.Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
         options.Converters.Add(new Money());
+        options.TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { GeneralFirst } };
+    }
+
+    /// <summary>What a list shows stands first in the whole as well: the serializer would begin with the details.</summary>
+    private static void GeneralFirst(JsonTypeInfo type)
+    {
+        if (type.Kind is not JsonTypeInfoKind.Object || type.Type.BaseType is null || type.Type.BaseType == typeof(object))
+            return;
+        foreach (var property in type.Properties.Where(p => p.Order == 0))
+            property.Order = Depth((property.AttributeProvider as MemberInfo)?.DeclaringType);
+    }
+
+    private static int Depth(Type? type)
+    {
+        var depth = 0;
+        for (; type is not null; type = type.BaseType)
+            depth++;
+        return depth;
     }
 
     private sealed class Money : JsonConverter<decimal>

@@ -14,7 +14,7 @@ public static class Fields
     public static T Read<T>(JsonElement element) where T : class
     {
         if (element.ValueKind is not JsonValueKind.Object)
-            throw new ProblemException(Problem.Refused($"{Kind(element)} was found where an object with the fields of {typeof(T).Name} was expected."));
+            throw new ProblemException(Problem.Refused($"Found {Kind(element)}; expected an object with the fields of {typeof(T).Name}."));
         try
         {
             return element.Deserialize<T>(Strict)!;
@@ -22,10 +22,6 @@ public static class Fields
         catch (JsonException fault)
         {
             throw new ProblemException(Problem.Refused(Sentence(element, typeof(T), fault.Path ?? "$")));
-        }
-        catch (InvalidOperationException)
-        {
-            throw new ProblemException(Problem.Refused("A text in it is not valid Unicode (half of a surrogate pair, or bytes that are not UTF-8); expected UTF-8."));
         }
     }
 
@@ -58,6 +54,8 @@ public static class Fields
 
         var actual = Nullable.GetUnderlyingType(expected) ?? expected;
         var name = string.Concat(named);
+        if (found.ValueKind is JsonValueKind.String && actual == typeof(string))
+            return $"'{name}' is not valid Unicode: it has half of a surrogate pair, or bytes that are not UTF-8.";
         // Of the right kind, but not a value of the type: an id that is no UUID, a number that is too large.
         return found.ValueKind is JsonValueKind.String && (actual == typeof(Guid) || actual == typeof(DateTimeOffset))
             ? $"'{name}' is '{Short(found.GetString())}'; expected {Words(actual)}."

@@ -1,5 +1,7 @@
+using System.Buffers;
 using System.Text;
 using System.Text.Json;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace LlmQueue.Api.Wire;
 
@@ -9,17 +11,48 @@ public static class JsonBody
     /// <summary>In bytes. Twenty thousand pages of five kilobytes fit.</summary>
     public const long LargestBody = 100L << 20;
 
+    private const long MostDiscarded = 5 * LargestBody;
+
     /// <exception cref="ProblemException">400: the body is not JSON; the line and the place are named.</exception>
     public static async Task<JsonDocument> Read(HttpRequest request, CancellationToken cancellationToken)
     {
-        using var buffer = new MemoryStream((int)Math.Clamp(request.ContentLength ?? 0, 0, LargestBody));
-        await request.Body.CopyToAsync(buffer, cancellationToken);
-        var bytes = buffer.GetBuffer().AsMemory(0, (int)buffer.Length);
+        var bytes = await Bytes(request, cancellationToken);
         if (bytes.Span.StartsWith(Encoding.UTF8.Preamble))
             bytes = bytes[Encoding.UTF8.Preamble.Length..];
         if (bytes.Span.Trim(" \t\r\n"u8).IsEmpty)
             throw new ProblemException(Problem.NotJson("The body is empty; expected JSON, for example {\"prompt\": \"Why is the sky blue?\"}."));
         return Parse(bytes);
+    }
+
+    private static async Task<ReadOnlyMemory<byte>> Bytes(HttpRequest request, CancellationToken cancellationToken)
+    {
+        // The server's own limit cuts the connection while the body is still coming, and most clients then never see the answer.
+        if (request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+            limit.MaxRequestBodySize = null;
+        var buffer = new MemoryStream((int)Math.Clamp(request.ContentLength ?? 0, 0, LargestBody));
+        var chunk = ArrayPool<byte>.Shared.Rent(64 << 10);
+        try
+        {
+            var tooLarge = request.ContentLength > LargestBody;
+            // Who waits for a word before sending gets the answer instead; from the others a little more is taken and thrown away.
+            for (var total = 0L; !(tooLarge && request.Headers.Expect.Count > 0) && await request.Body.ReadAsync(chunk, cancellationToken) is var count and > 0;)
+            {
+                total += count;
+                tooLarge |= total > LargestBody;
+                if (total > MostDiscarded)
+                    break;
+                if (!tooLarge)
+                    buffer.Write(chunk, 0, count);
+            }
+
+            return tooLarge
+                ? throw new ProblemException(Problem.TooLarge($"The body is larger than {LargestBody >> 20} MB; hand the work in as several requests."))
+                : buffer.GetBuffer().AsMemory(0, (int)buffer.Length);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(chunk);
+        }
     }
 
     private static JsonDocument Parse(ReadOnlyMemory<byte> utf8)

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using LlmQueue.Store.Commits;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
@@ -98,7 +99,7 @@ public static class ProblemAnswers
                 return Problem.Unavailable("The database does not answer. Try again in a moment.");
             default:
                 // The exception's own words may quote what was sent; only its kind and its place are written down.
-                logger.LogError("{Method} {Path} met an unexpected fault, {Kind}, request {Request}:\n{Trace}", context.Request.Method, context.GetEndpoint()?.DisplayName, exception.GetType().Name, context.TraceIdentifier, exception.StackTrace);
+                logger.LogError("{Method} {Path} met an unexpected fault, {Kind}, request {Request}:\n{Trace}", context.Request.Method, context.GetEndpoint()?.DisplayName, exception is DbException { SqlState: { } state } ? $"{exception.GetType().Name} {state}" : exception.GetType().Name, context.TraceIdentifier, exception.StackTrace);
                 return new Problem(StatusCodes.Status500InternalServerError, "fault", "The queue met a fault of its own", $"An unexpected fault; the log has it under the request {context.TraceIdentifier}. Nothing else is affected.");
         }
     }

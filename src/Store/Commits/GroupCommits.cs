@@ -1,6 +1,6 @@
 using System.Threading.Channels;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Rows;
+using LlmQueue.Store.Telemetry;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -11,7 +11,7 @@ namespace LlmQueue.Store.Commits;
 /// Commits transitions in groups: a loop takes whatever is waiting and writes it in one transaction; nobody waits for a group to fill.
 /// A group whose commit fails is split down to the one at fault; a database that is away is waited for.
 /// </summary>
-public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, LimitViews views, Announcer announcer, LineBell lineBell, TimeProvider clock, ILogger<GroupCommits> logger) : BackgroundService
+public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, LimitViews views, Announcer announcer, LineBell lineBell, QueueMetrics metrics, TimeProvider clock, ILogger<GroupCommits> logger) : BackgroundService
 {
     private const int MaxGroup = 128;
     private const int Loops = 2;
@@ -126,7 +126,11 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
                 // The row of one had moved on: the others are written again without it.
                 await transaction.RollbackAsync(cancellationToken);
                 foreach (var conflict in write.Conflicts)
+                {
+                    metrics.Again(CommitOutcome.Conflict);
                     conflict.Settle(CommitOutcome.Conflict);
+                }
+
                 members = members.Where(p => !write.Conflicts.Contains(p)).ToList();
                 continue;
             }
@@ -254,6 +258,9 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
                 views.ShowKey(use.Alias, reason);
         foreach (var stage in stages)
             writing.First(p => p.Transition.EndedForSummary == stage.SummaryId).Transition.Ring(stage);
+        metrics.Committed(writing.ConvertAll(p => p.Transition));
+        foreach (var _ in without)
+            metrics.Again(CommitOutcome.NoRoom);
         announcer.Announce(writing.SelectMany(p => p.Transition.Announcements));
         foreach (var pending in members)
             pending.Settle(without.Contains(pending) ? CommitOutcome.NoRoom : CommitOutcome.Committed);

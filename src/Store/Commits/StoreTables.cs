@@ -65,7 +65,7 @@ public sealed class StoreTables(IModel model)
 
     public NpgsqlBatchCommand InsertBuckets(IReadOnlyList<BucketRow> rows) => _buckets.Insert(rows, "on conflict (id) do nothing");
 
-    /// <summary>Takes the limits of the catalogue again, where they differ, with full levels for those that grew; forgets why the bucket was disabled.</summary>
+    /// <summary>Takes the limits of the catalogue again (what the headers teach is learned again from the first answer) and forgets why the bucket was disabled.</summary>
     public NpgsqlBatchCommand RelimitBuckets(IReadOnlyList<BucketRow> rows) => _buckets.Update(rows, [nameof(BucketRow.Id)],
         [nameof(BucketRow.RequestsPerMinute), nameof(BucketRow.RequestsPerDay), nameof(BucketRow.TokensPerMinute), nameof(BucketRow.TokensPerDay), nameof(BucketRow.DisabledReason)]);
 

@@ -171,15 +171,16 @@ public static class BucketRule
     /// <summary>Takes a need without booking it: for deciding on a copy.</summary>
     public static void Take(BucketRow bucket, Need need)
     {
-        bucket.LevelRequestsMinute -= need.Requests;
-        bucket.LevelRequestsDay -= need.Requests;
-        bucket.LevelTokensMinute -= need.Tokens;
-        bucket.LevelTokensDay -= need.Tokens;
+        // An unlimited window keeps no account: it would be a debt on the day a limit is learned.
+        if (bucket.RequestsPerMinute is not null) bucket.LevelRequestsMinute -= need.Requests;
+        if (bucket.RequestsPerDay is not null) bucket.LevelRequestsDay -= need.Requests;
+        if (bucket.TokensPerMinute is not null) bucket.LevelTokensMinute -= need.Tokens;
+        if (bucket.TokensPerDay is not null) bucket.LevelTokensDay -= need.Tokens;
     }
 
     private static double Capacity(double? limit, TimeSpan window) => limit is { } l ? (window == Minute ? l * MinuteHeadroom : l) : double.PositiveInfinity;
 
-    private static double Capped(double level, double? limit, TimeSpan window) => limit is null ? level : Math.Min(level, Capacity(limit, window));
+    private static double Capped(double level, double? limit, TimeSpan window) => limit is null ? 0 : Math.Min(level, Capacity(limit, window));
 
     private static double Refilled(double level, double? limit, TimeSpan window, TimeSpan passed) =>
         limit is null ? level : Math.Min(Capacity(limit, window), level + limit.Value * (passed / window));

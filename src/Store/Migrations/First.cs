@@ -15,7 +15,7 @@ public sealed class First : Migration
             agent text, conversation text, requested_model text, max_output_tokens int not null, deadline timestamptz, metadata text, webhook_url text,
             submitted_at timestamptz not null,
             summary_id uuid, summary_role text, page_number int, part_number int,
-            route text, chain text, spread boolean not null, prompt_tokens int not null,
+            route text, chain text, spread boolean not null, prompt_tokens int not null, prompt_units double precision not null,
             attempt int not null, faults int not null, model text, bucket text, why text,
             reserved_tokens bigint not null, reserved_usd numeric(18,9), reserved_budgets text,
             waiting_for text, wait_reason text, waiting_since timestamptz, expected_at timestamptz, due_at timestamptz,
@@ -69,6 +69,8 @@ public sealed class First : Migration
         ) with (fillfactor = 50);
         create table tenants (name text primary key, weight double precision not null, virtual_finish double precision not null) with (fillfactor = 50);
 
+        -- Sums of a model's counted tokens over estimated units, for a least-squares fit.
+        create table calibrations (model text primary key, n double precision not null, u double precision not null, t double precision not null, uu double precision not null, ut double precision not null);
         create table lines (id text primary key, buckets text not null, spread boolean not null);
         -- The present of the fair order, moved by the Pacer.
         insert into tenants values ('', 1, 0);

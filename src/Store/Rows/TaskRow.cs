@@ -45,7 +45,10 @@ public sealed class TaskRow : SagaStateMachineInstance
     public string? Chain { get; set; }
     /// <summary>True when the chain is a pool to spread over, not an order of preference.</summary>
     public bool Spread { get; set; }
+    /// <summary>The prompt's estimate before anything is known of the model's own counting.</summary>
     public int PromptTokens { get; set; }
+    /// <summary>The prompt's size in the estimate's units: what a model's calibration turns into its tokens.</summary>
+    public double PromptUnits { get; set; }
 
     // The open attempt and what is reserved for it: a reservation is part of its task's row, so it cannot leak
     public int Attempt { get; set; }

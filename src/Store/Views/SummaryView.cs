@@ -69,5 +69,8 @@ public sealed record SummaryView : SummaryProgress
 /// <summary>Calls to one model, the refused ones apart: a refused one costs nothing.</summary>
 public sealed record CallCount(string Model, int Calls, int Throttled, int OtherFaults);
 
+/// <summary>Calls of a summary so far, those that are on their way among them.</summary>
+public sealed record CallTotals(int Made, int Open, int Throttled, int OtherFaults);
+
 /// <summary>How often a task of the summary had to wait for one reason.</summary>
 public sealed record DeferralCount(string Reason, int Count);

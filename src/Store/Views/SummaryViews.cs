@@ -1,5 +1,4 @@
 using LlmQueue.Contracts;
-using LlmQueue.Store.Intake;
 using LlmQueue.Store.Rows;
 using Microsoft.EntityFrameworkCore;
 
@@ -35,11 +34,22 @@ public sealed class SummaryViews(IDbContextFactory<QueueDb> contexts)
                 from tasks t join attempts a on a.task_id = t.id where t.summary_id = {id} group by a.model order by 2 desc, 1
                 """).ToListAsync(cancellationToken),
             Deferrals = await db.Database.SqlQuery<DeferralCount>($"""
-                select regexp_replace(regexp_replace(h.reason, '; expected to move at .*$', ''), ' until [0-9:.]+ UTC', '') as "Reason", count(*)::int as "Count"
+                select regexp_replace(split_part(h.reason, '; expected to move at ', 1), ' until [0-9:.]+ UTC', '') as "Reason", count(*)::int as "Count"
                 from tasks t join history h on h.subject_id = t.id where t.summary_id = {id} and h.entry = 'Deferred' and h.reason is not null
                 group by 1 order by 2 desc, 1 limit {MostReasons}
                 """).ToListAsync(cancellationToken),
         };
+    }
+
+    /// <summary>Calls so far; as cheap as the progress.</summary>
+    public async Task<CallTotals> CountCalls(Guid id, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        return await db.Database.SqlQuery<CallTotals>($"""
+            select count(a.started_at)::int as "Made", (count(*) filter (where a.ended_at is null))::int as "Open", (count(*) filter (where a.outcome = 'throttled'))::int as "Throttled",
+                (count(*) filter (where a.outcome not in ('throttled', 'answered', 'canceled')))::int as "OtherFaults"
+            from tasks t join attempts a on a.task_id = t.id where t.summary_id = {id}
+            """).SingleAsync(cancellationToken);
     }
 
     public async Task<Standing?> Known(Guid id, CancellationToken cancellationToken)
@@ -60,7 +70,7 @@ public sealed class SummaryViews(IDbContextFactory<QueueDb> contexts)
             """).ToListAsync(cancellationToken);
         // A page too long for one call is several tasks: it is done when all of them are, and failed when all have ended and one without an answer.
         var pages = await db.Database.SqlQuery<PageCount>($"""
-            select count(*)::int as "Known", (count(*) filter (where done))::int as "Done", (count(*) filter (where ended and not done))::int as "Failed"
+            select (count(*) filter (where done))::int as "Done", (count(*) filter (where ended and not done))::int as "Failed"
             from (select bool_and(state = 'Completed') as done, bool_and(ended_at is not null) as ended from tasks
                 where summary_id = {id} and summary_role = 'page' group by page_number) p
             """).SingleAsync(cancellationToken);
@@ -69,8 +79,8 @@ public sealed class SummaryViews(IDbContextFactory<QueueDb> contexts)
 
     private static SummaryProgress Progress(SummaryRow row, List<TaskGroup> groups, PageCount pages)
     {
-        // A page that nobody could read has no task; it has failed as soon as the others have theirs.
-        var failed = pages.Failed + (PagesAreBorn(row.State, pages.Known) ? Math.Max(0, row.Pages - pages.Known) : 0);
+        // Where the summary ended before its pages became tasks, none of them has a summary.
+        var failed = row.EndedAt is null ? pages.Failed : row.Pages - pages.Done;
         return new SummaryProgress
         {
             Id = row.CorrelationId, State = row.State, Tenant = row.Tenant, Question = row.Question, Reason = row.FailureReason,
@@ -93,9 +103,6 @@ public sealed class SummaryViews(IDbContextFactory<QueueDb> contexts)
         return list.Exists(g => g.CostUnknown) ? null : list.Sum(g => g.CostUsd);
     }
 
-    private static bool PagesAreBorn(string state, int known) =>
-        known > 0 || state is not (SummaryStates.Submitted or SummaryStates.Planning or SummaryStates.Canceled);
-
     private static async Task<List<PageResult>> ReadPages(QueueDb db, Guid id, SummaryProgress standing, CancellationToken cancellationToken)
     {
         var parts = await (
@@ -105,49 +112,31 @@ public sealed class SummaryViews(IDbContextFactory<QueueDb> contexts)
             orderby task.PageNumber, task.PartNumber
             select new PagePart(task.PageNumber ?? 0, task.Title, task.State, task.AnsweredModel, answer!.Content, task.FailureReason)).ToListAsync(cancellationToken);
         var byNumber = parts.GroupBy(p => p.Number).ToDictionary(g => g.Key, g => g.ToList());
-        var unborn = await UnbornPages(db, id, standing, byNumber.Keys, cancellationToken);
-        return [.. Enumerable.Range(1, standing.Progress.Pages).Select(n => byNumber.TryGetValue(n, out var page) ? Page(n, page) : unborn[n])];
+        return [.. Enumerable.Range(1, standing.Progress.Pages).Select(n => byNumber.TryGetValue(n, out var page) ? Page(n, page) : NotYet(n, standing))];
     }
 
-    /// <summary>Pages that have no task: too early, never, or because nobody could read them, which the page itself tells.</summary>
-    private static async Task<Dictionary<int, PageResult>> UnbornPages(QueueDb db, Guid id, SummaryProgress standing, IReadOnlyCollection<int> known, CancellationToken cancellationToken)
-    {
-        var missing = Enumerable.Range(1, standing.Progress.Pages).Where(n => !known.Contains(n)).ToList();
-        var tooEarly = !PagesAreBorn(standing.State, known.Count);
-        var ended = SummaryStates.Ends.Contains(standing.State);
-        // Before their time all pages are alike, and their texts may be a hundred megabytes: only those left behind are read.
-        var texts = tooEarly || missing.Count == 0 ? [] : await db.Payloads.AsNoTracking()
-            .Where(p => p.SubjectId == id && missing.Select(n => "page/" + n.ToString()).Contains(p.Part)).ToDictionaryAsync(p => p.Part, p => p.Content, cancellationToken);
-        return missing.ToDictionary(n => n, n =>
-        {
-            var page = texts.TryGetValue(SummaryIntake.PartOf(n), out var content) ? SummaryIntake.ReadPage(content) : null;
-            var title = string.IsNullOrWhiteSpace(page?.Title) ? $"Page {n}" : page.Title;
-            if (tooEarly)
-                return new PageResult { Number = n, Title = title, State = ended ? standing.State : SummaryStates.Submitted };
-            var wrong = page is null ? null : SummaryIntake.WhatIsWrong(page, n);
-            return new PageResult { Number = n, Title = title, State = TaskStates.Rejected, Reason = wrong ?? standing.Reason ?? "no task was made of it" };
-        });
-    }
+    /// <summary>A page that has no task: it is too early, or the summary ended before. Its title is in its text, which is too much to read for that.</summary>
+    private static PageResult NotYet(int number, SummaryProgress standing) =>
+        new() { Number = number, Title = $"Page {number}", State = standing.EndedAt is null ? SummaryStates.Submitted : standing.State, Reason = standing.EndedAt is null ? null : standing.Reason };
 
     private static PageResult Page(int number, List<PagePart> parts)
     {
         var lost = parts.Find(p => TaskStates.Ends.Contains(p.State) && p.State != TaskStates.Completed);
         var open = parts.Find(p => !TaskStates.Ends.Contains(p.State));
-        var done = lost is null && open is null;
-        var models = parts.Select(p => p.Model).OfType<string>().Distinct().ToList();
+        var written = open is null ? parts.FindAll(p => p.Answer is not null) : [];
         return new PageResult
         {
             Number = number, Title = parts[0].Title ?? $"Page {number}",
             State = (open ?? lost ?? parts[0]).State,
-            Model = models.Count == 0 ? null : string.Join(", ", models),
-            Summary = done ? string.Join("\n\n", parts.Select(p => p.Answer)) : null,
+            Model = written.Count == 0 ? null : string.Join(", ", written.Select(p => p.Model).Distinct()),
+            Summary = written.Count == 0 ? null : string.Join("\n\n", written.Select(p => p.Answer)),
             Reason = lost?.Reason,
         };
     }
 
     private sealed record PagePart(int Number, string? Title, string State, string? Model, string? Answer, string? Reason);
 
-    private sealed record PageCount(int Known, int Done, int Failed);
+    private sealed record PageCount(int Done, int Failed);
 
     private sealed record TaskGroup(string? Model, string? WaitingFor, string? WaitReason, DateTime? ExpectedAt, int Tasks, int Pages, long InputTokens, long OutputTokens, decimal CostUsd, bool CostUnknown);
 }

@@ -7,7 +7,7 @@ using LlmQueue.Worker.Calling;
 namespace LlmQueue.Worker.Admission;
 
 /// <summary>Decides on this process's view of the limits and holds what it decided until the commit has made it true, or not.</summary>
-public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, Budgets budgets, ModelCatalogue catalogue, Breakers breakers)
+public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, Budgets budgets, ModelCatalogue catalogue, Calibrations calibrations, Breakers breakers)
 {
     /// <summary>Admits the task if it can: then its reservation is in the transition and its row names the bucket.</summary>
     public AdmissionDecision Decide(TaskRow task, Transition transition, Errand errand)
@@ -52,12 +52,13 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
     /// <summary>The ways the task's chain leads, in order, with what each would take and cost.</summary>
     public List<Candidate> Candidates(Errand errand, DateTime now)
     {
-        var need = new Need(1, errand.InputTokens + errand.OutputTokens);
         var candidates = new List<Candidate>();
         foreach (var id in errand.Chain)
         {
             if (catalogue.Find(id) is not { } model)
                 continue;
+            var input = calibrations.Estimate(id, errand.InputUnits);
+            var need = new Need(1, input + errand.OutputTokens);
             foreach (var info in directory.Of(model.Id))
             {
                 if (views.Bucket(info.Id) is not { } view)
@@ -67,7 +68,7 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
                     (row.ClosedUntil, row.ClosedReason) = (until, "its circuit breaker is open after repeated faults");
                 if (info.Keys.All(k => views.WhyKeyRefused(k.Alias) is not null))
                     row.DisabledReason ??= $"{DisabledReasons.Refused}: {info.Keys[0].Alias} was refused ({views.WhyKeyRefused(info.Keys[0].Alias)}). Put a valid key into the environment and start again";
-                candidates.Add(new Candidate(info.Id, model, row, need, model.Price.CostUsd(errand.InputTokens, errand.OutputTokens)));
+                candidates.Add(new Candidate(info.Id, model, row, need, model.Price.CostUsd(input, errand.OutputTokens)));
             }
         }
 
@@ -79,14 +80,14 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
         foreach (var id in budgets.Of(now))
         {
             if (views.Budget(id) is not { } budget)
-                return (null, new AdmissionDecision.NoMoney(id, $"the budget {id} is not open yet", now.AddSeconds(1)));
+                return (null, new AdmissionDecision.NoMoney(id, $"the budget {id} is not open yet", now.AddSeconds(1), 0));
             if (budget.Row.LimitUsd is not { } limit)
                 continue;
             if (candidate.PriceUsd is not { } price)
-                return (null, new AdmissionDecision.NoMoney(id, $"the price of {candidate.Model.Id} is unknown and the budget {id} is limited to ${limit:0.00}: without a price it cannot be kept. Add the price to the catalogue, or name a model that has one", budget.Row.PeriodEnd));
+                return (null, new AdmissionDecision.NoMoney(id, $"the price of {candidate.Model.Id} is unknown and the budget {id} is limited to ${limit:0.00}: without a price it cannot be kept. Add the price to the catalogue, or name a model that has one", budget.Row.PeriodEnd, null));
             if (budget.TryHold(price) is { } unhold)
                 return (unhold, null);
-            return (null, new AdmissionDecision.NoMoney(id, $"the budget {id} has ${budget.LeftUsd:0.000000} of ${limit:0.00} left and the task may cost ${price:0.000000}", budget.Row.PeriodEnd));
+            return (null, new AdmissionDecision.NoMoney(id, $"the budget {id} has ${budget.LeftUsd:0.000000} of ${limit:0.00} left and the task may cost ${price:0.000000}", budget.Row.PeriodEnd, price));
         }
 
         return (null, null);
@@ -106,11 +107,11 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
 /// <summary>What room is asked for.</summary>
 /// <param name="Chain">The models, first choice first.</param>
 /// <param name="Spread">True for a pool.</param>
-/// <param name="InputTokens">The prompt's estimate.</param>
+/// <param name="InputUnits">The prompt's size in the estimate's units.</param>
 /// <param name="OutputTokens">The longest answer.</param>
-public sealed record Errand(IReadOnlyList<ModelId> Chain, bool Spread, int InputTokens, int OutputTokens)
+public sealed record Errand(IReadOnlyList<ModelId> Chain, bool Spread, double InputUnits, int OutputTokens)
 {
-    public static Errand Of(TaskRow task) => new(Models(task.Chain), task.Spread, task.PromptTokens, task.MaxOutputTokens);
+    public static Errand Of(TaskRow task) => new(Models(task.Chain), task.Spread, task.PromptUnits, task.MaxOutputTokens);
 
     public static IReadOnlyList<ModelId> Models(string? chain) => [.. (chain ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(ModelId.Parse)];
 }

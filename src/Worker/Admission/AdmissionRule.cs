@@ -22,7 +22,7 @@ public abstract record AdmissionDecision
     public sealed record NoRoom(IReadOnlyList<string> Buckets, string Reason, DateTime? ExpectedAt) : AdmissionDecision;
 
     /// <summary>No money: the task waits for a budget.</summary>
-    public sealed record NoMoney(string Budget, string Reason, DateTime? ExpectedAt) : AdmissionDecision;
+    public sealed record NoMoney(string Budget, string Reason, DateTime? ExpectedAt, decimal? NeededUsd) : AdmissionDecision;
 
     /// <summary>It can never run as asked.</summary>
     public sealed record Impossible(string Reason) : AdmissionDecision;

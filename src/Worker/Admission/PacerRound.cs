@@ -15,7 +15,7 @@ public sealed record PacerResult(IReadOnlyList<object> Bells, DateTime? NextOpen
 /// One round of the Pacer, one transaction: pauses that are over, money that has come back, and the lines. Buckets are locked before anything is looked at,
 /// so a task that is just going to stand in line is either seen now or rings the bell after.
 /// </summary>
-public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, LimitViews views, BucketDirectory directory, Budgets budgets, LineDirectory lines, Breakers breakers, WorkerOptions options, TimeProvider clock)
+public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, LimitViews views, BucketDirectory directory, Budgets budgets, LineDirectory lines, Calibrations calibrations, Breakers breakers, WorkerOptions options, TimeProvider clock)
 {
     private const int HeadsALine = 128;
     private const int MaxRings = 500;
@@ -38,7 +38,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
 
         if (work.Buckets.Any(b => b.Waiting > 0))
         {
-            var heads = await Heads(connection, transaction, cancellationToken);
+            var heads = await Heads(connection, transaction, now, cancellationToken);
             var plan = await Plan(heads, work, now);
             await Grant(connection, transaction, plan, work, heads.Count == 0, now, cancellationToken);
             bells.AddRange(plan.Grants.Where(g => g.Booked).Select(g => new CapacityGranted(g.Head.Id, g.Head.Attempt + 1)));
@@ -116,24 +116,24 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
     }
 
     /// <summary>The first tasks of every line. The recursion steps from line to line through the index: its cost is the number of lines, not of tasks.</summary>
-    private static async Task<List<Head>> Heads(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken cancellationToken)
+    private static async Task<List<Head>> Heads(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTime now, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand("""
             with recursive l as (
                 (select line from tasks where state = 'WaitingForCapacity' and granted_at is null order by line limit 1)
                 union all
                 select (select t.line from tasks t where t.state = 'WaitingForCapacity' and t.granted_at is null and t.line > l.line order by t.line limit 1) from l where l.line is not null)
-            select h.id, l.line, h.priority, h.start_tag, h.prompt_tokens, h.max_output_tokens, h.attempt from l
+            select h.id, l.line, h.priority, h.start_tag, h.prompt_units, h.max_output_tokens, h.attempt, h.unrung from l
             cross join lateral (
-                select t.id, t.priority, t.start_tag, t.prompt_tokens, t.max_output_tokens, t.attempt from tasks t
+                select t.id, t.priority, t.start_tag, t.prompt_units, t.max_output_tokens, t.attempt, t.rung_at <= t.waiting_since or t.rung_at < $2 as unrung from tasks t
                 where t.state = 'WaitingForCapacity' and t.granted_at is null and t.line = l.line order by t.line, t.priority, t.start_tag, t.id limit $1) h
             where l.line is not null
             """, connection, transaction)
-        { Parameters = { new NpgsqlParameter<int> { TypedValue = HeadsALine } } };
+        { Parameters = { new NpgsqlParameter<int> { TypedValue = HeadsALine }, new NpgsqlParameter<DateTime> { TypedValue = now - Unanswered } } };
         var heads = new List<Head>();
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
-            heads.Add(new Head(reader.GetGuid(0), reader.GetString(1), reader.GetInt16(2), reader.GetDouble(3), reader.GetInt32(4), reader.GetInt32(5), reader.GetInt32(6)));
+            heads.Add(new Head(reader.GetGuid(0), reader.GetString(1), reader.GetInt16(2), reader.GetDouble(3), reader.GetDouble(4), reader.GetInt32(5), reader.GetInt32(6), reader.GetBoolean(7)));
         heads.Sort(static (a, b) => a.Priority != b.Priority ? a.Priority.CompareTo(b.Priority) : a.StartTag != b.StartTag ? a.StartTag.CompareTo(b.StartTag) : a.Id.CompareTo(b.Id));
         return heads;
     }
@@ -157,28 +157,31 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
             var candidates = line.BucketIds.Where(id => buckets.ContainsKey(id) && directory.Find(id) is not null).Select(id => buckets[id]).Where(b => b.DisabledReason is null).ToList();
             if (line.Spread)
                 candidates.Sort((a, b) => BucketRule.FreeShare(b, now).CompareTo(BucketRule.FreeShare(a, now)));
-            var need = new Need(1, head.PromptTokens + head.MaxOutputTokens);
             BucketRow? soonest = null;
             var soonestAt = DateTime.MaxValue;
             var granted = false;
             foreach (var bucket in candidates)
             {
+                var model = directory.Find(bucket.Id)!.Model;
+                var input = calibrations.Estimate(model.Id, head.PromptUnits);
+                var need = new Need(1, input + head.MaxOutputTokens);
                 var opening = BucketRule.OpensAt(bucket, need, now).At;
                 if (breakers.OpenUntil(bucket.Id, now) is { } until && until > opening)
                     opening = until;
                 if (opening <= now && !kept.Contains(bucket.Id))
                 {
                     granted = true;
-                    var price = directory.Find(bucket.Id)!.Model.Price.CostUsd(head.PromptTokens, head.MaxOutputTokens);
+                    var price = model.Price.CostUsd(input, head.MaxOutputTokens);
                     if (left != decimal.MaxValue && (price is null || price > left))
                     {
-                        plan.WithoutMoney.Add(head.Id);
+                        if (head.Unrung)
+                            plan.WithoutMoney.Add(head.Id);
                         break;
                     }
 
                     BucketRule.Take(bucket, need);
                     left -= left == decimal.MaxValue ? 0 : price ?? 0;
-                    plan.Grants.Add(new PlannedGrant(head, bucket.Id, new ModelId(bucket.Provider, bucket.Model).ToString(), need, price, line));
+                    plan.Grants.Add(new PlannedGrant(head, bucket.Id, model.Id.ToString(), need, price, line));
                     break;
                 }
 
@@ -241,6 +244,8 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
         }
 
         await using var write = new NpgsqlBatch(connection, transaction);
+        if (plan.WithoutMoney.Count > 0)
+            write.BatchCommands.Add(new NpgsqlBatchCommand("update tasks set rung_at = $1 where id = any($2)") { Parameters = { new NpgsqlParameter<DateTime> { TypedValue = now }, new NpgsqlParameter<Guid[]> { TypedValue = [.. plan.WithoutMoney] } } });
         write.BatchCommands.Add(tables.UpdateBuckets(work.Buckets));
         if (work.Budgets.Count > 0)
             write.BatchCommands.Add(tables.UpdateBudgets(work.Budgets));
@@ -259,7 +264,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
         public DateTime? NextDue { get; set; }
     }
 
-    private sealed record Head(Guid Id, string Line, short Priority, double StartTag, int PromptTokens, int MaxOutputTokens, int Attempt);
+    private sealed record Head(Guid Id, string Line, short Priority, double StartTag, double PromptUnits, int MaxOutputTokens, int Attempt, bool Unrung);
 
     private sealed record PlannedGrant(Head Head, string Bucket, string Model, Need Need, decimal? PriceUsd, LineRow Line)
     {

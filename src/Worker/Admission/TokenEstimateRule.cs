@@ -32,8 +32,17 @@ public static class TokenEstimateRule
 
     public static int EstimatePromptTokens(IReadOnlyList<LlmMessage> messages, TokenCalibration calibration)
     {
+        return Estimate(UnitsWithFrame(messages), calibration);
+    }
+
+    /// <summary>The size a task's row keeps: the text and what frames its messages, in the estimate's own units.</summary>
+    public static double UnitsWithFrame(IReadOnlyList<LlmMessage> messages) => Units(messages) + ((double)TokensPerMessage * messages.Count);
+
+    /// <summary>Tokens for so many units, raised by the margin until enough answers have been seen.</summary>
+    public static int Estimate(double units, TokenCalibration calibration)
+    {
         var fit = calibration.IsUsable ? calibration : TokenCalibration.None;
-        var tokens = fit.A + fit.B * Units(messages) + (double)TokensPerMessage * messages.Count;
+        var tokens = fit.A + (fit.B * units);
         if (fit.Samples < TokenCalibration.Enough)
             tokens *= Margin;
         return (int)Math.Clamp(Math.Ceiling(tokens), 1, int.MaxValue);

@@ -24,7 +24,7 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, T
         from (select * from unnest($1::uuid[], $2::int[]) as x(task_id, number) order by task_id) u
         join tasks t on t.id = u.task_id and t.attempt = u.number and t.state in ('Calling', 'Classifying')
         join payloads p on p.subject_id = u.task_id and p.part = 'prompt'
-        where a.task_id = u.task_id and a.number = u.number and a.worker is null and a.ended_at is null
+        where a.task_id = u.task_id and a.number = u.number and (a.worker is null or (a.worker = $3 and a.started_at = $4)) and a.ended_at is null
         returning a.task_id, t.state, a.model, a.bucket, a.key_alias, t.max_output_tokens, p.content
         """;
 
@@ -64,11 +64,13 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, T
 
     private async Task TakeGroup(Dictionary<Guid, Waiting> group, CancellationToken stopping)
     {
+        // One moment for all tries of this group: a claim that was made but whose answer was lost with the connection is known again by it.
+        var claimedAt = clock.GetUtcNow().UtcDateTime;
         for (var pause = TimeSpan.FromMilliseconds(50); ; pause = TimeSpan.FromMilliseconds(Math.Min(2000, pause.TotalMilliseconds * 2)))
         {
             try
             {
-                await TryTake(group, stopping);
+                await TryTake(group, claimedAt, stopping);
                 foreach (var one in group.Values)
                     one.Call.TrySetResult(null);
                 return;
@@ -81,7 +83,6 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, T
             }
             catch (Exception e) when (DatabaseFaults.IsPassing(e))
             {
-                // If the claim was made and its answer lost, the attempt now belongs to this worker without a call: its lease will run out like a dead worker's.
                 logger.LogWarning("Attempts cannot be claimed ({Reason}); {Count} calls wait.", e.Message, group.Count);
                 await Task.Delay(pause, clock, stopping);
             }
@@ -94,7 +95,7 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, T
         }
     }
 
-    private async Task TryTake(Dictionary<Guid, Waiting> group, CancellationToken stopping)
+    private async Task TryTake(Dictionary<Guid, Waiting> group, DateTime claimedAt, CancellationToken stopping)
     {
         var ids = group.Values.Where(w => !w.Call.Task.IsCompleted).ToList();
         await using var connection = await database.OpenConnectionAsync(stopping);
@@ -105,7 +106,7 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, T
                 new NpgsqlParameter<Guid[]> { TypedValue = [.. ids.Select(w => w.TaskId)] },
                 new NpgsqlParameter<int[]> { TypedValue = [.. ids.Select(w => w.Attempt)] },
                 new NpgsqlParameter<Guid> { TypedValue = identity.Id },
-                new NpgsqlParameter<DateTime> { TypedValue = clock.GetUtcNow().UtcDateTime },
+                new NpgsqlParameter<DateTime> { TypedValue = claimedAt },
             },
         };
         await using var reader = await command.ExecuteReaderAsync(stopping);

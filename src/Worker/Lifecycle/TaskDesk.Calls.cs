@@ -64,6 +64,8 @@ public sealed partial class TaskDesk
         transition.KeyUse = finished.KeyAlias.Length == 0 ? null : new KeyUse(finished.KeyAlias, input, output,
             outcome is CallOutcome.Throttled, outcome is CallOutcome.TimedOut or CallOutcome.Unreachable or CallOutcome.Malformed, (outcome as CallOutcome.KeyRefused)?.Detail);
 
+        if (outcome is CallOutcome.Answered && task.State == TaskStates.Calling)
+            calibrations.Learn(task.Model!, task.PromptUnits, input);
         task.InputTokens += input;
         task.OutputTokens += output;
         task.CostUsd += cost ?? 0;

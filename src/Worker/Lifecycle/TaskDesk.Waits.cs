@@ -26,6 +26,8 @@ public sealed partial class TaskDesk
         var why = ((NextStep.WaitForMoney)transition.Decision!).Why;
         task.Line = why.Budget;
         task.DueAt = why.ExpectedAt;
+        // Not reserved, only noted: the Pacer rings for as many as the money that comes back can pay.
+        task.ReservedUsd = why.NeededUsd;
         transition.BudgetWaiters[why.Budget] = 1;
         Wait(task, transition, "budget", why.Reason, why.ExpectedAt);
     }
@@ -53,6 +55,7 @@ public sealed partial class TaskDesk
                 break;
             case TaskStates.WaitingForBudget:
                 transition.BudgetWaiters[task.Line!] = -1;
+                task.ReservedUsd = null;
                 break;
             case TaskStates.Calling or TaskStates.Classifying:
                 EndAttempt(task, transition, "canceled", "its owner canceled the task while the call was on its way");

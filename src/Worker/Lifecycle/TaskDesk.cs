@@ -14,7 +14,7 @@ namespace LlmQueue.Worker.Lifecycle;
 
 /// <summary>Does what the machine's verbs say: asks the rules and records what they decide in the transition. Sends nothing, writes nothing.</summary>
 public sealed partial class TaskDesk(ModelCatalogue catalogue, BucketDirectory directory, AdmissionDesk admission, LimitViews views, LineDirectory lines,
-    IDbContextFactory<QueueDb> contexts, WorkerOptions options, KeyChoice keys, Chance chance, UsableProviders providers)
+    IDbContextFactory<QueueDb> contexts, WorkerOptions options, KeyChoice keys, Chance chance, UsableProviders providers, Calibrations calibrations)
 {
     // ---- Taking in ----
 
@@ -76,7 +76,8 @@ public sealed partial class TaskDesk(ModelCatalogue catalogue, BucketDirectory d
     /// <summary>Estimates the prompt and lets the rules say what it is. Cheap: it runs for every task.</summary>
     private static void Prepare(TaskRow task, IReadOnlyList<LlmMessage> messages)
     {
-        task.PromptTokens = Math.Max(1, TokenEstimateRule.EstimatePromptTokens(messages, TokenCalibration.None));
+        task.PromptUnits = TokenEstimateRule.UnitsWithFrame(messages);
+        task.PromptTokens = TokenEstimateRule.Estimate(task.PromptUnits, TokenCalibration.None);
         if (task.Kind is not null && task.Complexity is not null)
             return;
         if (ClassificationRule.Decide(task.Kind, task.Complexity, messages) is { } classified)
@@ -89,7 +90,7 @@ public sealed partial class TaskDesk(ModelCatalogue catalogue, BucketDirectory d
         var chain = catalogue.InService(catalogue.Classifier, DateOnly.FromDateTime(transition.Now)).Where(id => providers.Has(id.Provider)).ToList();
         if (chain.Count == 0)
             return false;
-        var input = TokenEstimateRule.EstimatePromptTokens(ClassifierPrompt.Messages(messages), TokenCalibration.None);
+        var input = TokenEstimateRule.UnitsWithFrame(ClassifierPrompt.Messages(messages));
         return admission.Decide(task, transition, new Errand(chain, Spread: false, input, ClassifierPrompt.MaxOutputTokens)) is AdmissionDecision.Open;
     }
 

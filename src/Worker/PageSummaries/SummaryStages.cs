@@ -174,7 +174,7 @@ public sealed class SummaryStages(SummaryPools pools, IDbContextFactory<QueueDb>
     private static StageTask NewTask(SummaryRow summary, string role, IReadOnlyList<LlmMessage> messages, int outputTokens, IReadOnlyList<ModelId> models, DateTime now) => new(new TaskRow
     {
         CorrelationId = Guid.CreateVersion7(now), Version = 1, State = TaskStates.Submitted, Tenant = summary.Tenant, Priority = summary.Priority, Deadline = summary.Deadline,
-        Kind = "summarization", Complexity = "medium", MaxOutputTokens = outputTokens, PromptTokens = TokenEstimateRule.EstimatePromptTokens(messages, TokenCalibration.None),
+        Kind = "summarization", Complexity = "medium", MaxOutputTokens = outputTokens, PromptTokens = TokenEstimateRule.EstimatePromptTokens(messages, TokenCalibration.None), PromptUnits = TokenEstimateRule.UnitsWithFrame(messages),
         // The caller's own model is routed like any request for it; the pools are chains of their own.
         Chain = models.Count == 0 ? null : string.Join(' ', models), Route = $"summary, {role}", RequestedModel = models.Count == 0 ? summary.Model : null,
         SummaryId = summary.CorrelationId, SummaryRole = role, SubmittedAt = now, UpdatedAt = now, RungAt = now,

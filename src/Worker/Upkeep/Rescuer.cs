@@ -11,7 +11,7 @@ namespace LlmQueue.Worker.Upkeep;
 /// Finds what a crash, a lost message or a dead worker left behind and rings for it. It changes no state: it only says "look at this row",
 /// so it can do no harm however often it runs, and wherever.
 /// </summary>
-public sealed class Rescuer(NpgsqlDataSource database, Doorbells doorbells, Announcer announcer, WorkerOptions options, TimeProvider clock, ILogger<Rescuer> logger)
+public sealed class Rescuer(NpgsqlDataSource database, Doorbells doorbells, Announcer announcer, WorkerIdentity identity, WorkerOptions options, TimeProvider clock, ILogger<Rescuer> logger)
 {
     private const int MaxRings = 1000;
 
@@ -29,7 +29,8 @@ public sealed class Rescuer(NpgsqlDataSource database, Doorbells doorbells, Anno
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         if (afterStart)
         {
-            await using var forget = new NpgsqlCommand("delete from workers", connection);
+            // Never itself: what it has claimed meanwhile is being called.
+            await using var forget = new NpgsqlCommand("delete from workers where id <> $1", connection) { Parameters = { new() { Value = identity.Id } } };
             await forget.ExecuteNonQueryAsync(cancellationToken);
         }
 

@@ -1,0 +1,60 @@
+using System.Diagnostics.Metrics;
+using LlmQueue.Store.Commits;
+
+namespace LlmQueue.Store.Telemetry;
+
+/// <summary>What has been committed, as metrics: counted where it became true, so that they agree with the rows. Meter "LlmQueue".</summary>
+public sealed class QueueMetrics : IDisposable
+{
+    public const string MeterName = "LlmQueue";
+
+    private readonly Meter _meter = new(MeterName);
+    private readonly Counter<long> _entries;
+    private readonly Counter<long> _calls;
+    private readonly Counter<long> _tokens;
+    private readonly Counter<double> _cost;
+    private readonly Histogram<double> _latency;
+    private readonly Histogram<int> _group;
+    private readonly Counter<long> _again;
+
+    public QueueMetrics()
+    {
+        _entries = _meter.CreateCounter<long>("llmqueue.history.entries", "{entry}", "History entries, by entry: Submitted, Deferred, Downgraded, Completed, …");
+        _calls = _meter.CreateCounter<long>("llmqueue.calls", "{call}", "Calls to providers, by bucket's model and outcome");
+        _tokens = _meter.CreateCounter<long>("llmqueue.tokens", "{token}", "Tokens as providers counted them, by model and direction");
+        _cost = _meter.CreateCounter<double>("llmqueue.cost", "{USD}", "Money spent, by model; calls of unknown price are not in it");
+        _latency = _meter.CreateHistogram<double>("llmqueue.call.duration", "s", "From claim to outcome, by model");
+        _group = _meter.CreateHistogram<int>("llmqueue.commit.group", "{transition}", "Transitions that shared a commit");
+        _again = _meter.CreateCounter<long>("llmqueue.decisions.again", "{decision}", "Transitions decided again, by why: Conflict, NoRoom");
+    }
+
+    public void Dispose() => _meter.Dispose();
+
+    internal void Committed(IReadOnlyCollection<Transition> transitions)
+    {
+        _group.Record(transitions.Count);
+        foreach (var transition in transitions)
+        {
+            foreach (var entry in transition.History)
+                _entries.Add(1, new KeyValuePair<string, object?>("entry", entry.Entry));
+            foreach (var call in transition.Ended)
+                Count(transition, call);
+        }
+    }
+
+    internal void Again(CommitOutcome why) => _again.Add(1, new KeyValuePair<string, object?>("why", why.ToString()));
+
+    private void Count(Transition transition, Rows.AttemptRow call)
+    {
+        var model = new KeyValuePair<string, object?>("llm.model", transition.Settlement?.Reserved.Bucket);
+        _calls.Add(1, model, new KeyValuePair<string, object?>("outcome", call.Outcome));
+        if (call.InputTokens is > 0)
+            _tokens.Add(call.InputTokens.Value, model, new KeyValuePair<string, object?>("direction", "input"));
+        if (call.OutputTokens is > 0)
+            _tokens.Add(call.OutputTokens.Value, model, new KeyValuePair<string, object?>("direction", "output"));
+        if (call.CostUsd is > 0)
+            _cost.Add((double)call.CostUsd.Value, model);
+        if (call.LatencyMs is { } ms)
+            _latency.Record(ms / 1000.0, model);
+    }
+}
