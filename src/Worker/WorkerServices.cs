@@ -32,7 +32,7 @@ public static class WorkerServices
         services.AddSingleton(new Chance(Environment.ProcessId));
         services.AddSingleton(new BucketDirectory(catalogue, settings.Providers)).AddSingleton(new UsableProviders(settings.Providers));
         services.AddSingleton<WorkerIdentity>().AddSingleton<LineDirectory>().AddSingleton<Budgets>().AddSingleton<AdmissionDesk>().AddSingleton<KeyChoice>();
-        services.AddSingleton<Breakers>().AddSingleton(provider => new ProviderCalls(settings.Providers, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<Breakers>().AddSingleton<StopPatience>().AddSingleton(provider => new ProviderCalls(settings.Providers, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<TaskDesk>().AddSingleton<LifecycleDoor>();
         services.AddSingleton<SummaryDesk>().AddSingleton<SummaryStages>().AddSingleton<SummaryPools>();
         services.AddSingleton<Rescuer>().AddSingleton<PacerRound>();
