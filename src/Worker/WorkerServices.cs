@@ -50,7 +50,13 @@ public static class WorkerServices
             {
                 store.UsePostgres(connectionString);
                 store.UseSystemTextJsonSerializer();
-                store.UseClustering();
+                // A worker that is killed has often taken the next sweep already: the others get it back when they miss that worker's check-in, as soon as
+                // they miss its heartbeat.
+                store.UseClustering(cluster =>
+                {
+                    cluster.CheckinInterval = options.WorkerGoneAfter / 3;
+                    cluster.CheckinMisfireThreshold = options.WorkerGoneAfter * 2 / 3;
+                });
                 store.ProvisionSchema();
             });
             quartz.ScheduleJob<RescueJob>(t => t.WithIdentity("rescue").StartNow().WithSimpleSchedule(s => s.WithInterval(options.RescueEvery).RepeatForever()), j => j.WithIdentity("rescue"));
