@@ -107,8 +107,8 @@ public static class WorkerServices
             if (rows.Count > 0)
             {
                 batch.BatchCommands.Add(services.GetRequiredService<StoreTables>().InsertBuckets(rows));
-                // The catalogue may have changed, and a refused key may have been replaced: the start is when a person has had a hand in it.
                 batch.BatchCommands.Add(services.GetRequiredService<StoreTables>().RelimitBuckets(rows));
+                batch.BatchCommands.Add(services.GetRequiredService<StoreTables>().EnableBuckets(rows));
             }
 
             batch.BatchCommands.Add(new NpgsqlBatchCommand("""
