@@ -65,9 +65,12 @@ public sealed class StoreTables(IModel model)
 
     public NpgsqlBatchCommand InsertBuckets(IReadOnlyList<BucketRow> rows) => _buckets.Insert(rows, "on conflict (id) do nothing");
 
-    /// <summary>Takes the limits of the catalogue again (what the headers teach is learned again from the first answer) and forgets why the bucket was disabled.</summary>
+    /// <summary>Takes the limits of a catalogue that has changed; what headers taught of an unchanged one is kept.</summary>
     public NpgsqlBatchCommand RelimitBuckets(IReadOnlyList<BucketRow> rows) => _buckets.Update(rows, [nameof(BucketRow.Id)],
-        [nameof(BucketRow.RequestsPerMinute), nameof(BucketRow.RequestsPerDay), nameof(BucketRow.TokensPerMinute), nameof(BucketRow.TokensPerDay), nameof(BucketRow.DisabledReason)]);
+        [nameof(BucketRow.RequestsPerMinute), nameof(BucketRow.RequestsPerDay), nameof(BucketRow.TokensPerMinute), nameof(BucketRow.TokensPerDay), nameof(BucketRow.CatalogueLimits)], "and t.catalogue_limits <> u.catalogue_limits");
+
+    /// <summary>Forgets why buckets were disabled: at a start a person may have replaced the key or mended the catalogue.</summary>
+    public NpgsqlBatchCommand EnableBuckets(IReadOnlyList<BucketRow> rows) => _buckets.Update(rows, [nameof(BucketRow.Id)], [nameof(BucketRow.DisabledReason)], "and t.disabled_reason is not null");
 
     public NpgsqlBatchCommand InsertBudgets(IReadOnlyList<BudgetRow> rows) => _budgets.Insert(rows, "on conflict (id) do nothing");
 
@@ -76,11 +79,11 @@ public sealed class StoreTables(IModel model)
     public static BucketRow ReadBucket(NpgsqlDataReader r) => new()
     {
         Id = r.GetString(0), Provider = r.GetString(1), Organisation = r.GetString(2), Model = r.GetString(3),
-        RequestsPerMinute = Maybe(r, 4), RequestsPerDay = Maybe(r, 5), TokensPerMinute = Maybe(r, 6), TokensPerDay = Maybe(r, 7),
-        AsOf = r.GetDateTime(8), LevelRequestsMinute = r.GetDouble(9), LevelRequestsDay = r.GetDouble(10), LevelTokensMinute = r.GetDouble(11), LevelTokensDay = r.GetDouble(12),
-        ClosedUntil = r.IsDBNull(13) ? null : r.GetDateTime(13), ClosedReason = r.IsDBNull(14) ? null : r.GetString(14), DisabledReason = r.IsDBNull(15) ? null : r.GetString(15),
-        Waiting = r.GetInt32(16), ReservedRequests = r.GetInt64(17), SettledRequests = r.GetInt64(18), ReleasedRequests = r.GetInt64(19),
-        ReservedTokens = r.GetInt64(20), SettledTokens = r.GetInt64(21), ReleasedTokens = r.GetInt64(22), Throttled = r.GetInt64(23),
+        RequestsPerMinute = Maybe(r, 4), RequestsPerDay = Maybe(r, 5), TokensPerMinute = Maybe(r, 6), TokensPerDay = Maybe(r, 7), CatalogueLimits = r.GetString(8),
+        AsOf = r.GetDateTime(9), LevelRequestsMinute = r.GetDouble(10), LevelRequestsDay = r.GetDouble(11), LevelTokensMinute = r.GetDouble(12), LevelTokensDay = r.GetDouble(13),
+        ClosedUntil = r.IsDBNull(14) ? null : r.GetDateTime(14), ClosedReason = r.IsDBNull(15) ? null : r.GetString(15), DisabledReason = r.IsDBNull(16) ? null : r.GetString(16),
+        Waiting = r.GetInt32(17), ReservedRequests = r.GetInt64(18), SettledRequests = r.GetInt64(19), ReleasedRequests = r.GetInt64(20),
+        ReservedTokens = r.GetInt64(21), SettledTokens = r.GetInt64(22), ReleasedTokens = r.GetInt64(23), Throttled = r.GetInt64(24),
     };
 
     public static BudgetRow ReadBudget(NpgsqlDataReader r) => new()

@@ -52,7 +52,7 @@ public sealed class First : Migration
 
         create table buckets (
             id text primary key, provider text not null, organisation text not null, model text not null,
-            requests_per_minute double precision, requests_per_day double precision, tokens_per_minute double precision, tokens_per_day double precision,
+            requests_per_minute double precision, requests_per_day double precision, tokens_per_minute double precision, tokens_per_day double precision, catalogue_limits text not null,
             as_of timestamptz not null,
             level_requests_minute double precision not null, level_requests_day double precision not null, level_tokens_minute double precision not null, level_tokens_day double precision not null,
             closed_until timestamptz, closed_reason text, disabled_reason text, waiting int not null,

@@ -46,6 +46,7 @@ public sealed record BucketInfo(string Id, ModelEntry Model, string Organisation
         {
             Id = Id, Provider = Model.Id.Provider, Organisation = Organisation, Model = Model.Id.Name, AsOf = now,
             RequestsPerMinute = limits.RequestsPerMinute, RequestsPerDay = limits.RequestsPerDay, TokensPerMinute = limits.TokensPerMinute, TokensPerDay = limits.TokensPerDay,
+            CatalogueLimits = $"{limits.RequestsPerMinute}/{limits.RequestsPerDay}/{limits.TokensPerMinute}/{limits.TokensPerDay}",
             LevelRequestsMinute = limits.RequestsPerMinute * 0.995 ?? 0, LevelRequestsDay = limits.RequestsPerDay ?? 0,
             LevelTokensMinute = limits.TokensPerMinute * 0.995 ?? 0, LevelTokensDay = limits.TokensPerDay ?? 0,
         };
