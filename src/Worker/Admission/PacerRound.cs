@@ -163,22 +163,18 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
             var candidates = InOrder(line, head, buckets, purses, now);
             BucketRow? soonest = null;
             var soonestAt = DateTime.MaxValue;
-            var granted = false;
+            var (granted, payable) = (false, candidates.Count == 0);
             foreach (var (_, model, bucket, need, price) in candidates)
             {
+                if (purses.Exists(p => p is null || !p.CanPay(price)))
+                    continue;
+                payable = true;
                 var opening = BucketRule.OpensAt(bucket, need, now).At;
                 if (breakers.OpenUntil(bucket.Id, now) is { } until && until > opening)
                     opening = until;
                 if (opening <= now && !kept.Contains(bucket.Id))
                 {
                     granted = true;
-                    if (purses.Exists(p => p is null || !p.CanPay(price)))
-                    {
-                        if (head.Unrung)
-                            plan.WithoutMoney.Add(head.Id);
-                        break;
-                    }
-
                     BucketRule.Take(bucket, need);
                     purses.ForEach(p => p!.Pay(price));
                     plan.Grants.Add(new PlannedGrant(head, bucket.Id, model.Id.ToString(), need, price, line));
@@ -189,6 +185,9 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
                     (soonest, soonestAt) = (bucket, opening);
             }
 
+            // It goes to wait for money, by itself: nobody stands behind one who cannot pay.
+            if (!payable && head.Unrung)
+                plan.WithoutMoney.Add(head.Id);
             if (granted || soonest is null)
                 continue;
             kept.Add(soonest.Id);
