@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using LlmQueue.Embedded.Checkup;
 using LlmQueue.Embedded.Hosting;
 using LlmQueue.Embedded.Summarizing;
+using LlmQueue.Embedded.Tasks;
 
 namespace LlmQueue.Embedded;
 
@@ -18,8 +20,14 @@ public static class QueueCommands
             foreach (var error in parsed.Errors)
                 await Console.Error.WriteLineAsync(error.Message);
             await Console.Error.WriteLineAsync();
-            await root.Parse([.. Path(parsed.CommandResult.Command), "--help"]).InvokeAsync(new InvocationConfiguration { Output = Console.Error }, CancellationToken.None);
+            await Console.Error.WriteAsync(Help(root.Parse([.. Path(parsed.CommandResult.Command), "--help"])));
             return ExitCodes.WrongUse;
+        }
+
+        if (parsed.Action is HelpAction)
+        {
+            await Console.Out.WriteAsync(Help(parsed));
+            return ExitCodes.Done;
         }
 
         try
@@ -35,11 +43,22 @@ public static class QueueCommands
         }
     }
 
+    /// <summary>The help names the program's file; a person knows the script that starts it.</summary>
+    private static string Help(ParseResult asked)
+    {
+        using var text = new StringWriter();
+        asked.Invoke(new InvocationConfiguration { Output = text });
+        return text.ToString().Replace(RootCommand.ExecutableName, "./run.sh", StringComparison.Ordinal);
+    }
+
     private static RootCommand Root(CancellationToken stop)
     {
         var root = new RootCommand("LlmQueue: a durable queue of tasks for language models. Without a command it starts the queue and stays.");
         root.SetAction((_, _) => ServeCommand.Run(stop));
         root.Subcommands.Add(Summarize(stop));
+        root.Subcommands.Add(Submit(stop));
+        root.Subcommands.Add(Status(stop));
+        root.Subcommands.Add(Doctor(stop));
         return root;
     }
 
@@ -55,6 +74,31 @@ public static class QueueCommands
         command.SetAction((parsed, _) => SummarizeCommand.Run(
             new SummarizeRequest(parsed.GetRequiredValue(paths), Blank(parsed.GetValue(question)), Blank(parsed.GetValue(model)), parsed.GetValue(markdown), parsed.GetValue(json), parsed.GetValue(fresh)),
             TimeProvider.System, stop));
+        return command;
+    }
+
+    private static Command Submit(CancellationToken stop)
+    {
+        var file = new Argument<string>("FILE.jsonl") { Description = "A task a line, as POST /v1/tasks takes it; - is the standard input" };
+        var wait = new Option<bool>("--wait") { Description = "Work until every task has ended, then print a JSON line for each, in the file's order" };
+        var skip = new Option<bool>("--skip-bad") { Description = "Leave out lines that are wrong, instead of submitting nothing" };
+        var command = new Command("submit", "Enqueues the tasks of a file. The same file again submits nothing twice.") { file, wait, skip };
+        command.SetAction((parsed, _) => SubmitCommand.Run(new SubmitRequest(parsed.GetRequiredValue(file), parsed.GetValue(wait), parsed.GetValue(skip)), TimeProvider.System, stop));
+        return command;
+    }
+
+    private static Command Status(CancellationToken stop)
+    {
+        var id = new Argument<string?>("ID") { Description = "A task's or a summary's id", Arity = ArgumentArity.ZeroOrOne };
+        var command = new Command("status", "Shows what is queued, what waits and why; with an id, everything about that one.") { id };
+        command.SetAction((parsed, _) => StatusCommand.Run(parsed.GetValue(id), TimeProvider.System, stop));
+        return command;
+    }
+
+    private static Command Doctor(CancellationToken stop)
+    {
+        var command = new Command("doctor", "Checks settings, keys, database, broker, port and disk, and says what to do.");
+        command.SetAction((_, _) => DoctorCommand.Run(TimeProvider.System, stop));
         return command;
     }
 

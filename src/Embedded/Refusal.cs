@@ -23,7 +23,7 @@ internal static class Refusals
     public static IReadOnlyList<string>? Of(Exception fault) => fault switch
     {
         SettingsException settings => settings.Problems,
-        CatalogueException or RefusalException => [fault.Message],
+        CatalogueException or RefusalException or DataFolderInUseException => [fault.Message],
         InvalidOperationException when fault.Message.StartsWith("The database is newer", StringComparison.Ordinal) => [fault.Message],
         DbException => [$"The database cannot be used: {fault.Message}"],
         _ => null,

@@ -1,4 +1,5 @@
 using LlmQueue.Store.Settings;
+using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using RabbitMQ.Client;
 
@@ -25,6 +26,16 @@ public static class ServerChecks
         }
     }
 
+    /// <summary>What a database that answers is like; changes nothing.</summary>
+    public static async Task<DatabaseShape> DatabaseShape(string connectionString, CancellationToken cancellationToken)
+    {
+        await using var db = new QueueDb(new DbContextOptionsBuilder<QueueDb>().UseNpgsql(new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false }.ConnectionString).Options);
+        await db.Database.OpenConnectionAsync(cancellationToken);
+        var known = db.Database.GetMigrations().ToList();
+        var applied = (await db.Database.GetAppliedMigrationsAsync(cancellationToken)).ToList();
+        return new DatabaseShape(((NpgsqlConnection)db.Database.GetDbConnection()).PostgreSqlVersion.ToString(), [.. known.Except(applied)], [.. applied.Except(known)]);
+    }
+
     /// <summary>Why the broker cannot be used, as a sentence; null when it answers.</summary>
     public static async Task<string?> WhyNoBroker(RabbitMqAddress broker, CancellationToken cancellationToken)
     {
@@ -46,3 +57,9 @@ public static class ServerChecks
         }
     }
 }
+
+/// <summary>A database as it is.</summary>
+/// <param name="Version">PostgreSQL's.</param>
+/// <param name="Pending">Migrations that it lacks.</param>
+/// <param name="Unknown">Migrations that a newer program has written.</param>
+public sealed record DatabaseShape(string Version, IReadOnlyList<string> Pending, IReadOnlyList<string> Unknown);

@@ -32,6 +32,8 @@ internal sealed class OneProcess : IAsyncDisposable
 
     public IServiceProvider Services => host.Services;
 
+    public bool HasWorker { get; private init; }
+
     public static async Task<OneProcess> Start(Installation installation, ProcessParts parts, Action<string> say, CancellationToken stop)
     {
         foreach (var warning in installation.Settings.Warnings)
@@ -50,7 +52,7 @@ internal sealed class OneProcess : IAsyncDisposable
             if (parts.WithWorker && installation.Settings.NoKeys)
                 installation = installation.With(provider = await SimulatedProvider.Start(installation, stop));
             var built = Build(installation, parts, installation.Settings.DatabaseUrl ?? server!.ConnectionString);
-            var process = new OneProcess(installation, provider, server, built);
+            var process = new OneProcess(installation, provider, server, built) { HasWorker = parts.WithWorker };
             await process.Run(parts, stop);
             return process;
         }
@@ -90,10 +92,8 @@ internal sealed class OneProcess : IAsyncDisposable
                 await WorkerHost.Prepare(Services, Services.GetRequiredService<ILoggerFactory>().CreateLogger("LlmQueue.Embedded"), stop);
             else
                 await Services.PrepareQueueStore(stop);
-            if (!parts.WithWorker)
-                return;
             await host.StartAsync(stop);
-            if (Installation.IsAlone)
+            if (parts.WithWorker && Installation.IsAlone)
                 await TakeUpWhatWasLeft(stop);
         }
         catch (IOException fault) when (fault.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
@@ -115,7 +115,7 @@ internal sealed class OneProcess : IAsyncDisposable
         {
             return await PrivatePostgres.Start(folder, say, stop);
         }
-        catch (Exception fault) when (fault is InvalidOperationException or IOException or UnauthorizedAccessException)
+        catch (Exception fault) when (fault is not DataFolderInUseException and (InvalidOperationException or IOException or UnauthorizedAccessException))
         {
             throw new RefusalException(fault.Message, fault);
         }
@@ -157,7 +157,13 @@ internal sealed class OneProcess : IAsyncDisposable
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(40));
         builder.Services.AddQueueStore(database);
         if (!parts.WithWorker)
+        {
+            // Where workers are elsewhere, their bells are rung over the broker; with nobody there, the rows are enough.
+            if (settings.RabbitMq is not null)
+                builder.Services.AddQueueBus(settings.RabbitMq);
             return;
+        }
+
         builder.Services.AddQueueWorker(settings, installation.Catalogue, options);
         builder.Services.AddQueueUpkeep(database, options);
         // Last, so that it stops first: open calls finish while claims, commits and the heartbeat still run.

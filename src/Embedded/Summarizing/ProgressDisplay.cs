@@ -30,7 +30,7 @@ internal sealed class PlainProgress(TextWriter writer, TimeProvider clock) : IPr
 
     public void Show(ProgressLook look)
     {
-        var present = (look.Summary.State, look.PagesDone + look.PagesFailed, look.Calls.Made, look.Calls.Throttled, look.Summary.Waiting.Sum(w => w.Count));
+        var present = (look.Summary.State, look.PagesDone + look.PagesFailed, look.Summary.CallTotals.Made, look.Summary.CallTotals.Throttled, look.Summary.Waiting.Sum(w => w.Count));
         var due = lastAt is null || present.State != last.State || (present != last && clock.GetElapsedTime(lastAt.Value) >= Between);
         if (!due)
             return;

@@ -5,12 +5,11 @@ namespace LlmQueue.Embedded.Summarizing;
 
 /// <summary>One look at a summary on its way.</summary>
 /// <param name="Summary">Where it stands.</param>
-/// <param name="Calls">Calls made so far, the refused ones among them.</param>
 /// <param name="Unreadable">Files that were never handed in.</param>
 /// <param name="Elapsed">Since this command began to watch.</param>
 /// <param name="Left">An estimate; null while there is nothing to estimate from.</param>
 /// <param name="Now">For "in 4 s".</param>
-internal sealed record ProgressLook(SummaryProgress Summary, CallTotals Calls, int Unreadable, TimeSpan Elapsed, TimeSpan? Left, DateTime Now)
+internal sealed record ProgressLook(SummaryProgress Summary, int Unreadable, TimeSpan Elapsed, TimeSpan? Left, DateTime Now)
 {
     public int PagesDone => Summary.Progress.PagesDone;
 
@@ -68,6 +67,6 @@ internal static class ProgressText
     private static string Figures(ProgressLook look)
     {
         var left = look.Left is { } time ? $", about {ReportText.Duration(Math.Ceiling(time.TotalSeconds))} left" : "";
-        return $"calls {look.Calls.Made:N0}, refused {look.Calls.Throttled:N0} · tokens {look.Summary.Usage.InputTokens:N0} in, {look.Summary.Usage.OutputTokens:N0} out · cost {ReportText.Money(look.Summary.CostUsd)} · {ReportText.Duration(look.Elapsed.TotalSeconds)}{left}";
+        return $"calls {look.Summary.CallTotals.Made:N0}, refused {look.Summary.CallTotals.Throttled:N0} · tokens {look.Summary.Usage.InputTokens:N0} in, {look.Summary.Usage.OutputTokens:N0} out · cost {ReportText.Money(look.Summary.CostUsd)} · {ReportText.Duration(look.Elapsed.TotalSeconds)}{left}";
     }
 }

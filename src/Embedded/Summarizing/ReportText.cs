@@ -68,9 +68,10 @@ internal static class ReportText
 
     private static List<string[]> ByModel(SummaryReport report)
     {
-        var rows = new List<string[]> { new[] { "Model", "Pages", "Other calls", "Input tokens", "Output tokens", "Cost" } };
-        rows.AddRange(report.Models.Select(m => new[] { m.Model, N(m.Pages), N(m.Tasks - m.Pages), N(m.InputTokens), N(m.OutputTokens), Money(m.CostUsd) }));
-        rows.Add(["All", N(report.Models.Sum(m => m.Pages)), N(report.Models.Sum(m => m.Tasks - m.Pages)), N(report.Usage.InputTokens), N(report.Usage.OutputTokens), Money(report.CostUsd)]);
+        var rows = new List<string[]> { new[] { "Model", "Pages", "Answers", "Input tokens", "Output tokens", "Cost" } };
+        rows.AddRange(report.Models.Select(m => new[] { m.Model, N(report.PagesOf(m.Model)), N(m.Tasks), N(m.InputTokens), N(m.OutputTokens), Money(m.CostUsd) }));
+        // A page that was cut into parts may be of several models, so the column can add up to more.
+        rows.Add(["All", N(report.PagesDone), N(report.Models.Sum(m => m.Tasks)), N(report.Usage.InputTokens), N(report.Usage.OutputTokens), Money(report.CostUsd)]);
         return rows;
     }
 

@@ -1,11 +1,10 @@
+using LlmQueue.Api.Tasks;
 using LlmQueue.Contracts;
+using LlmQueue.Embedded.Doors;
 using LlmQueue.Embedded.Hosting;
-using LlmQueue.Store;
 using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Intake;
 using LlmQueue.Store.Rows;
 using LlmQueue.Store.Views;
-using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Embedded.Summarizing;
 
@@ -34,19 +33,18 @@ internal static class SummarizeCommand
 
         try
         {
-            using var log = new FileLog(installation.LogFile, clock);
-            await using var process = await OneProcess.Start(installation, new ProcessParts(WithApi: false, WithWorker: true, logging => logging.AddQueueFile(log)), Say, stop);
-            if (process.Installation.IsSimulated)
+            await using var door = await QueueDoors.Open(installation, DoorUse.Work, clock, Say, stop);
+            if (door.IsSimulated)
                 Say(Banner.Simulated);
-            var id = await Attach(process, request, readable, clock, stop);
-            if (await Watch(process, id, found.Pages.Count - readable.Count, clock, stop) is { } blocked)
+            var id = await Attach(door, request, readable, stop);
+            if (await Watch(door, id, found.Pages.Count - readable.Count, clock, stop) is { } blocked)
             {
                 Say(blocked);
                 return ExitCodes.Failed;
             }
 
-            var view = await process.Services.GetRequiredService<SummaryViews>().Read(id, stop);
-            return await GiveOut(SummaryReport.Of(view!, found.Pages, process.Installation.IsSimulated), outputs);
+            var view = await door.Summary(id, stop);
+            return await GiveOut(SummaryReport.Of(view!, found.Pages, door.IsSimulated), outputs);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -55,40 +53,39 @@ internal static class SummarizeCommand
         }
     }
 
-    /// <summary>The run to watch: one that was begun before, or a new one.</summary>
-    private static async Task<Guid> Attach(OneProcess process, SummarizeRequest request, IReadOnlyList<PageFile> pages, TimeProvider clock, CancellationToken stop)
+    /// <summary>The run to watch: the newest that was begun before, or a new one.</summary>
+    private static async Task<Guid> Attach(IQueueDoor door, SummarizeRequest request, IReadOnlyList<PageFile> pages, CancellationToken stop)
     {
-        var runs = SummaryIdentity.Runs(pages, request.Question, request.Model, process.Installation.IsSimulated);
-        await using var db = await process.Services.GetRequiredService<IDbContextFactory<QueueDb>>().CreateDbContextAsync(stop);
-        var known = await db.Summaries.AsNoTracking().Where(s => runs.Contains(s.CorrelationId)).ToDictionaryAsync(s => s.CorrelationId, stop);
-        var newest = runs.ToList().FindLastIndex(known.ContainsKey);
-        var last = newest < 0 ? null : known[runs[newest]];
-        switch (last?.State)
+        SummaryProgress? last = null;
+        foreach (var id in SummaryIdentity.Runs(pages, request.Question, request.Model, door.IsSimulated))
         {
-            case null:
-                break;
-            case SummaryStates.Completed when !request.Fresh:
-                Say($"These pages were summarised before, at {last.EndedAt:yyyy-MM-dd HH:mm} UTC; this is that result. --fresh does it again.");
-                return last.CorrelationId;
-            case var state when !SummaryStates.Ends.Contains(state):
-                Say($"Going on with what was begun at {last.SubmittedAt:yyyy-MM-dd HH:mm} UTC.");
-                return last.CorrelationId;
+            if (await door.Progress(id, stop) is { } known)
+            {
+                last = known;
+                continue;
+            }
+
+            switch (last?.State)
+            {
+                case SummaryStates.Completed when !request.Fresh:
+                    Say($"These pages were summarised before, at {last.EndedAt:yyyy-MM-dd HH:mm} UTC; this is that result. --fresh does it again.");
+                    return last.Id;
+                case { } state when !SummaryStates.Ends.Contains(state):
+                    Say($"Going on with what was begun at {last.SubmittedAt:yyyy-MM-dd HH:mm} UTC.");
+                    return last.Id;
+            }
+
+            await door.Submit(new SummarizePages { Id = id, Pages = [.. pages.Select(p => p.Content!)], Question = request.Question, Model = request.Model }, stop);
+            return id;
         }
 
-        var next = runs[Math.Min(newest + 1, runs.Count - 1)];
-        var taken = SummaryIntake.Read(new SummarizePages { Id = next, Pages = [.. pages.Select(p => p.Content!)], Question = request.Question, Model = request.Model }, next, tenant: null, clock.GetUtcNow().UtcDateTime);
-        if (taken.Refusal is { } refusal)
-            throw new RefusalException(refusal);
-        await process.Services.GetRequiredService<Submissions>().Submit(taken, stop);
-        return next;
+        throw new RefusalException($"These pages were summarised {SummaryIdentity.MostRuns} times already; change the question or a page, or wait until old results are removed.");
     }
 
-    private static async Task<string?> Watch(OneProcess process, Guid id, int unreadable, TimeProvider clock, CancellationToken stop)
+    private static async Task<string?> Watch(IQueueDoor door, Guid id, int unreadable, TimeProvider clock, CancellationToken stop)
     {
-        var services = process.Services;
-        var watch = new SummaryWatch(services.GetRequiredService<SummaryViews>(), services.GetRequiredService<IDbContextFactory<QueueDb>>(), process.Installation.Settings, clock);
         await using var display = ProgressDisplays.Open(clock);
-        return await watch.Follow(id, unreadable, display, stop);
+        return await new SummaryWatch(door, clock).Follow(id, unreadable, display, stop);
     }
 
     private static async Task<int> GiveOut(SummaryReport report, List<OutputFile> outputs)
@@ -114,10 +111,8 @@ internal static class SummarizeCommand
 
     private static void CheckModel(string? model, ModelCatalogue catalogue)
     {
-        if (model is null || (ModelId.TryParse(model, out var id) && catalogue.Find(id) is not null))
-            return;
-        var question = NearestName.Question(model, catalogue.Models.Select(m => m.Id.ToString()));
-        throw new RefusalException($"The model '{model}' is not in the catalogue{(question.Length > 0 ? question : $"; expected one of its {catalogue.Models.Count}, for example '{catalogue.Models[0].Id}'.")}");
+        if (new ModelChecks(catalogue).WhyUnknown(model) is { } unknown)
+            throw new RefusalException(unknown);
     }
 
     private static void Say(string sentence) => Console.Error.WriteLine(sentence);

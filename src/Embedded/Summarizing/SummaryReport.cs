@@ -37,12 +37,15 @@ internal sealed record SummaryReport
     public int PagesDone => Pages.Count(page => page.State == TaskStates.Completed);
     public int PagesFailed => Pages.Count - PagesDone;
 
-    public static SummaryReport Of(SummaryView view, IReadOnlyList<PageFile> files, bool simulated)
+    /// <summary>Pages that the model wrote, or a part of which it wrote.</summary>
+    public int PagesOf(string model) => Pages.Count(page => page.Model?.Split(", ").Contains(model) == true);
+
+    public static SummaryReport Of(SummaryView view, IReadOnlyList<PageFile>? files, bool simulated)
     {
         return new SummaryReport
         {
             Id = view.Id, State = view.State, Simulated = simulated, Question = view.Question, Answer = view.Answer, Summary = view.Summary, Reason = view.Reason,
-            Pages = Merge(view.Pages, files), Models = view.Models, Usage = view.Usage, CostUsd = view.CostUsd,
+            Pages = files is null ? view.Pages : Merge(view.Pages, files), Models = view.Models, Usage = view.Usage, CostUsd = view.CostUsd,
             Calls = view.Calls.Sum(c => c.Calls), Refused = view.Calls.Sum(c => c.Throttled), Retried = view.Calls.Sum(c => c.OtherFaults),
             Deferrals = view.Deferrals, Seconds = Math.Round(((view.EndedAt ?? view.SubmittedAt) - view.SubmittedAt).TotalSeconds, 1),
         };

@@ -1,17 +1,15 @@
-using LlmQueue.Store;
+using LlmQueue.Embedded.Doors;
 using LlmQueue.Store.Rows;
-using LlmQueue.Store.Settings;
 using LlmQueue.Store.Views;
-using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Embedded.Summarizing;
 
 /// <summary>Follows one summary to its end, or to where nothing more can come of it.</summary>
-internal sealed class SummaryWatch(SummaryViews views, IDbContextFactory<QueueDb> contexts, QueueSettings settings, TimeProvider clock)
+internal sealed class SummaryWatch(IQueueDoor door, TimeProvider clock)
 {
     private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>Looks with every key refused before it is believed: the first answers of a start may overlap.</summary>
+    /// <summary>Looks in a row at which every key is refused before that is believed: at a start, the first answers may still be on their way.</summary>
     private const int SureOfRefusal = 8;
 
     /// <returns>Null when it has ended; else why it cannot go on, as a sentence.</returns>
@@ -21,13 +19,13 @@ internal sealed class SummaryWatch(SummaryViews views, IDbContextFactory<QueueDb
         var pace = new Pace();
         for (var refusals = 0; ;)
         {
-            var summary = await views.ReadProgress(id, stop) ?? throw new InvalidOperationException($"The summary {id} was removed while it was watched.");
+            var summary = await door.Progress(id, stop) ?? throw new RefusalException($"The summary {id} was removed while it was watched.");
             var elapsed = clock.GetElapsedTime(began);
-            var calls = await views.CountCalls(id, stop);
-            display.Show(new ProgressLook(summary, calls, unreadable, elapsed, pace.Left(summary, elapsed), clock.GetUtcNow().UtcDateTime));
+            display.Show(new ProgressLook(summary, unreadable, elapsed, pace.Left(summary, elapsed), clock.GetUtcNow().UtcDateTime));
             if (SummaryStates.Ends.Contains(summary.State))
                 return null;
-            var refused = calls.Open == 0 ? await EveryKeyRefused(stop) : null;
+            var stuck = summary.CallTotals.Open == 0 && summary.Waiting.Sum(w => w.Count) > 0;
+            var refused = stuck ? WhyNoKey(await door.Queue(stop)) : null;
             refusals = refused is null ? 0 : refusals + 1;
             if (refusals >= SureOfRefusal)
                 return refused;
@@ -35,13 +33,13 @@ internal sealed class SummaryWatch(SummaryViews views, IDbContextFactory<QueueDb
         }
     }
 
-    private async Task<string?> EveryKeyRefused(CancellationToken stop)
+    // Keys that are no longer set keep their rows; only a bucket tells which can still be asked.
+    private static string? WhyNoKey(QueueView queue)
     {
-        var aliases = settings.Providers.Values.SelectMany(p => p.Keys).Select(k => k.Alias).ToList();
-        await using var db = await contexts.CreateDbContextAsync(stop);
-        var refused = await db.Keys.AsNoTracking().Where(k => aliases.Contains(k.Alias) && k.RefusedReason != null).OrderBy(k => k.Alias).ToListAsync(stop);
-        return refused.Count < aliases.Count ? null
-            : $"No key is accepted any more: {string.Join("; ", refused.Select(k => $"{k.Alias}: {k.RefusedReason}"))}. Put a valid key into the environment or .env and run the same command again; what was done is kept.";
+        var refused = queue.Keys.Where(k => k.RefusedReason is not null).ToList();
+        var waitsOnlyForThem = refused.Count > 0 && queue.Waiting.All(line => line.Buckets.Count > 0 && line.Buckets.All(b => queue.Buckets.Any(known => known.Id == b && known.DisabledReason is not null)));
+        return !waitsOnlyForThem ? null
+            : $"No key is accepted: {string.Join("; ", refused.Select(k => $"{k.Alias}: {k.RefusedReason}"))}. Put a valid key into the environment or .env and run the same command again; what was done is kept.";
     }
 }
 

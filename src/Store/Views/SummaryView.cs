@@ -13,6 +13,7 @@ public record SummaryProgress
     public required IReadOnlyList<WaitView> Waiting { get; init; }
     public required IReadOnlyList<ModelUse> Models { get; init; }
     public required LlmUsage Usage { get; init; }
+    public required CallTotals CallTotals { get; init; }
 
     /// <summary>US dollars so far; null when a call was made whose price is unknown.</summary>
     public decimal? CostUsd { get; init; }
@@ -53,6 +54,11 @@ public sealed record ModelUse(string Model, int Tasks, int Pages, long InputToke
 /// <summary>A summary with its pages and its result.</summary>
 public sealed record SummaryView : SummaryProgress
 {
+    /// <summary>For readers of the API's answers.</summary>
+    public SummaryView()
+    {
+    }
+
     [SetsRequiredMembers]
     internal SummaryView(SummaryProgress progress) : base(progress)
     {
