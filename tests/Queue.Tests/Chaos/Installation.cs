@@ -107,9 +107,7 @@ internal sealed class Installation : IAsyncDisposable
         foreach (var (after, fault) in faults)
         {
             await Subscriber.Completions(after, AllWithin, Cancel);
-            moments.Begin();
-            await fault();
-            moments.End();
+            await moments.Of(fault);
         }
 
         await publishing.WaitAsync(AllWithin, TimeProvider.System, Cancel);

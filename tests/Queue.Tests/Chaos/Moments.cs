@@ -5,15 +5,16 @@ namespace LlmQueue.Tests.Chaos;
 /// <summary>When the faults happened, and how long it took until tasks were completed again: printed with each test.</summary>
 internal sealed class Moments
 {
-    private readonly List<(DateTimeOffset Began, DateTimeOffset Ended)> faults = [];
-    private DateTimeOffset began;
+    private readonly List<Fault> faults = [];
 
-    /// <summary>When the first fault struck.</summary>
-    public DateTimeOffset First => faults[0].Began;
+    public IReadOnlyList<Fault> Faults => faults;
 
-    public void Begin() => began = TimeProvider.System.GetUtcNow();
-
-    public void End() => faults.Add((began, TimeProvider.System.GetUtcNow()));
+    public async Task Of(Func<Task> fault)
+    {
+        var began = TimeProvider.System.GetUtcNow();
+        await fault();
+        faults.Add(new Fault(began, TimeProvider.System.GetUtcNow()));
+    }
 
     public async Task Report(Installation installation)
     {
@@ -37,6 +38,9 @@ internal sealed class Moments
     }
 
     public static void Write(string line) => TestContext.Current.TestOutputHelper?.WriteLine(line);
+
+    /// <summary>From before the signal until whoever it was for was gone, or was back.</summary>
+    public sealed record Fault(DateTimeOffset Began, DateTimeOffset Ended);
 
     private static string Seconds(TimeSpan time) => time.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture) + " s";
 }

@@ -13,7 +13,7 @@ public sealed class WorkerFaultTests(ChaosServers servers) : IClassFixture<Chaos
     {
         await using var installation = await Installation.Start(servers);
         var moments = await installation.Run((150, () => installation.Workers[0].Kill()));
-        await Invariant.Check(installation, moments.First);
+        await Invariant.Check(installation, moments.Faults[0]);
     }
 
     /// <summary>
