@@ -80,10 +80,11 @@ internal sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
     {
         if (transition.Settlement is { } settlement && _buckets.TryGetValue(settlement.Reserved.Bucket, out var bucket))
         {
+            var isLatest = bucket.AsOf <= settlement.Began;
             BucketRule.Refill(bucket, transition.Now);
             BucketRule.Settle(bucket, settlement.Reserved.Need, settlement.Used, settlement.Count?.RemainingTokensMinute is not null);
             if (settlement.Count is { } count)
-                BucketRule.Correct(bucket, count);
+                BucketRule.Correct(bucket, count, isLatest);
             if (settlement.Closing is { } closing)
                 BucketRule.Close(bucket, closing.Until, closing.Reason, closing.Window, settlement.Reserved.Need, transition.Now);
             if (settlement.DisabledReason is { } reason)

@@ -98,6 +98,8 @@ public sealed record Settlement
     /// <summary>US dollars spent; null when the price is unknown.</summary>
     public decimal? SpentUsd { get; init; }
     public ProviderCount? Count { get; init; }
+    /// <summary>When the call was made; what happened in its bucket since may not be in the provider's count.</summary>
+    public DateTime? Began { get; init; }
     public Closing? Closing { get; init; }
     public string? DisabledReason { get; init; }
 }

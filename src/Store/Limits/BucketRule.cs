@@ -115,22 +115,25 @@ public static class BucketRule
     /// What the provider says wins. Its count was made when that call arrived: calls of ours still on their way are not in it, so the true level lies
     /// between remaining − in flight and remaining; the ledger is moved to the nearer end when it lies outside.
     /// </summary>
-    public static void Correct(BucketRow bucket, ProviderCount count)
+    /// <param name="bucket">The bucket.</param>
+    /// <param name="count">What the provider said.</param>
+    /// <param name="isLatest">
+    /// False when other calls were reserved or settled since this one began: the count may know nothing of them, so it can only lower a level. Answers of a
+    /// burst come in any order, and the first call's count, settled last, would give back what all the others took.
+    /// </param>
+    public static void Correct(BucketRow bucket, ProviderCount count, bool isLatest)
     {
+        var requestsInFlight = bucket.ReservedRequests - bucket.SettledRequests - bucket.ReleasedRequests;
+        var tokensInFlight = bucket.ReservedTokens - bucket.SettledTokens - bucket.ReleasedTokens;
+        // A window whose limit nobody knew has kept no account: the count is all there is.
+        bucket.LevelRequestsDay = Corrected(bucket.LevelRequestsDay, count.RemainingRequestsDay, requestsInFlight, isLatest || bucket.RequestsPerDay is null);
+        bucket.LevelRequestsMinute = Corrected(bucket.LevelRequestsMinute, count.RemainingRequestsMinute, requestsInFlight, isLatest || bucket.RequestsPerMinute is null);
+        bucket.LevelTokensMinute = Corrected(bucket.LevelTokensMinute, count.RemainingTokensMinute, tokensInFlight, isLatest || bucket.TokensPerMinute is null);
+        bucket.LevelTokensDay = Corrected(bucket.LevelTokensDay, count.RemainingTokensDay, tokensInFlight, isLatest || bucket.TokensPerDay is null);
         if (count.LimitRequestsDay is { } rpd) bucket.RequestsPerDay = rpd;
         if (count.LimitRequestsMinute is { } rpm) bucket.RequestsPerMinute = rpm;
         if (count.LimitTokensMinute is { } tpm) bucket.TokensPerMinute = tpm;
         if (count.LimitTokensDay is { } tpd) bucket.TokensPerDay = tpd;
-        var requestsInFlight = bucket.ReservedRequests - bucket.SettledRequests - bucket.ReleasedRequests;
-        var tokensInFlight = bucket.ReservedTokens - bucket.SettledTokens - bucket.ReleasedTokens;
-        if (count.RemainingRequestsDay is { } remainingDay)
-            bucket.LevelRequestsDay = Math.Clamp(bucket.LevelRequestsDay, remainingDay - requestsInFlight, remainingDay);
-        if (count.RemainingRequestsMinute is { } remainingMinute)
-            bucket.LevelRequestsMinute = Math.Clamp(bucket.LevelRequestsMinute, remainingMinute - requestsInFlight, remainingMinute);
-        if (count.RemainingTokensMinute is { } remainingTokens)
-            bucket.LevelTokensMinute = Math.Clamp(bucket.LevelTokensMinute, remainingTokens - tokensInFlight, remainingTokens);
-        if (count.RemainingTokensDay is { } remainingTokensDay)
-            bucket.LevelTokensDay = Math.Clamp(bucket.LevelTokensDay, remainingTokensDay - tokensInFlight, remainingTokensDay);
     }
 
     /// <summary>
@@ -177,6 +180,9 @@ public static class BucketRule
         if (bucket.TokensPerMinute is not null) bucket.LevelTokensMinute -= need.Tokens;
         if (bucket.TokensPerDay is not null) bucket.LevelTokensDay -= need.Tokens;
     }
+
+    private static double Corrected(double level, double? remaining, double inFlight, bool mayRise) =>
+        remaining is not { } left ? level : mayRise ? Math.Clamp(level, left - inFlight, left) : Math.Min(level, left);
 
     private static double Capacity(double? limit, TimeSpan window) => limit is { } l ? (window == Minute ? l * MinuteHeadroom : l) : double.PositiveInfinity;
 
