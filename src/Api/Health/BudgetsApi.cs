@@ -6,7 +6,7 @@ namespace LlmQueue.Api.Health;
 
 /// <summary>
 /// Budgets, set while the queue runs: PUT /v1/budgets/{scope}/{period} with {"limitUsd": 12.5}, null to lift it. What waits for the money moves at once.
-/// Whoever spends does not set what may be spent: with tokens configured no tenant may call this; the command line does it.
+/// Whoever spends does not set what may be spent: with tokens configured no tenant may call this.
 /// </summary>
 public static class BudgetsApi
 {
@@ -14,7 +14,7 @@ public static class BudgetsApi
         routes.MapPut("/v1/budgets/{scope}/{period}", async (HttpContext context, string scope, string period, BudgetChange change, BudgetBook budgets, CancellationToken aborted) =>
         {
             if (!context.Caller().SeesAll)
-                throw new ProblemException(new Problem(StatusCodes.Status403Forbidden, "forbidden", "A tenant may not set budgets", "Budgets are set on the queue's own machine: ./run.sh budget SCOPE PERIOD USD."));
+                throw new ProblemException(new Problem(StatusCodes.Status403Forbidden, "forbidden", "A tenant may not set budgets", "Whoever spends does not set what may be spent: set BUDGET_DAILY_USD, or call an API without LLMQUEUE_TOKENS on the queue's own machine."));
             if (BudgetPeriods.WhatIsWrong(scope, period) is { } wrong)
                 throw new ProblemException(Problem.Refused(wrong));
             if (change.LimitUsd < 0)
