@@ -39,6 +39,7 @@ public static class ApiServices
         app.MapTasks();
         app.MapSummaries();
         app.MapHealth();
+        app.MapBudgets();
         return app;
     }
 

@@ -30,7 +30,7 @@ internal sealed class DataFolderLock : IDisposable
         }
         catch (IOException problem) when (File.Exists(path))
         {
-            throw new InvalidOperationException(
+            throw new DataFolderInUseException(
                 $"Another process uses the data folder {dataFolder} already: process {Holder(dataFolder)}. "
                     + "Use that one's API, or stop it, or name another folder with LLMQUEUE_DATA.",
                 problem
@@ -54,3 +54,6 @@ internal sealed class DataFolderLock : IDisposable
 
     public void Dispose() => file.Dispose();
 }
+
+/// <summary>The folder is another process's for now; perhaps it can be asked.</summary>
+public sealed class DataFolderInUseException(string message, Exception cause) : InvalidOperationException(message, cause);

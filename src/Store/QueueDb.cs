@@ -15,6 +15,7 @@ public sealed class QueueDb(DbContextOptions<QueueDb> options) : DbContext(optio
     public DbSet<WorkerRow> Workers => Set<WorkerRow>();
     public DbSet<BucketRow> Buckets => Set<BucketRow>();
     public DbSet<BudgetRow> Budgets => Set<BudgetRow>();
+    public DbSet<BudgetLimitRow> BudgetLimits => Set<BudgetLimitRow>();
     public DbSet<KeyRow> Keys => Set<KeyRow>();
     public DbSet<TenantRow> Tenants => Set<TenantRow>();
     public DbSet<LineRow> Lines => Set<LineRow>();
@@ -31,6 +32,7 @@ public sealed class QueueDb(DbContextOptions<QueueDb> options) : DbContext(optio
         modelBuilder.Entity<WorkerRow>(e => { e.ToTable("workers"); e.HasKey(r => r.Id); });
         modelBuilder.Entity<BucketRow>(e => { e.ToTable("buckets"); e.HasKey(r => r.Id); });
         modelBuilder.Entity<BudgetRow>(e => { e.ToTable("budgets"); e.HasKey(r => r.Id); e.Ignore(r => r.InFlightUsd); });
+        modelBuilder.Entity<BudgetLimitRow>(e => { e.ToTable("budget_limits"); e.HasKey(r => new { r.Scope, r.Period }); });
         modelBuilder.Entity<KeyRow>(e => { e.ToTable("keys"); e.HasKey(r => r.Alias); });
         modelBuilder.Entity<TenantRow>(e => { e.ToTable("tenants"); e.HasKey(r => r.Name); });
         modelBuilder.Entity<LineRow>(e => { e.ToTable("lines"); e.HasKey(r => r.Id); e.Ignore(r => r.BucketIds); });

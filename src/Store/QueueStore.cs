@@ -34,8 +34,10 @@ public static class QueueStore
             return new StoreTables(db.Model);
         });
         services.AddSingleton<Telemetry.QueueMetrics>();
+        services.AddSingleton<Thresholds>();
         services.AddSingleton<LimitViews>();
         services.AddSingleton<LineBell>();
+        services.AddSingleton<Limits.BudgetBook>();
         services.AddSingleton<Doorbells>();
         services.AddSingleton<Intake.Submissions>();
         services.AddSingleton<Views.TaskViews>();

@@ -31,7 +31,7 @@ public static class WorkerServices
         services.AddSingleton(settings).AddSingleton(catalogue).AddSingleton(options);
         services.AddSingleton(new Chance(Environment.ProcessId));
         services.AddSingleton(new BucketDirectory(catalogue, settings.Providers)).AddSingleton(new UsableProviders(settings.Providers));
-        services.AddSingleton<WorkerIdentity>().AddSingleton<LineDirectory>().AddSingleton<Budgets>().AddSingleton<AdmissionDesk>().AddSingleton<KeyChoice>();
+        services.AddSingleton<WorkerIdentity>().AddSingleton<LineDirectory>().AddSingleton<AdmissionDesk>().AddSingleton<KeyChoice>();
         services.AddSingleton<Breakers>().AddSingleton(provider => new ProviderCalls(settings.Providers, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<TaskDesk>().AddSingleton<LifecycleDoor>();
         services.AddSingleton<SummaryDesk>().AddSingleton<SummaryStages>().AddSingleton<SummaryPools>();
@@ -124,7 +124,7 @@ public static class WorkerServices
         await using var db = await services.GetRequiredService<IDbContextFactory<QueueDb>>().CreateDbContextAsync(cancellationToken);
         foreach (var bucket in await db.Buckets.AsNoTracking().ToListAsync(cancellationToken))
             views.Show(bucket);
-        await services.GetRequiredService<Budgets>().Open(cancellationToken);
+        await services.GetRequiredService<LlmQueue.Store.Limits.BudgetBook>().Begin(settings.DailyBudgetUsd, cancellationToken);
         await services.GetRequiredService<Calibrations>().Load(cancellationToken);
         await services.GetRequiredService<Heartbeat>().Beat(cancellationToken);
     }

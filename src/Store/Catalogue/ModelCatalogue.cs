@@ -47,6 +47,16 @@ public sealed class ModelCatalogue
     public IReadOnlyList<ModelId> InService(IEnumerable<ModelId> ids, DateOnly today) =>
         [.. ids.Select(id => InService(id, today)?.Id).OfType<ModelId>().Distinct()];
 
+    /// <summary>The same models with every limit so many times as high.</summary>
+    public ModelCatalogue WithLimitsTimes(int factor)
+    {
+        var models = Models.Select(model => model with
+        {
+            Limits = new ModelLimits(model.Limits.RequestsPerMinute * factor, model.Limits.RequestsPerDay * factor, model.Limits.TokensPerMinute * factor, model.Limits.TokensPerDay * factor),
+        });
+        return new ModelCatalogue([.. models], Routes, SummaryPool, SynthesisModels, Classifier);
+    }
+
     /// <exception cref="CatalogueException">The file is not there, cannot be read or does not fit.</exception>
     public static ModelCatalogue Load(string path)
     {

@@ -11,7 +11,7 @@ namespace LlmQueue.Store.Commits;
 /// Commits transitions in groups: a loop takes whatever is waiting and writes it in one transaction; nobody waits for a group to fill.
 /// A group whose commit fails is split down to the one at fault; a database that is away is waited for.
 /// </summary>
-public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, LimitViews views, Announcer announcer, LineBell lineBell, QueueMetrics metrics, TimeProvider clock, ILogger<GroupCommits> logger) : BackgroundService
+public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, LimitViews views, Announcer announcer, LineBell lineBell, Thresholds thresholds, QueueMetrics metrics, TimeProvider clock, ILogger<GroupCommits> logger) : BackgroundService
 {
     private const int MaxGroup = 128;
     private const int Loops = 2;
@@ -111,7 +111,7 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
             await using var connection = await database.OpenConnectionAsync(cancellationToken);
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
             var transitions = members.ConvertAll(p => p.Transition);
-            var ledger = new LimitLedger(tables);
+            var ledger = new LimitLedger(tables, thresholds);
             await ledger.Lock(connection, transaction, transitions, cancellationToken);
 
             // What ends gives room to what begins; a transition that does both is settled only once its own reservation stands.
@@ -120,7 +120,8 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
             var writing = members.Where(p => !without.Contains(p)).ToList();
             writing.ForEach(p => ledger.Park(p.Transition));
 
-            var write = await Write(connection, transaction, writing, ledger, cancellationToken);
+            var alerts = ledger.Alerts(clock.GetUtcNow().UtcDateTime);
+            var write = await Write(connection, transaction, writing, ledger, alerts, cancellationToken);
             if (write.Conflicts.Count > 0)
             {
                 // The row of one had moved on: the others are written again without it.
@@ -136,12 +137,12 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
             }
 
             await transaction.CommitAsync(cancellationToken);
-            Committed(members, writing, without, ledger, write.SettledStages);
+            Committed(members, writing, without, ledger, write.SettledStages, alerts);
             return;
         }
     }
 
-    private async Task<Written> Write(NpgsqlConnection connection, NpgsqlTransaction transaction, List<Pending> writing, LimitLedger ledger, CancellationToken cancellationToken)
+    private async Task<Written> Write(NpgsqlConnection connection, NpgsqlTransaction transaction, List<Pending> writing, LimitLedger ledger, IReadOnlyList<Announcement> alerts, CancellationToken cancellationToken)
     {
         if (writing.Count == 0)
             return new Written([], []);
@@ -187,7 +188,7 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
         AddIfAny(batch, writing.SelectMany(p => p.Transition.Ended), tables.EndAttempts);
         AddIfAny(batch, writing.SelectMany(p => p.Transition.History), tables.InsertHistory);
         AddIfAny(batch, writing.SelectMany(p => p.Transition.Payloads), tables.InsertPayloads);
-        AddIfAny(batch, writing.SelectMany(p => p.Transition.Announcements).Select(a => a.ToRow()), tables.InsertAnnouncements);
+        AddIfAny(batch, writing.SelectMany(p => p.Transition.Announcements).Concat(alerts).Select(a => a.ToRow()), tables.InsertAnnouncements);
         AddKeyUse(batch, writing);
         ledger.AddWrites(batch);
 
@@ -247,7 +248,7 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
         });
     }
 
-    private void Committed(List<Pending> members, List<Pending> writing, HashSet<Pending> without, LimitLedger ledger, IReadOnlyList<StageSettled> stages)
+    private void Committed(List<Pending> members, List<Pending> writing, HashSet<Pending> without, LimitLedger ledger, IReadOnlyList<StageSettled> stages, IReadOnlyList<Announcement> alerts)
     {
         foreach (var bucket in ledger.Buckets)
             views.Show(bucket);
@@ -261,7 +262,13 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
         metrics.Committed(writing.ConvertAll(p => p.Transition));
         foreach (var _ in without)
             metrics.Again(CommitOutcome.NoRoom);
-        announcer.Announce(writing.SelectMany(p => p.Transition.Announcements));
+        announcer.Announce(writing.SelectMany(p => p.Transition.Announcements).Concat(alerts));
+        foreach (var alert in alerts.Select(a => (QuotaThresholdReached)a.Message))
+        {
+            metrics.Alert(alert);
+            logger.LogWarning("The {Kind} {Subject} is used up to {Percent} %: {Consequence}.", alert.Kind, alert.Subject, alert.Percent, alert.Consequence);
+        }
+
         foreach (var pending in members)
             pending.Settle(without.Contains(pending) ? CommitOutcome.NoRoom : CommitOutcome.Committed);
         // The Pacer looks again when a task came to wait, or when what it waits for may have come.

@@ -8,11 +8,12 @@ namespace LlmQueue.Store.Commits;
 /// The limits a group touches, locked in one order (buckets, budgets, tenants; each by name), changed in memory and written back before the commit.
 /// Everything is exact here: the views only propose.
 /// </summary>
-internal sealed class LimitLedger(StoreTables tables)
+internal sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
 {
     private readonly Dictionary<string, BucketRow> _buckets = new(StringComparer.Ordinal);
     private readonly Dictionary<string, BudgetRow> _budgets = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TenantRow> _tenants = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, double> _sharesBefore = new(StringComparer.Ordinal);
     private double _virtualTime;
 
     public IReadOnlyCollection<BucketRow> Buckets => _buckets.Values;
@@ -71,6 +72,7 @@ internal sealed class LimitLedger(StoreTables tables)
         await reader.NextResultAsync(cancellationToken);
         if (await reader.ReadAsync(cancellationToken))
             _virtualTime = reader.GetDouble(0);
+        Thresholds.Note(_sharesBefore, _buckets.Values, _budgets.Values);
     }
 
     /// <summary>Ends reservations and learns from answers; always possible, so it comes before anything new is reserved.</summary>
@@ -152,6 +154,9 @@ internal sealed class LimitLedger(StoreTables tables)
         transition.Task.StartTag = Math.Max(_virtualTime, tenant.VirtualFinish);
         tenant.VirtualFinish = transition.Task.StartTag + (parking.Cost / tenant.Weight);
     }
+
+    /// <summary>The thresholds that this group has crossed.</summary>
+    public IReadOnlyList<Announcement> Alerts(DateTime now) => thresholds.Crossed(_sharesBefore, _buckets.Values, _budgets.Values, now);
 
     public void AddWrites(NpgsqlBatch batch)
     {

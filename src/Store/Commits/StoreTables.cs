@@ -71,6 +71,8 @@ public sealed class StoreTables(IModel model)
 
     public NpgsqlBatchCommand InsertBudgets(IReadOnlyList<BudgetRow> rows) => _budgets.Insert(rows, "on conflict (id) do nothing");
 
+    public NpgsqlBatchCommand RelimitBudgets(IReadOnlyList<BudgetRow> rows) => _budgets.Update(rows, [nameof(BudgetRow.Id)], [nameof(BudgetRow.LimitUsd)], "and t.limit_usd is distinct from u.limit_usd");
+
     public static BucketRow ReadBucket(NpgsqlDataReader r) => new()
     {
         Id = r.GetString(0), Provider = r.GetString(1), Organisation = r.GetString(2), Model = r.GetString(3),

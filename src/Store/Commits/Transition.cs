@@ -33,6 +33,10 @@ public sealed class Transition(DateTime now)
     public IReadOnlyList<string> LeftLines { get; set; } = [];
     /// <summary>Budgets whose count of waiting tasks changes, by how much.</summary>
     public Dictionary<string, int> BudgetWaiters { get; } = [];
+
+    /// <summary>One task more, or less, waits for a budget; one that leaves and comes back in the same transition changes nothing.</summary>
+    public void BudgetWaits(string budget, int change) => BudgetWaiters[budget] = BudgetWaiters.GetValueOrDefault(budget) + change;
+
     public KeyUse? KeyUse { get; set; }
     /// <summary>The summary one of whose open tasks ends here.</summary>
     public Guid? EndedForSummary { get; set; }

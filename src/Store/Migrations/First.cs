@@ -63,6 +63,7 @@ public sealed class First : Migration
             id text primary key, scope text not null, period_start timestamptz not null, period_end timestamptz not null, limit_usd numeric(18,9),
             spent_usd numeric(18,9) not null, waiting int not null, reserved_usd numeric(18,9) not null, settled_usd numeric(18,9) not null, released_usd numeric(18,9) not null
         ) with (fillfactor = 50);
+        create table budget_limits (scope text not null, period text not null, limit_usd numeric(18,9), environment_usd numeric(18,9), primary key (scope, period));
         create table keys (
             alias text primary key, provider text not null, organisation text not null, refused_reason text, refused_at timestamptz,
             calls bigint not null, throttled bigint not null, faults bigint not null, input_tokens bigint not null, output_tokens bigint not null, last_used_at timestamptz

@@ -16,6 +16,7 @@ public sealed class QueueMetrics : IDisposable
     private readonly Histogram<double> _latency;
     private readonly Histogram<int> _group;
     private readonly Counter<long> _again;
+    private readonly Counter<long> _alerts;
 
     public QueueMetrics()
     {
@@ -25,6 +26,7 @@ public sealed class QueueMetrics : IDisposable
         _cost = _meter.CreateCounter<double>("llmqueue.cost", "{USD}", "Money spent, by model; calls of unknown price are not in it");
         _latency = _meter.CreateHistogram<double>("llmqueue.call.duration", "s", "From claim to outcome, by model");
         _group = _meter.CreateHistogram<int>("llmqueue.commit.group", "{transition}", "Transitions that shared a commit");
+        _alerts = _meter.CreateCounter<long>("llmqueue.alerts", "{alert}", "Thresholds of quotas and budgets that were crossed, by kind, subject and percent");
         _again = _meter.CreateCounter<long>("llmqueue.decisions.again", "{decision}", "Transitions decided again, by why: Conflict, NoRoom");
     }
 
@@ -41,6 +43,9 @@ public sealed class QueueMetrics : IDisposable
                 Count(transition, call);
         }
     }
+
+    public void Alert(Contracts.QuotaThresholdReached alert) =>
+        _alerts.Add(1, new KeyValuePair<string, object?>("kind", alert.Kind), new KeyValuePair<string, object?>("subject", alert.Subject), new KeyValuePair<string, object?>("percent", alert.Percent));
 
     internal void Again(CommitOutcome why) => _again.Add(1, new KeyValuePair<string, object?>("why", why.ToString()));
 

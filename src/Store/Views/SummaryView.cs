@@ -13,6 +13,7 @@ public record SummaryProgress
     public required IReadOnlyList<WaitView> Waiting { get; init; }
     public required IReadOnlyList<ModelUse> Models { get; init; }
     public required LlmUsage Usage { get; init; }
+    public required CallTotals CallTotals { get; init; }
 
     /// <summary>US dollars so far; null when a call was made whose price is unknown.</summary>
     public decimal? CostUsd { get; init; }
@@ -53,6 +54,11 @@ public sealed record ModelUse(string Model, int Tasks, int Pages, long InputToke
 /// <summary>A summary with its pages and its result.</summary>
 public sealed record SummaryView : SummaryProgress
 {
+    /// <summary>For readers of the API's answers.</summary>
+    public SummaryView()
+    {
+    }
+
     [SetsRequiredMembers]
     internal SummaryView(SummaryProgress progress) : base(progress)
     {
@@ -68,6 +74,9 @@ public sealed record SummaryView : SummaryProgress
 
 /// <summary>Calls to one model, the refused ones apart: a refused one costs nothing.</summary>
 public sealed record CallCount(string Model, int Calls, int Throttled, int OtherFaults);
+
+/// <summary>Calls of a summary so far, those that are on their way among them.</summary>
+public sealed record CallTotals(int Made, int Open, int Throttled, int OtherFaults);
 
 /// <summary>How often a task of the summary had to wait for one reason.</summary>
 public sealed record DeferralCount(string Reason, int Count);

@@ -63,10 +63,15 @@ public sealed class SummaryViews(IDbContextFactory<QueueDb> contexts)
             from (select bool_and(state = 'Completed') as done, bool_and(ended_at is not null) as ended from tasks
                 where summary_id = {id} and summary_role = 'page' group by page_number) p
             """).SingleAsync(cancellationToken);
-        return Progress(row, groups, pages);
+        var calls = await db.Database.SqlQuery<CallTotals>($"""
+            select count(a.started_at)::int as "Made", (count(*) filter (where a.ended_at is null))::int as "Open", (count(*) filter (where a.outcome = 'throttled'))::int as "Throttled",
+                (count(*) filter (where a.outcome not in ('throttled', 'answered', 'canceled')))::int as "OtherFaults"
+            from tasks t join attempts a on a.task_id = t.id where t.summary_id = {id}
+            """).SingleAsync(cancellationToken);
+        return Progress(row, groups, pages, calls);
     }
 
-    private static SummaryProgress Progress(SummaryRow row, List<TaskGroup> groups, PageCount pages)
+    private static SummaryProgress Progress(SummaryRow row, List<TaskGroup> groups, PageCount pages, CallTotals calls)
     {
         // Where the summary ended before its pages became tasks, none of them has a summary.
         var failed = row.EndedAt is null ? pages.Failed : row.Pages - pages.Done;
@@ -82,7 +87,7 @@ public sealed class SummaryViews(IDbContextFactory<QueueDb> contexts)
                 .Select(g => new ModelUse(g.Key, g.Sum(x => x.Tasks), g.Sum(x => x.Pages), g.Sum(x => x.InputTokens), g.Sum(x => x.OutputTokens), Cost(g)))
                 .OrderByDescending(m => m.Tasks).ThenBy(m => m.Model, StringComparer.Ordinal)],
             Usage = new LlmUsage(groups.Sum(g => g.InputTokens), groups.Sum(g => g.OutputTokens)),
-            CostUsd = Cost(groups),
+            CostUsd = Cost(groups), CallTotals = calls,
         };
     }
 

@@ -42,6 +42,11 @@ public record TaskItem
 /// <summary>A task with everything that happened to it.</summary>
 public sealed record TaskView : TaskItem
 {
+    /// <summary>For readers of the API's answers.</summary>
+    public TaskView()
+    {
+    }
+
     [SetsRequiredMembers]
     internal TaskView(TaskItem item) : base(item)
     {

@@ -7,21 +7,26 @@ using LlmQueue.Worker.Calling;
 namespace LlmQueue.Worker.Admission;
 
 /// <summary>Decides on this process's view of the limits and holds what it decided until the commit has made it true, or not.</summary>
-public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, Budgets budgets, ModelCatalogue catalogue, Calibrations calibrations, Breakers breakers)
+public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, BudgetBook budgets, ModelCatalogue catalogue, Calibrations calibrations, Breakers breakers)
 {
     /// <summary>Admits the task if it can: then its reservation is in the transition and its row names the bucket.</summary>
-    public AdmissionDecision Decide(TaskRow task, Transition transition, Errand errand)
+    public async ValueTask<AdmissionDecision> Decide(TaskRow task, Transition transition, Errand errand)
     {
         var now = transition.Now;
-        var candidates = Candidates(errand, now);
-        var decision = AdmissionRule.Decide(candidates, errand.Spread, now);
+        var drawn = budgets.Of(task.Tenant, task.Agent, task.Kind, now);
+        await budgets.Open(drawn);
+        var wanted = Candidates(errand, now);
+        var (share, tightest) = TightestOf(drawn);
+        var governed = GovernorRule.Decide(wanted, share, tightest, bound: task.HighStakes || task.RequestedModel is not null);
+        var candidates = governed.Candidates;
+        var decision = AdmissionRule.Decide(candidates, errand.Spread && governed.Why is null, now);
         if (decision is not AdmissionDecision.Open open)
             return decision;
 
         AdmissionDecision.NoMoney? noMoney = null;
         foreach (var candidate in open.InOrder)
         {
-            var money = HoldMoney(candidate, now);
+            var money = HoldMoney(candidate, drawn, now);
             if (money.Refused is { } refused)
             {
                 noMoney ??= refused;
@@ -38,8 +43,11 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
             {
                 unholdRoom();
                 money.Unhold?.Invoke();
-            }, budgets.Of(now));
-            return open with { InOrder = [candidate], WhyNotFirst = candidate.Model.Id == candidates[0].Model.Id ? null : open.WhyNotFirst ?? AdmissionRule.WhyClosed(candidates[0], now) };
+            }, drawn);
+            var whyNotFirst = candidate.Model.Id == wanted[0].Model.Id ? null
+                : candidate.Model.Id == candidates[0].Model.Id ? governed.Why ?? open.WhyNotFirst
+                : open.WhyNotFirst ?? noMoney?.Reason ?? AdmissionRule.WhyClosed(candidates[0], now);
+            return open with { InOrder = [candidate], WhyNotFirst = whyNotFirst };
         }
 
         if (noMoney is not null)
@@ -68,29 +76,41 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
                     (row.ClosedUntil, row.ClosedReason) = (until, "its circuit breaker is open after repeated faults");
                 if (info.Keys.All(k => views.WhyKeyRefused(k.Alias) is not null))
                     row.DisabledReason ??= $"{DisabledReasons.Refused}: {info.Keys[0].Alias} was refused ({views.WhyKeyRefused(info.Keys[0].Alias)}). Put a valid key into the environment and start again";
-                candidates.Add(new Candidate(info.Id, model, row, need, model.Price.CostUsd(input, errand.OutputTokens)));
+                candidates.Add(new Candidate(info.Id, model, row, need, model.Price.CostUsd(calibrations.MostTokens(id, errand.InputUnits), errand.OutputTokens)));
             }
         }
 
         return candidates;
     }
 
-    private (Action? Unhold, AdmissionDecision.NoMoney? Refused) HoldMoney(Candidate candidate, DateTime now)
+    private (double Share, string Budget) TightestOf(IReadOnlyList<string> drawn) =>
+        drawn.Select(id => (Share: views.Budget(id) is { } budget ? ThresholdRule.UsedShare(budget.Row) : 0, Budget: id)).MaxBy(b => b.Share);
+
+    /// <summary>Holds the price in every budget the task draws on, or in none.</summary>
+    private (Action? Unhold, AdmissionDecision.NoMoney? Refused) HoldMoney(Candidate candidate, IReadOnlyList<string> drawn, DateTime now)
     {
-        foreach (var id in budgets.Of(now))
+        Action? unholdAll = null;
+        foreach (var id in drawn)
         {
             if (views.Budget(id) is not { } budget)
-                return (null, new AdmissionDecision.NoMoney(id, $"the budget {id} is not open yet", now.AddSeconds(1), 0));
+                return Refuse( new AdmissionDecision.NoMoney(id, $"the budget {id} is not open yet", now.AddSeconds(1), 0));
             if (budget.Row.LimitUsd is not { } limit)
                 continue;
             if (candidate.PriceUsd is not { } price)
-                return (null, new AdmissionDecision.NoMoney(id, $"the price of {candidate.Model.Id} is unknown and the budget {id} is limited to ${limit:0.00}: without a price it cannot be kept. Add the price to the catalogue, or name a model that has one", budget.Row.PeriodEnd, null));
+                return Refuse( new AdmissionDecision.NoMoney(id, $"the price of {candidate.Model.Id} is unknown and the budget {id} is limited to ${limit:0.00}: without a price it cannot be kept. Add the price to the catalogue, or name a model that has one", budget.Row.PeriodEnd, null));
             if (budget.TryHold(price) is { } unhold)
-                return (unhold, null);
-            return (null, new AdmissionDecision.NoMoney(id, $"the budget {id} has ${budget.LeftUsd:0.000000} of ${limit:0.00} left and the task may cost ${price:0.000000}", budget.Row.PeriodEnd, price));
+                unholdAll += unhold;
+            else
+                return Refuse( new AdmissionDecision.NoMoney(id, $"the budget {id} has ${budget.LeftUsd:0.000000} of ${limit:0.00} left and the task may cost ${price:0.000000}", budget.Row.PeriodEnd, price));
         }
 
-        return (null, null);
+        return (unholdAll, null);
+
+        (Action?, AdmissionDecision.NoMoney?) Refuse(AdmissionDecision.NoMoney why)
+        {
+            unholdAll?.Invoke();
+            return (null, why);
+        }
     }
 
     private static void Reserve(TaskRow task, Transition transition, Candidate candidate, Action unhold, IReadOnlyList<string> budgets)

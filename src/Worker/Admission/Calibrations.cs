@@ -31,6 +31,9 @@ public sealed class Calibrations(NpgsqlDataSource database, TimeProvider clock, 
     /// <summary>Prompt tokens a model is expected to count for so many units.</summary>
     public int Estimate(ModelId model, double units) => TokenEstimateRule.Estimate(units, Of(model));
 
+    /// <summary>More prompt tokens than a model has ever been seen to count for so many units: what is reserved in money, where a cent too little is a budget overspent.</summary>
+    public int MostTokens(ModelId model, double units) => TokenEstimateRule.Most(units, Of(model));
+
     public void Learn(string model, double units, long counted)
     {
         if (units <= 0 || counted <= 0)

@@ -15,7 +15,7 @@ public sealed record PacerResult(IReadOnlyList<object> Bells, DateTime? NextOpen
 /// One round of the Pacer, one transaction: pauses that are over, money that has come back, and the lines. Buckets are locked before anything is looked at,
 /// so a task that is just going to stand in line is either seen now or rings the bell after.
 /// </summary>
-public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, LimitViews views, BucketDirectory directory, Budgets budgets, LineDirectory lines, Calibrations calibrations, Breakers breakers, WorkerOptions options, TimeProvider clock)
+public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, LimitViews views, BucketDirectory directory, BudgetBook budgets, Thresholds thresholds, Announcer announcer, LineDirectory lines, Calibrations calibrations, Breakers breakers, WorkerOptions options, TimeProvider clock)
 {
     private const int HeadsALine = 128;
     private const int MaxRings = 500;
@@ -32,6 +32,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
         var work = await Lock(connection, transaction, now, cancellationToken);
         bells.AddRange(work.Bells);
         var next = work.NextDue;
+        IReadOnlyList<Announcement> alerts = [];
 
         bells.AddRange(await ReleaseMoney(connection, transaction, work, now, cancellationToken));
         next = Earlier(next, work.Budgets.Where(b => b.Waiting > 0).Select(b => (DateTime?)b.PeriodEnd).Min());
@@ -44,9 +45,11 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
             bells.AddRange(plan.Grants.Where(g => g.Booked).Select(g => new CapacityGranted(g.Head.Id, g.Head.Attempt + 1)));
             bells.AddRange(plan.WithoutMoney.Select(id => new BudgetReleased(id)));
             next = Earlier(next, plan.NextOpening);
+            alerts = plan.Alerts;
         }
 
         await transaction.CommitAsync(cancellationToken);
+        announcer.Announce(alerts);
         foreach (var bucket in work.Buckets)
             views.Show(bucket);
         foreach (var budget in work.Budgets)
@@ -58,7 +61,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
     {
         await using var batch = new NpgsqlBatch(connection, transaction);
         batch.BatchCommands.Add(new NpgsqlBatchCommand("select * from buckets where waiting > 0 order by id for update"));
-        batch.BatchCommands.Add(new NpgsqlBatchCommand("select * from budgets where id = any($1) or waiting > 0 order by id for update") { Parameters = { new NpgsqlParameter<string[]> { TypedValue = [.. budgets.Of(now)] } } });
+        batch.BatchCommands.Add(new NpgsqlBatchCommand("select * from budgets where (period_start <= $1 and period_end > $1) or waiting > 0 order by id for update") { Parameters = { new NpgsqlParameter<DateTime> { TypedValue = now } } });
         batch.BatchCommands.Add(new NpgsqlBatchCommand("""
             update tasks t set rung_at = $1 where t.id in (
                 select id from tasks where state = 'WaitingToRetry' and due_at <= $1 and (rung_at < due_at or rung_at < $2) order by due_at limit 500 for update skip locked)
@@ -80,6 +83,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
             locked.NextDue = reader.GetDateTime(0);
         foreach (var bucket in locked.Buckets)
             BucketRule.Refill(bucket, now);
+        Thresholds.Note(locked.SharesBefore, locked.Buckets, locked.Budgets);
         return locked;
     }
 
@@ -116,16 +120,17 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
     }
 
     /// <summary>The first tasks of every line. The recursion steps from line to line through the index: its cost is the number of lines, not of tasks.</summary>
-    private static async Task<List<Head>> Heads(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTime now, CancellationToken cancellationToken)
+    private async Task<List<Head>> Heads(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTime now, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand("""
             with recursive l as (
                 (select line from tasks where state = 'WaitingForCapacity' and granted_at is null order by line limit 1)
                 union all
                 select (select t.line from tasks t where t.state = 'WaitingForCapacity' and t.granted_at is null and t.line > l.line order by t.line limit 1) from l where l.line is not null)
-            select h.id, l.line, h.priority, h.start_tag, h.prompt_units, h.max_output_tokens, h.attempt, h.unrung from l
+            select h.id, l.line, h.priority, h.start_tag, h.prompt_units, h.max_output_tokens, h.attempt, h.unrung, h.tenant, h.agent, h.kind, h.bound from l
             cross join lateral (
-                select t.id, t.priority, t.start_tag, t.prompt_units, t.max_output_tokens, t.attempt, t.rung_at <= t.waiting_since or t.rung_at < $2 as unrung from tasks t
+                select t.id, t.priority, t.start_tag, t.prompt_units, t.max_output_tokens, t.attempt, t.rung_at <= t.waiting_since or t.rung_at < $2 as unrung,
+                    t.tenant, t.agent, t.kind, t.high_stakes or t.requested_model is not null as bound from tasks t
                 where t.state = 'WaitingForCapacity' and t.granted_at is null and t.line = l.line order by t.line, t.priority, t.start_tag, t.id limit $1) h
             where l.line is not null
             """, connection, transaction)
@@ -133,7 +138,8 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
         var heads = new List<Head>();
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
-            heads.Add(new Head(reader.GetGuid(0), reader.GetString(1), reader.GetInt16(2), reader.GetDouble(3), reader.GetDouble(4), reader.GetInt32(5), reader.GetInt32(6), reader.GetBoolean(7)));
+            heads.Add(new Head(reader.GetGuid(0), reader.GetString(1), reader.GetInt16(2), reader.GetDouble(3), reader.GetDouble(4), reader.GetInt32(5), reader.GetInt32(6), reader.GetBoolean(7),
+                budgets.Of(reader.GetString(8), reader.IsDBNull(9) ? null : reader.GetString(9), reader.IsDBNull(10) ? null : reader.GetString(10), now), reader.GetBoolean(11)));
         heads.Sort(static (a, b) => a.Priority != b.Priority ? a.Priority.CompareTo(b.Priority) : a.StartTag != b.StartTag ? a.StartTag.CompareTo(b.StartTag) : a.Id.CompareTo(b.Id));
         return heads;
     }
@@ -145,8 +151,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
     private async Task<RoundPlan> Plan(List<Head> heads, Locked work, DateTime now)
     {
         var buckets = work.Buckets.ToDictionary(b => b.Id, BucketRule.Copy, StringComparer.Ordinal);
-        var today = work.Budgets.Find(b => b.Id == budgets.Of(now)[0]);
-        var left = today?.LimitUsd is { } limit ? limit - today.SpentUsd - today.InFlightUsd : decimal.MaxValue;
+        var money = work.Budgets.ToDictionary(b => b.Id, b => new Purse(b), StringComparer.Ordinal);
         var kept = new HashSet<string>(StringComparer.Ordinal);
         var plan = new RoundPlan();
         foreach (var head in heads)
@@ -154,25 +159,20 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
             if (kept.Count == buckets.Count || plan.Grants.Count == MaxRings)
                 break;
             var line = await lines.Find(head.Line);
-            var candidates = line.BucketIds.Where(id => buckets.ContainsKey(id) && directory.Find(id) is not null).Select(id => buckets[id]).Where(b => b.DisabledReason is null).ToList();
-            if (line.Spread)
-                candidates.Sort((a, b) => BucketRule.FreeShare(b, now).CompareTo(BucketRule.FreeShare(a, now)));
+            var purses = head.Budgets.Select(money.GetValueOrDefault).ToList();
+            var candidates = InOrder(line, head, buckets, purses, now);
             BucketRow? soonest = null;
             var soonestAt = DateTime.MaxValue;
             var granted = false;
-            foreach (var bucket in candidates)
+            foreach (var (_, model, bucket, need, price) in candidates)
             {
-                var model = directory.Find(bucket.Id)!.Model;
-                var input = calibrations.Estimate(model.Id, head.PromptUnits);
-                var need = new Need(1, input + head.MaxOutputTokens);
                 var opening = BucketRule.OpensAt(bucket, need, now).At;
                 if (breakers.OpenUntil(bucket.Id, now) is { } until && until > opening)
                     opening = until;
                 if (opening <= now && !kept.Contains(bucket.Id))
                 {
                     granted = true;
-                    var price = model.Price.CostUsd(input, head.MaxOutputTokens);
-                    if (left != decimal.MaxValue && (price is null || price > left))
+                    if (purses.Exists(p => p is null || !p.CanPay(price)))
                     {
                         if (head.Unrung)
                             plan.WithoutMoney.Add(head.Id);
@@ -180,7 +180,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
                     }
 
                     BucketRule.Take(bucket, need);
-                    left -= left == decimal.MaxValue ? 0 : price ?? 0;
+                    purses.ForEach(p => p!.Pay(price));
                     plan.Grants.Add(new PlannedGrant(head, bucket.Id, model.Id.ToString(), need, price, line));
                     break;
                 }
@@ -201,17 +201,33 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
         return plan;
     }
 
+    /// <summary>The ways a head may go, in the order in which they are tried: as its line says, as the pool's emptiest, or as the budget demands.</summary>
+    private IReadOnlyList<Candidate> InOrder(LineRow line, Head head, Dictionary<string, BucketRow> buckets, List<Purse?> purses, DateTime now)
+    {
+        var candidates = new List<Candidate>();
+        foreach (var id in line.BucketIds)
+        {
+            if (!buckets.TryGetValue(id, out var bucket) || bucket.DisabledReason is not null || directory.Find(id) is not { } info)
+                continue;
+            var input = calibrations.Estimate(info.Model.Id, head.PromptUnits);
+            candidates.Add(new Candidate(id, info.Model, bucket, new Need(1, input + head.MaxOutputTokens), info.Model.Price.CostUsd(calibrations.MostTokens(info.Model.Id, head.PromptUnits), head.MaxOutputTokens)));
+        }
+
+        var tightest = purses.OfType<Purse>().MaxBy(p => p.UsedShare);
+        var governed = GovernorRule.Decide(candidates, tightest?.UsedShare ?? 0, tightest?.Id ?? "", head.Bound);
+        return line.Spread && governed.Why is null ? [.. candidates.OrderByDescending(c => BucketRule.FreeShare(c.Bucket, now))] : governed.Candidates;
+    }
+
     private async Task Grant(NpgsqlConnection connection, NpgsqlTransaction transaction, RoundPlan plan, Locked work, bool nobodyWaits, DateTime now, CancellationToken cancellationToken)
     {
         if (nobodyWaits)
             foreach (var bucket in work.Buckets)
                 bucket.Waiting = 0;
-        var ids = budgets.Of(now);
         if (plan.Grants.Count > 0)
         {
             await using var update = new NpgsqlCommand("""
-                update tasks t set granted_at = $1, rung_at = $1, bucket = u.bucket, model = u.model, reserved_tokens = u.tokens, reserved_usd = u.usd, reserved_budgets = $7, version = t.version + 1
-                from (select * from unnest($2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::numeric[]) as x(id, bucket, model, tokens, usd) order by id) u
+                update tasks t set granted_at = $1, rung_at = $1, bucket = u.bucket, model = u.model, reserved_tokens = u.tokens, reserved_usd = u.usd, reserved_budgets = u.budgets, version = t.version + 1
+                from (select * from unnest($2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::numeric[], $7::text[]) as x(id, bucket, model, tokens, usd, budgets) order by id) u
                 where t.id = u.id and t.state = 'WaitingForCapacity' and t.granted_at is null returning t.id
                 """, connection, transaction)
             {
@@ -223,7 +239,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
                     new NpgsqlParameter<string[]> { TypedValue = [.. plan.Grants.Select(g => g.Model)] },
                     new NpgsqlParameter<long[]> { TypedValue = [.. plan.Grants.Select(g => g.Need.Tokens)] },
                     new NpgsqlParameter<decimal?[]> { TypedValue = [.. plan.Grants.Select(g => g.PriceUsd)] },
-                    new NpgsqlParameter<string> { TypedValue = string.Join(' ', ids) },
+                    new NpgsqlParameter<string[]> { TypedValue = [.. plan.Grants.Select(g => string.Join(' ', g.Head.Budgets))] },
                 },
             };
             var booked = new HashSet<Guid>();
@@ -236,7 +252,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
                 grant.Booked = true;
                 BucketRule.Reserve(work.Buckets.Find(b => b.Id == grant.Bucket)!, grant.Need);
                 if (grant.PriceUsd is { } usd)
-                    foreach (var budget in work.Budgets.Where(b => ids.Contains(b.Id)))
+                    foreach (var budget in work.Budgets.Where(b => grant.Head.Budgets.Contains(b.Id)))
                         budget.ReservedUsd += usd;
                 foreach (var bucket in work.Buckets.Where(b => grant.Line.BucketIds.Contains(b.Id)))
                     bucket.Waiting = Math.Max(0, bucket.Waiting - 1);
@@ -246,6 +262,9 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
         await using var write = new NpgsqlBatch(connection, transaction);
         if (plan.WithoutMoney.Count > 0)
             write.BatchCommands.Add(new NpgsqlBatchCommand("update tasks set rung_at = $1 where id = any($2)") { Parameters = { new NpgsqlParameter<DateTime> { TypedValue = now }, new NpgsqlParameter<Guid[]> { TypedValue = [.. plan.WithoutMoney] } } });
+        plan.Alerts = thresholds.Crossed(work.SharesBefore, work.Buckets, work.Budgets, now);
+        if (plan.Alerts.Count > 0)
+            write.BatchCommands.Add(tables.InsertAnnouncements([.. plan.Alerts.Select(a => a.ToRow())]));
         write.BatchCommands.Add(tables.UpdateBuckets(work.Buckets));
         if (work.Budgets.Count > 0)
             write.BatchCommands.Add(tables.UpdateBudgets(work.Budgets));
@@ -261,10 +280,11 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
         public List<BucketRow> Buckets { get; } = [];
         public List<BudgetRow> Budgets { get; } = [];
         public List<object> Bells { get; } = [];
+        public Dictionary<string, double> SharesBefore { get; } = new(StringComparer.Ordinal);
         public DateTime? NextDue { get; set; }
     }
 
-    private sealed record Head(Guid Id, string Line, short Priority, double StartTag, double PromptUnits, int MaxOutputTokens, int Attempt, bool Unrung);
+    private sealed record Head(Guid Id, string Line, short Priority, double StartTag, double PromptUnits, int MaxOutputTokens, int Attempt, bool Unrung, IReadOnlyList<string> Budgets, bool Bound);
 
     private sealed record PlannedGrant(Head Head, string Bucket, string Model, Need Need, decimal? PriceUsd, LineRow Line)
     {
@@ -276,5 +296,21 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
         public List<PlannedGrant> Grants { get; } = [];
         public List<Guid> WithoutMoney { get; } = [];
         public DateTime? NextOpening { get; set; }
+        public IReadOnlyList<Announcement> Alerts { get; set; } = [];
+    }
+
+    /// <summary>What a budget can still pay in this round.</summary>
+    private sealed class Purse(BudgetRow budget)
+    {
+        private decimal? _left = budget.LimitUsd - budget.SpentUsd - budget.InFlightUsd;
+
+        public string Id => budget.Id;
+
+        public double UsedShare => budget.LimitUsd is > 0 and { } limit ? (double)(1 - (_left!.Value / limit)) : budget.LimitUsd is null ? 0 : 1;
+
+        /// <summary>A limited budget pays nothing whose price is unknown: it could not be kept.</summary>
+        public bool CanPay(decimal? price) => _left is null || price <= _left;
+
+        public void Pay(decimal? price) => _left -= price ?? 0;
     }
 }

@@ -28,7 +28,7 @@ public sealed partial class TaskDesk
         task.DueAt = why.ExpectedAt;
         // Not reserved, only noted: the Pacer rings for as many as the money that comes back can pay.
         task.ReservedUsd = why.NeededUsd;
-        transition.BudgetWaiters[why.Budget] = 1;
+        transition.BudgetWaits(why.Budget, 1);
         Wait(task, transition, "budget", why.Reason, why.ExpectedAt);
     }
 
@@ -54,7 +54,7 @@ public sealed partial class TaskDesk
                 transition.LeftLines = await lines.BucketsOf(task.Line!);
                 break;
             case TaskStates.WaitingForBudget:
-                transition.BudgetWaiters[task.Line!] = -1;
+                transition.BudgetWaits(task.Line!, -1);
                 task.ReservedUsd = null;
                 break;
             case TaskStates.Calling or TaskStates.Classifying:

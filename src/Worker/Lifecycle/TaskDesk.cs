@@ -49,7 +49,7 @@ public sealed partial class TaskDesk(ModelCatalogue catalogue, BucketDirectory d
         var (task, transition) = (context.Saga, Of(context));
         if (task.PromptTokens == 0)
             Prepare(task, await ReadPrompt(task.CorrelationId));
-        if (task is { Chain: null, Kind: null, RequestedModel: null, Attempt: 0 } && AskClassifier(task, transition, await PromptOf(context)))
+        if (task is { Chain: null, Kind: null, RequestedModel: null, Attempt: 0 } && await AskClassifier(task, transition, await PromptOf(context)))
         {
             transition.Decision = new NextStep.AskClassifier();
             return;
@@ -62,7 +62,7 @@ public sealed partial class TaskDesk(ModelCatalogue catalogue, BucketDirectory d
         }
 
         var firstChoice = task.Chain!.Split(' ')[0];
-        transition.Decision = admission.Decide(task, transition, Errand.Of(task)) switch
+        transition.Decision = await admission.Decide(task, transition, Errand.Of(task)) switch
         {
             AdmissionDecision.Open open => new NextStep.Call(open.WhyNotFirst, firstChoice),
             AdmissionDecision.NoRoom full => new NextStep.StandInLine(full),
@@ -85,13 +85,13 @@ public sealed partial class TaskDesk(ModelCatalogue catalogue, BucketDirectory d
     }
 
     /// <summary>True when the small model has room for the question now; a task never waits to be classified.</summary>
-    private bool AskClassifier(TaskRow task, Transition transition, IReadOnlyList<LlmMessage> messages)
+    private async ValueTask<bool> AskClassifier(TaskRow task, Transition transition, IReadOnlyList<LlmMessage> messages)
     {
         var chain = catalogue.InService(catalogue.Classifier, DateOnly.FromDateTime(transition.Now)).Where(id => providers.Has(id.Provider)).ToList();
         if (chain.Count == 0)
             return false;
         var input = TokenEstimateRule.UnitsWithFrame(ClassifierPrompt.Messages(messages));
-        return admission.Decide(task, transition, new Errand(chain, Spread: false, input, ClassifierPrompt.MaxOutputTokens)) is AdmissionDecision.Open;
+        return await admission.Decide(task, transition, new Errand(chain, Spread: false, input, ClassifierPrompt.MaxOutputTokens)) is AdmissionDecision.Open;
     }
 
     private NextStep? Route(TaskRow task, Transition transition)

@@ -29,8 +29,8 @@ public sealed class Rescuer(NpgsqlDataSource database, Doorbells doorbells, Anno
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         if (afterStart)
         {
-            await using var forget = new NpgsqlCommand("delete from workers where id <> $1", connection);
-            forget.Parameters.AddWithValue(identity.Id);
+            // Never itself: what it has claimed meanwhile is being called.
+            await using var forget = new NpgsqlCommand("delete from workers where id <> $1", connection) { Parameters = { new() { Value = identity.Id } } };
             await forget.ExecuteNonQueryAsync(cancellationToken);
         }
 

@@ -1,5 +1,5 @@
 using LlmQueue.Store.Commits;
-using LlmQueue.Worker.Admission;
+using LlmQueue.Store.Limits;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Quartz;
@@ -25,9 +25,14 @@ public sealed class RescueJob(Rescuer rescuer, ILogger<RescueJob> logger) : IJob
 
 /// <summary>Opens the coming budget period, so that midnight finds its row.</summary>
 [DisallowConcurrentExecution]
-public sealed class BudgetRolloverJob(Budgets budgets) : IJob
+public sealed class BudgetRolloverJob(BudgetBook budgets, TimeProvider clock) : IJob
 {
-    public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default) => await budgets.Open(cancellationToken);
+    public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default)
+    {
+        var now = clock.GetUtcNow().UtcDateTime;
+        await budgets.OpenPeriods(now, cancellationToken);
+        await budgets.OpenPeriods(now.AddDays(1), cancellationToken);
+    }
 }
 
 /// <summary>Removes what ended long ago, a little at a time.</summary>

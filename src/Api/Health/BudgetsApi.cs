@@ -1,0 +1,29 @@
+using LlmQueue.Api.Access;
+using LlmQueue.Api.Wire;
+using LlmQueue.Store.Limits;
+
+namespace LlmQueue.Api.Health;
+
+/// <summary>
+/// Budgets, set while the queue runs: PUT /v1/budgets/{scope}/{period} with {"limitUsd": 12.5}, null to lift it. What waits for the money moves at once.
+/// Whoever spends does not set what may be spent: with tokens configured no tenant may call this; the command line does it.
+/// </summary>
+public static class BudgetsApi
+{
+    public static void MapBudgets(this IEndpointRouteBuilder routes) =>
+        routes.MapPut("/v1/budgets/{scope}/{period}", async (HttpContext context, string scope, string period, BudgetChange change, BudgetBook budgets, CancellationToken aborted) =>
+        {
+            if (!context.Caller().SeesAll)
+                throw new ProblemException(new Problem(StatusCodes.Status403Forbidden, "forbidden", "A tenant may not set budgets", "Budgets are set on the queue's own machine: ./run.sh budget SCOPE PERIOD USD."));
+            if (BudgetPeriods.WhatIsWrong(scope, period) is { } wrong)
+                throw new ProblemException(Problem.Refused(wrong));
+            if (change.LimitUsd < 0)
+                throw new ProblemException(Problem.Refused($"limitUsd is {change.LimitUsd}; expected US dollars from 0, or null for no limit."));
+            await budgets.Set(scope, period, change.LimitUsd, aborted);
+            return TypedResults.Ok(new BudgetSet(scope, period, change.LimitUsd));
+        });
+
+    private sealed record BudgetChange(decimal? LimitUsd);
+
+    private sealed record BudgetSet(string Scope, string Period, decimal? LimitUsd);
+}

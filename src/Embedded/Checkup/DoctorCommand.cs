@@ -1,0 +1,61 @@
+using LlmQueue.Embedded.Hosting;
+
+namespace LlmQueue.Embedded.Checkup;
+
+/// <summary>How bad a finding is; only Failed makes the command fail.</summary>
+internal enum Grade
+{
+    Ok,
+    Warning,
+    Failed,
+}
+
+/// <summary>One line of the check-up: what was looked at, how it is, and what to do.</summary>
+internal sealed record Finding(Grade Grade, string What, string Sentence)
+{
+    public override string ToString() => $"{Grade switch { Grade.Ok => "OK     ", Grade.Warning => "WARNING", _ => "FAILED " }}  {What,-10} {Sentence}";
+}
+
+/// <summary>Looks at everything the queue needs, a line each.</summary>
+internal static class DoctorCommand
+{
+    public static async Task<int> Run(TimeProvider clock, CancellationToken stop)
+    {
+        var failed = false;
+        await foreach (var finding in Findings(clock, stop))
+        {
+            Console.Out.WriteLine(finding);
+            failed |= finding.Grade == Grade.Failed;
+        }
+
+        return failed ? ExitCodes.Failed : ExitCodes.Done;
+    }
+
+    private static async IAsyncEnumerable<Finding> Findings(TimeProvider clock, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stop)
+    {
+        Installation? installation = null;
+        IReadOnlyList<string> wrong = [];
+        try
+        {
+            installation = Installation.Read();
+        }
+        catch (Exception fault) when (Refusals.Of(fault) is { } sentences)
+        {
+            wrong = sentences;
+        }
+
+        foreach (var sentence in wrong)
+            yield return new Finding(Grade.Failed, "settings", sentence);
+        if (installation is null)
+            yield break;
+
+        foreach (var finding in InstallationChecks.Settings(installation).Concat(InstallationChecks.Catalogue(installation, DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime))))
+            yield return finding;
+        await foreach (var finding in KeyChecks.All(installation, stop))
+            yield return finding;
+        yield return InstallationChecks.DataFolder(installation);
+        yield return await ServerFindings.Database(installation, stop);
+        yield return await ServerFindings.Broker(installation, stop);
+        yield return await ServerFindings.Port(installation, stop);
+    }
+}

@@ -1,0 +1,73 @@
+using System.Globalization;
+
+namespace LlmQueue.Embedded.Hosting;
+
+/// <summary>The log of a command whose screen belongs to its display: one line an entry in a file, the one before it kept beside it.</summary>
+internal sealed class FileLog(string path, TimeProvider clock) : ILoggerProvider
+{
+    private const long LargestFile = 10_000_000;
+
+    private readonly Lock turn = new();
+    private StreamWriter? writer;
+    private bool broken;
+
+    public ILogger CreateLogger(string categoryName) => new Entry(this, categoryName);
+
+    public void Dispose()
+    {
+        lock (turn)
+        {
+            writer?.Dispose();
+            (writer, broken) = (null, true);
+        }
+    }
+
+    private void Write(string line)
+    {
+        lock (turn)
+        {
+            if (broken)
+                return;
+            try
+            {
+                if (writer is { BaseStream.Length: > LargestFile })
+                    Roll();
+                writer ??= Open();
+                writer.WriteLine(line);
+            }
+            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+            {
+                // Work goes on without a log; a full disk stops it soon enough, with a reason of its own.
+                broken = true;
+            }
+        }
+    }
+
+    private StreamWriter Open()
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        return new StreamWriter(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete)) { AutoFlush = true };
+    }
+
+    private void Roll()
+    {
+        writer?.Dispose();
+        writer = null;
+        File.Move(path, path + ".1", overwrite: true);
+    }
+
+    private sealed class Entry(FileLog file, string category) : ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel != LogLevel.None;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            var at = file.clockNow.ToString("yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture);
+            file.Write($"{at} {logLevel} {category}: {formatter(state, exception)}{(exception is null ? "" : $" {exception.ToString().ReplaceLineEndings(" | ")}")}");
+        }
+    }
+
+    private DateTimeOffset clockNow => clock.GetUtcNow();
+}

@@ -1,0 +1,1 @@
+return await LlmQueue.Embedded.QueueCommands.Run(args);

@@ -1,0 +1,31 @@
+using System.Data.Common;
+using LlmQueue.Store.Catalogue;
+using LlmQueue.Store.Settings;
+
+namespace LlmQueue.Embedded;
+
+/// <summary>What the program's exit code says; promised in the README.</summary>
+internal static class ExitCodes
+{
+    public const int Done = 0;
+    public const int Failed = 1;
+    public const int WrongUse = 2;
+    public const int SomePagesFailed = 3;
+    public const int Interrupted = 130;
+}
+
+/// <summary>Something has to be set, mended or said otherwise first: a sentence for the person, and exit 2.</summary>
+public sealed class RefusalException(string sentence, Exception? cause = null) : Exception(sentence, cause);
+
+internal static class Refusals
+{
+    /// <summary>The sentences of a fault that lies in what was asked or set; null for a fault of our own, which deserves its stack.</summary>
+    public static IReadOnlyList<string>? Of(Exception fault) => fault switch
+    {
+        SettingsException settings => settings.Problems,
+        CatalogueException or RefusalException or DataFolderInUseException => [fault.Message],
+        InvalidOperationException when fault.Message.StartsWith("The database is newer", StringComparison.Ordinal) => [fault.Message],
+        DbException => [$"The database cannot be used: {fault.Message}"],
+        _ => null,
+    };
+}

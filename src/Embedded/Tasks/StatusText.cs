@@ -1,0 +1,76 @@
+using System.Globalization;
+using System.Text;
+using LlmQueue.Embedded.Summarizing;
+using LlmQueue.Store.Views;
+
+namespace LlmQueue.Embedded.Tasks;
+
+/// <summary>The queue, a task or a summary in words. Pure.</summary>
+internal static class StatusText
+{
+    private static readonly Dictionary<string, string> Windows = new(StringComparer.Ordinal)
+    {
+        ["requestsPerMinute"] = "calls/min", ["requestsPerDay"] = "calls/day", ["tokensPerMinute"] = "tokens/min", ["tokensPerDay"] = "tokens/day",
+    };
+
+    public static string Of(QueueView queue)
+    {
+        var text = new StringBuilder();
+        text.AppendLine($"Tasks      {States(queue.Tasks)}");
+        text.AppendLine($"Summaries  {States(queue.Summaries)}");
+        foreach (var line in queue.Waiting)
+            text.AppendLine($"Waiting    {line.Count} for {line.WaitingFor}: {line.Reason}{Expected(line.ExpectedAt, queue.At)}");
+        foreach (var budget in queue.Budgets)
+            text.AppendLine($"Budget     {budget.Id}: {ReportText.Money(budget.SpentUsd)} spent, {ReportText.Money(budget.InFlightUsd)} reserved, {(budget.LimitUsd is null ? "unlimited" : $"of {ReportText.Money(budget.LimitUsd)}")}{(budget.Waiting > 0 ? $", {budget.Waiting} waiting" : "")}");
+        foreach (var key in queue.Keys)
+            text.AppendLine($"Key        {key.Alias}: {ReportText.Count(key.Calls, "call")}, {key.Throttled} refused for a limit, {ReportText.Count(key.Faults, "fault")}{(key.RefusedReason is null ? "" : $"; NOT ACCEPTED: {key.RefusedReason}")}");
+        foreach (var bucket in queue.Buckets.Where(IsOfInterest))
+            text.AppendLine($"Limit      {bucket.Id}: {Used(bucket)}{(bucket.Waiting > 0 ? $", {bucket.Waiting} waiting" : "")}{State(bucket, queue.At)}");
+        if (queue.Buckets.Count > 0 && !queue.Buckets.Any(IsOfInterest))
+            text.AppendLine($"Limits     all {queue.Buckets.Count} unused");
+        return text.ToString();
+    }
+
+    public static string Of(TaskView task)
+    {
+        var text = new StringBuilder();
+        text.AppendLine($"Task       {task.Id}{(task.Title is null ? "" : $", {task.Title}")}");
+        text.AppendLine($"State      {task.State}{(task.WaitingFor is null ? "" : $": waits for {task.WaitingFor}, {task.WaitReason}{(task.ExpectedAt is { } at ? $"; expected at {Time(at)} UTC" : "")}")}{(task.Reason is null ? "" : $": {task.Reason}")}");
+        text.AppendLine($"Kind       {task.Kind ?? "not known yet"}, complexity {task.Complexity ?? "not known yet"}, priority {task.Priority}");
+        text.AppendLine($"Route      {task.Route ?? "none yet"}{(task.Chain.Count == 0 ? "" : $": {string.Join(" → ", task.Chain)}")}");
+        text.AppendLine($"Used       {task.Usage.InputTokens:N0} tokens in, {task.Usage.OutputTokens:N0} out, cost {ReportText.Money(task.CostUsd)}");
+        foreach (var attempt in task.Attempts)
+            text.AppendLine($"Attempt {attempt.Number}  {attempt.Model} through {attempt.KeyAlias}: {attempt.Outcome ?? (attempt.StartedAt is null ? "not begun" : "on its way")}{(attempt.Ms is { } ms ? $" after {ms:N0} ms" : "")}{(attempt.Detail is null ? "" : $", {attempt.Detail}")} ({attempt.Why})");
+        foreach (var entry in task.History)
+            text.AppendLine($"{Time(entry.At)}  {entry.Entry}{(entry.Entry == entry.State ? "" : $" → {entry.State}")}{(entry.Reason is null ? "" : $": {entry.Reason}")}");
+        if (task.Output is not null)
+            text.AppendLine().AppendLine(task.Output.Trim());
+        return text.ToString();
+    }
+
+    public static string Of(SummaryView summary)
+    {
+        var text = new StringBuilder();
+        text.AppendLine($"Summary    {summary.Id}, {ProgressText.Stage(summary)}, {summary.Progress.PagesDone} of {ReportText.Count(summary.Progress.Pages, "page")}, handed in {Time(summary.SubmittedAt)} UTC");
+        foreach (var wait in summary.Waiting)
+            text.AppendLine($"Waiting    {wait.Count} for {wait.WaitingFor}: {wait.Reason}");
+        return text.AppendLine().ToString();
+    }
+
+    private static string States(IReadOnlyDictionary<string, long> counts) => counts.Count == 0 ? "none" : string.Join(", ", counts.Select(pair => $"{pair.Value:N0} {pair.Key}"));
+
+    private static bool IsOfInterest(BucketSight bucket) =>
+        bucket.ClosedReason is not null || bucket.DisabledReason is not null || bucket.Waiting > 0 || bucket.RequestsInFlight > 0 || bucket.Windows.Any(w => Share(w) > 0.01);
+
+    private static string Used(BucketSight bucket) => bucket.Windows.Count == 0 ? "not limited"
+        : string.Join(", ", bucket.Windows.Select(w => $"{Share(w).ToString("P0", CultureInfo.InvariantCulture)} of {w.Limit:N0} {Windows.GetValueOrDefault(w.Name, w.Name)} used"));
+
+    private static double Share(WindowSight window) => window.Limit <= 0 ? 1 : Math.Max(0, 1 - (window.Level / window.Limit));
+
+    private static string State(BucketSight bucket, DateTime now) => bucket.DisabledReason is { } off ? $"; OFF: {off}"
+        : bucket.ClosedUntil is { } until ? $"; closed for {ReportText.Duration((until - now).TotalSeconds)}: {bucket.ClosedReason}" : "";
+
+    private static string Expected(DateTime? at, DateTime now) => at is not { } time ? "" : time <= now ? "; the next any moment" : $"; the next in {ReportText.Duration((time - now).TotalSeconds)}";
+
+    private static string Time(DateTime at) => at.ToString("yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,115 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using LlmQueue.Api.Tasks;
+using LlmQueue.Embedded.Doors;
+using LlmQueue.Embedded.Hosting;
+using LlmQueue.Store.Rows;
+
+namespace LlmQueue.Embedded.Tasks;
+
+/// <summary>What the person asked for; a file named "-" is the standard input.</summary>
+internal sealed record SubmitRequest(string File, bool Wait, bool SkipBad);
+
+/// <summary>Enqueues the tasks of a file, and waits for their ends when asked to.</summary>
+internal static class SubmitCommand
+{
+    private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(500);
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public static async Task<int> Run(SubmitRequest request, TimeProvider clock, CancellationToken stop)
+    {
+        var installation = Installation.Read();
+        var file = TaskFile.Read(await Text(request.File, stop), new ModelChecks(installation.Catalogue), clock.GetUtcNow().UtcDateTime);
+        foreach (var problem in file.Problems)
+            Say(problem);
+        if (file.Problems.Count > 0 && !request.SkipBad)
+        {
+            Say($"Nothing was submitted. Mend {(file.Problems.Count == 1 ? "the line" : $"the {file.Problems.Count} lines")}, or leave {(file.Problems.Count == 1 ? "it" : "them")} out with --skip-bad.");
+            return ExitCodes.WrongUse;
+        }
+
+        if (file.Tasks.Count == 0)
+            throw new RefusalException($"There is no task in '{request.File}'; expected one JSON object a line, for example {{\"prompt\": \"Why is the sky blue?\"}}.");
+        try
+        {
+            await using var door = await QueueDoors.Open(installation, request.Wait ? DoorUse.Work : DoorUse.Look, clock, Say, stop);
+            if (door.IsSimulated)
+                Say(Banner.Simulated);
+            await door.Submit(file.Tasks, stop);
+            var ids = file.Tasks.Select(task => task.Id!.Value).ToList();
+            return request.Wait ? await Await(door, ids, clock, stop) : GiveOutIds(ids, door.HasWorker || installation.Settings.RabbitMq is not null);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            Say("Stopped. What was submitted is durable; run the same command again to go on waiting.");
+            return ExitCodes.Interrupted;
+        }
+    }
+
+    private static int GiveOutIds(List<Guid> ids, bool somebodyWorks)
+    {
+        ids.ForEach(id => Console.Out.WriteLine(id));
+        if (!somebodyWorks)
+            Say($"{ids.Count} tasks are durable in the queue. They run when it does: ./run.sh, or this command with --wait.");
+        return ExitCodes.Done;
+    }
+
+    private static async Task<int> Await(IQueueDoor door, List<Guid> ids, TimeProvider clock, CancellationToken stop)
+    {
+        var open = new List<Guid>(ids);
+        var progress = new TaskProgress(ids.Count, clock);
+        while (open.Count > 0)
+        {
+            var states = await door.States(open, stop);
+            open.RemoveAll(id => states.TryGetValue(id, out var state) && TaskStates.Ends.Contains(state));
+            // Those that were asked and go on stand behind those that were not asked yet.
+            open = [.. open.Where(id => !states.ContainsKey(id)), .. open.Where(states.ContainsKey)];
+            if (progress.Line(ids.Count - open.Count) is { } line)
+                Say(line);
+            if (open.Count > 0)
+                await Task.Delay(Between, clock, stop);
+        }
+
+        var failed = 0;
+        foreach (var id in ids)
+        {
+            var task = await door.Find(id, stop);
+            failed += task?.State == TaskStates.Completed ? 0 : 1;
+            await Console.Out.WriteLineAsync(JsonSerializer.Serialize(new { id, task?.State, task?.Model, task?.Output, task?.Reason }, Json));
+        }
+
+        Say($"{ids.Count - failed} of {ids.Count} tasks have their answer.");
+        return failed == 0 ? ExitCodes.Done : ExitCodes.SomePagesFailed;
+    }
+
+    private static async Task<string> Text(string file, CancellationToken stop)
+    {
+        try
+        {
+            return file == "-" ? await Console.In.ReadToEndAsync(stop) : await File.ReadAllTextAsync(file, stop);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new RefusalException($"The file '{file}' cannot be read: {fault.Message}", fault);
+        }
+    }
+
+    private static void Say(string sentence) => Console.Error.WriteLine(sentence);
+}
+
+/// <summary>A line at the beginning and at the end, between them every two seconds when something has changed.</summary>
+internal sealed class TaskProgress(int all, TimeProvider clock)
+{
+    private static readonly TimeSpan Between = TimeSpan.FromSeconds(2);
+
+    private int? shown;
+    private long shownAt;
+
+    public string? Line(int done)
+    {
+        if (done == shown || (shown is not null && done < all && clock.GetElapsedTime(shownAt) < Between))
+            return null;
+        (shown, shownAt) = (done, clock.GetTimestamp());
+        return $"{done} of {all} tasks have ended";
+    }
+}
