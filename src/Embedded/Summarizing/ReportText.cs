@@ -9,6 +9,8 @@ namespace LlmQueue.Embedded.Summarizing;
 /// <summary>A report in the three forms it is given out in. Pure.</summary>
 internal static class ReportText
 {
+    private const int LongestReason = 100;
+
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static string ToJson(SummaryReport report) => JsonSerializer.Serialize(report, Json) + "\n";
@@ -86,7 +88,7 @@ internal static class ReportText
             new[] { "Calls that met a fault", N(report.Retried) },
             new[] { "Times a task waited", N(report.Deferrals.Sum(d => d.Count)) },
         };
-        rows.AddRange(report.Deferrals.Select(d => new[] { "  because " + d.Reason, N(d.Count) }));
+        rows.AddRange(report.Deferrals.Select(d => new[] { "  because " + Short(d.Reason), N(d.Count) }));
         rows.Add(["Time", Duration(report.Seconds)]);
         return rows;
     }
@@ -118,6 +120,9 @@ internal static class ReportText
 
         return text.ToString();
     }
+
+    // A provider's own words can be a paragraph; the task's history has them whole.
+    private static string Short(string reason) => reason.Length <= LongestReason ? reason : reason[..LongestReason] + "…";
 
     private static string N(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
 }
