@@ -65,9 +65,15 @@ public sealed class StoreTables(IModel model)
 
     public NpgsqlBatchCommand InsertBuckets(IReadOnlyList<BucketRow> rows) => _buckets.Insert(rows, "on conflict (id) do nothing");
 
-    /// <summary>Takes the limits of the catalogue again (what the headers teach is learned again from the first answer) and forgets why the bucket was disabled.</summary>
+    /// <summary>
+    /// Takes the limits of the catalogue again (what the headers teach is learned again from the first answer) and forgets why the bucket was disabled.
+    /// Requests a minute are in no header: what was learned of them stays for as long as the catalogue says what it said then.
+    /// </summary>
     public NpgsqlBatchCommand RelimitBuckets(IReadOnlyList<BucketRow> rows) => _buckets.Update(rows, [nameof(BucketRow.Id)],
-        [nameof(BucketRow.RequestsPerMinute), nameof(BucketRow.RequestsPerDay), nameof(BucketRow.TokensPerMinute), nameof(BucketRow.TokensPerDay), nameof(BucketRow.DisabledReason)]);
+        [nameof(BucketRow.ClaimedRequestsPerMinute), nameof(BucketRow.RequestsPerDay), nameof(BucketRow.TokensPerMinute), nameof(BucketRow.TokensPerDay), nameof(BucketRow.DisabledReason)],
+        extra: $", requests_per_minute = {UnlessClaimedAgain("t.requests_per_minute", "u.claimed_requests_per_minute")}, requests_known_until = {UnlessClaimedAgain("t.requests_known_until", "null")}, proven_requests = {UnlessClaimedAgain("t.proven_requests", "0")}, mark_at = {UnlessClaimedAgain("t.mark_at", "null")}");
+
+    private static string UnlessClaimedAgain(string learned, string anew) => $"case when t.claimed_requests_per_minute is not distinct from u.claimed_requests_per_minute then {learned} else {anew} end";
 
     public NpgsqlBatchCommand InsertBudgets(IReadOnlyList<BudgetRow> rows) => _budgets.Insert(rows, "on conflict (id) do nothing");
 
@@ -81,6 +87,7 @@ public sealed class StoreTables(IModel model)
         ClosedUntil = r.IsDBNull(13) ? null : r.GetDateTime(13), ClosedReason = r.IsDBNull(14) ? null : r.GetString(14), DisabledReason = r.IsDBNull(15) ? null : r.GetString(15),
         Waiting = r.GetInt32(16), ReservedRequests = r.GetInt64(17), SettledRequests = r.GetInt64(18), ReleasedRequests = r.GetInt64(19),
         ReservedTokens = r.GetInt64(20), SettledTokens = r.GetInt64(21), ReleasedTokens = r.GetInt64(22), Throttled = r.GetInt64(23),
+        RefillsFrom = MaybeTime(r, 24), ClaimedRequestsPerMinute = Maybe(r, 25), RequestsKnownUntil = MaybeTime(r, 26), ProvenRequests = r.GetDouble(27), MarkRequests = r.GetDouble(28), MarkAt = MaybeTime(r, 29),
     };
 
     public static BudgetRow ReadBudget(NpgsqlDataReader r) => new()
@@ -90,6 +97,8 @@ public sealed class StoreTables(IModel model)
     };
 
     public static TenantRow ReadTenant(NpgsqlDataReader r) => new() { Name = r.GetString(0), Weight = r.GetDouble(1), VirtualFinish = r.GetDouble(2) };
+
+    private static DateTime? MaybeTime(NpgsqlDataReader r, int i) => r.IsDBNull(i) ? null : r.GetDateTime(i);
 
     private static double? Maybe(NpgsqlDataReader r, int i) => r.IsDBNull(i) ? null : r.GetDouble(i);
 }

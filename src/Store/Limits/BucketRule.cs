@@ -44,15 +44,19 @@ public static class BucketRule
     /// </summary>
     private const double MinuteHeadroom = 0.995;
 
+    /// <summary>A first call that takes longer than this from its reservation to the provider is not waited for.</summary>
+    private static readonly TimeSpan LongestWay = TimeSpan.FromSeconds(1);
+
     /// <summary>Brings the levels up to <paramref name="now"/>. A clock that went backwards changes nothing.</summary>
     public static void Refill(BucketRow bucket, DateTime now)
     {
         var passed = now - bucket.AsOf;
         if (passed <= TimeSpan.Zero)
             return;
-        bucket.LevelRequestsMinute = Refilled(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute, passed);
+        var dripped = Past(DripsFrom(bucket), now);
+        bucket.LevelRequestsMinute = Refilled(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute, dripped);
         bucket.LevelRequestsDay = Refilled(bucket.LevelRequestsDay, bucket.RequestsPerDay, Day, passed);
-        bucket.LevelTokensMinute = Refilled(bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, passed);
+        bucket.LevelTokensMinute = Refilled(bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, dripped);
         bucket.LevelTokensDay = Refilled(bucket.LevelTokensDay, bucket.TokensPerDay, Day, passed);
         bucket.AsOf = now;
     }
@@ -68,17 +72,20 @@ public static class BucketRule
         var opening = new Opening(now, null);
         if (bucket.ClosedUntil is { } closed && closed > now)
             opening = new Opening(closed, null);
-        opening = Later(opening, LimitWindow.RequestsPerMinute, bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute, need.Requests, bucket.AsOf, now);
+        if (RequestProof.IsUntried(bucket, need) && opening.At < now + RequestProof.LookAgain)
+            opening = new Opening(now + RequestProof.LookAgain, null);
+        var open = bucket.LevelRequestsMinute - RequestProof.Withheld(bucket, now);
+        opening = Later(opening, LimitWindow.RequestsPerMinute, open, bucket.RequestsPerMinute, Minute, need.Requests, DripsFrom(bucket), now);
         opening = Later(opening, LimitWindow.RequestsPerDay, bucket.LevelRequestsDay, bucket.RequestsPerDay, Day, need.Requests, bucket.AsOf, now);
-        opening = Later(opening, LimitWindow.TokensPerMinute, bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, need.Tokens, bucket.AsOf, now);
+        opening = Later(opening, LimitWindow.TokensPerMinute, bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, need.Tokens, DripsFrom(bucket), now);
         return Later(opening, LimitWindow.TokensPerDay, bucket.LevelTokensDay, bucket.TokensPerDay, Day, need.Tokens, bucket.AsOf, now);
     }
 
     /// <summary>How much of the tightest minute window is free, 0 to 1; an unlimited bucket is wholly free.</summary>
     public static double FreeShare(BucketRow bucket, DateTime now)
     {
-        var passed = now - bucket.AsOf;
-        var requests = bucket.RequestsPerMinute is { } rpm ? Refilled(bucket.LevelRequestsMinute, rpm, Minute, passed) / rpm : 1;
+        var passed = Past(DripsFrom(bucket), now);
+        var requests = bucket.RequestsPerMinute is { } rpm ? (Refilled(bucket.LevelRequestsMinute, rpm, Minute, passed) - RequestProof.Withheld(bucket, now)) / rpm : 1;
         var tokens = bucket.TokensPerMinute is { } tpm ? Refilled(bucket.LevelTokensMinute, tpm, Minute, passed) / tpm : 1;
         return Math.Max(0, Math.Min(requests, tokens));
     }
@@ -86,9 +93,26 @@ public static class BucketRule
     /// <summary>Takes a call's need out of every window.</summary>
     public static void Reserve(BucketRow bucket, Need need)
     {
+        if (IsFull(bucket.LevelRequestsMinute, bucket.RequestsPerMinute) || IsFull(bucket.LevelTokensMinute, bucket.TokensPerMinute))
+            bucket.RefillsFrom = bucket.AsOf + LongestWay;
         Take(bucket, need);
         bucket.ReservedRequests += need.Requests;
         bucket.ReservedTokens += need.Tokens;
+    }
+
+    /// <summary>
+    /// The provider's full bucket gains nothing until the first call has arrived, while ours would drip from its reservation on: without this we are ahead
+    /// by rate × way for as long as the bucket stays busy, and no header tells of requests. The first answer says when its call was made: from then on both drip.
+    /// </summary>
+    public static void Arrived(BucketRow bucket, DateTime startedAt)
+    {
+        if (bucket.RefillsFrom is not { } from || startedAt < from - LongestWay)
+            return;
+        bucket.RefillsFrom = null;
+        var begun = from < bucket.AsOf ? from : bucket.AsOf;
+        var owed = begun - (startedAt < bucket.AsOf ? startedAt : bucket.AsOf);
+        bucket.LevelRequestsMinute = Refilled(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute, owed);
+        bucket.LevelTokensMinute = Refilled(bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, owed);
     }
 
     /// <summary>
@@ -118,7 +142,8 @@ public static class BucketRule
     public static void Correct(BucketRow bucket, ProviderCount count)
     {
         if (count.LimitRequestsDay is { } rpd) bucket.RequestsPerDay = rpd;
-        if (count.LimitRequestsMinute is { } rpm) bucket.RequestsPerMinute = rpm;
+        if (count.LimitRequestsMinute is { } rpm)
+            RequestProof.Named(bucket, rpm, bucket.AsOf);
         if (count.LimitTokensMinute is { } tpm) bucket.TokensPerMinute = tpm;
         if (count.LimitTokensDay is { } tpd) bucket.TokensPerDay = tpd;
         var requestsInFlight = bucket.ReservedRequests - bucket.SettledRequests - bucket.ReleasedRequests;
@@ -166,10 +191,20 @@ public static class BucketRule
         ClosedUntil = bucket.ClosedUntil, ClosedReason = bucket.ClosedReason, DisabledReason = bucket.DisabledReason, Waiting = bucket.Waiting,
         ReservedRequests = bucket.ReservedRequests, SettledRequests = bucket.SettledRequests, ReleasedRequests = bucket.ReleasedRequests,
         ReservedTokens = bucket.ReservedTokens, SettledTokens = bucket.SettledTokens, ReleasedTokens = bucket.ReleasedTokens, Throttled = bucket.Throttled,
+        RefillsFrom = bucket.RefillsFrom, ClaimedRequestsPerMinute = bucket.ClaimedRequestsPerMinute, RequestsKnownUntil = bucket.RequestsKnownUntil,
+        ProvenRequests = bucket.ProvenRequests, MarkRequests = bucket.MarkRequests, MarkAt = bucket.MarkAt,
     };
 
-    /// <summary>Takes a need without booking it: for deciding on a copy.</summary>
-    public static void Take(BucketRow bucket, Need need)
+    /// <summary>An untouched bucket.</summary>
+    public static void Fill(BucketRow bucket)
+    {
+        bucket.LevelRequestsMinute = Full(bucket.RequestsPerMinute, Minute);
+        bucket.LevelRequestsDay = Full(bucket.RequestsPerDay, Day);
+        bucket.LevelTokensMinute = Full(bucket.TokensPerMinute, Minute);
+        bucket.LevelTokensDay = Full(bucket.TokensPerDay, Day);
+    }
+
+    private static void Take(BucketRow bucket, Need need)
     {
         // An unlimited window keeps no account: it would be a debt on the day a limit is learned.
         if (bucket.RequestsPerMinute is not null) bucket.LevelRequestsMinute -= need.Requests;
@@ -178,12 +213,23 @@ public static class BucketRule
         if (bucket.TokensPerDay is not null) bucket.LevelTokensDay -= need.Tokens;
     }
 
+    /// <summary>Requests that the minute's window has counted of a full one.</summary>
+    internal static double UsedRequests(BucketRow bucket) => Full(bucket.RequestsPerMinute, Minute) - bucket.LevelRequestsMinute;
+
+    internal static double Full(double? limit, TimeSpan window) => limit is null ? 0 : Capacity(limit, window);
+
+    private static bool IsFull(double level, double? limit) => limit is not null && level >= Capacity(limit, Minute) - 1e-6;
+
+    private static TimeSpan Past(DateTime from, DateTime now) => now > from ? now - from : TimeSpan.Zero;
+
+    private static DateTime DripsFrom(BucketRow bucket) => bucket.RefillsFrom is { } from && from > bucket.AsOf ? from : bucket.AsOf;
+
     private static double Capacity(double? limit, TimeSpan window) => limit is { } l ? (window == Minute ? l * MinuteHeadroom : l) : double.PositiveInfinity;
 
     private static double Capped(double level, double? limit, TimeSpan window) => limit is null ? 0 : Math.Min(level, Capacity(limit, window));
 
     private static double Refilled(double level, double? limit, TimeSpan window, TimeSpan passed) =>
-        limit is null ? level : Math.Min(Capacity(limit, window), level + limit.Value * (passed / window));
+        limit is null ? level : Math.Min(Capacity(limit, window), level + (limit.Value * (passed / window)));
 
     private static double LevelThatOpens(double level, double? limit, TimeSpan window, double need, TimeSpan wait) =>
         limit is null ? level : Math.Min(level, need - limit.Value * (wait / window));
