@@ -87,7 +87,8 @@ public sealed class StoreTables(IModel model)
         ClosedUntil = r.IsDBNull(13) ? null : r.GetDateTime(13), ClosedReason = r.IsDBNull(14) ? null : r.GetString(14), DisabledReason = r.IsDBNull(15) ? null : r.GetString(15),
         Waiting = r.GetInt32(16), ReservedRequests = r.GetInt64(17), SettledRequests = r.GetInt64(18), ReleasedRequests = r.GetInt64(19),
         ReservedTokens = r.GetInt64(20), SettledTokens = r.GetInt64(21), ReleasedTokens = r.GetInt64(22), Throttled = r.GetInt64(23),
-        RefillsFrom = MaybeTime(r, 24), ClaimedRequestsPerMinute = Maybe(r, 25), RequestsKnownUntil = MaybeTime(r, 26), ProvenRequests = r.GetDouble(27), MarkRequests = r.GetDouble(28), MarkAt = MaybeTime(r, 29),
+        RequestsDripFrom = MaybeTime(r, 24), TokensDripFrom = MaybeTime(r, 25),
+        ClaimedRequestsPerMinute = Maybe(r, 26), RequestsKnownUntil = MaybeTime(r, 27), ProvenRequests = r.GetDouble(28), MarkRequests = r.GetDouble(29), MarkAt = MaybeTime(r, 30),
     };
 
     public static BudgetRow ReadBudget(NpgsqlDataReader r) => new()

@@ -53,10 +53,9 @@ public static class BucketRule
         var passed = now - bucket.AsOf;
         if (passed <= TimeSpan.Zero)
             return;
-        var dripped = Past(DripsFrom(bucket), now);
-        bucket.LevelRequestsMinute = Refilled(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute, dripped);
+        bucket.LevelRequestsMinute = Refilled(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute, Past(RequestsFrom(bucket), now));
         bucket.LevelRequestsDay = Refilled(bucket.LevelRequestsDay, bucket.RequestsPerDay, Day, passed);
-        bucket.LevelTokensMinute = Refilled(bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, dripped);
+        bucket.LevelTokensMinute = Refilled(bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, Past(TokensFrom(bucket), now));
         bucket.LevelTokensDay = Refilled(bucket.LevelTokensDay, bucket.TokensPerDay, Day, passed);
         bucket.AsOf = now;
     }
@@ -75,44 +74,51 @@ public static class BucketRule
         if (RequestProof.IsUntried(bucket, need) && opening.At < now + RequestProof.LookAgain)
             opening = new Opening(now + RequestProof.LookAgain, null);
         var open = bucket.LevelRequestsMinute - RequestProof.Withheld(bucket, now);
-        opening = Later(opening, LimitWindow.RequestsPerMinute, open, bucket.RequestsPerMinute, Minute, need.Requests, DripsFrom(bucket), now);
+        opening = Later(opening, LimitWindow.RequestsPerMinute, open, bucket.RequestsPerMinute, Minute, need.Requests, RequestsFrom(bucket), now);
         opening = Later(opening, LimitWindow.RequestsPerDay, bucket.LevelRequestsDay, bucket.RequestsPerDay, Day, need.Requests, bucket.AsOf, now);
-        opening = Later(opening, LimitWindow.TokensPerMinute, bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, need.Tokens, DripsFrom(bucket), now);
+        opening = Later(opening, LimitWindow.TokensPerMinute, bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, need.Tokens, TokensFrom(bucket), now);
         return Later(opening, LimitWindow.TokensPerDay, bucket.LevelTokensDay, bucket.TokensPerDay, Day, need.Tokens, bucket.AsOf, now);
     }
 
     /// <summary>How much of the tightest minute window is free, 0 to 1; an unlimited bucket is wholly free.</summary>
     public static double FreeShare(BucketRow bucket, DateTime now)
     {
-        var passed = Past(DripsFrom(bucket), now);
-        var requests = bucket.RequestsPerMinute is { } rpm ? (Refilled(bucket.LevelRequestsMinute, rpm, Minute, passed) - RequestProof.Withheld(bucket, now)) / rpm : 1;
-        var tokens = bucket.TokensPerMinute is { } tpm ? Refilled(bucket.LevelTokensMinute, tpm, Minute, passed) / tpm : 1;
+        var requests = bucket.RequestsPerMinute is { } rpm ? (Refilled(bucket.LevelRequestsMinute, rpm, Minute, Past(RequestsFrom(bucket), now)) - RequestProof.Withheld(bucket, now)) / rpm : 1;
+        var tokens = bucket.TokensPerMinute is { } tpm ? Refilled(bucket.LevelTokensMinute, tpm, Minute, Past(TokensFrom(bucket), now)) / tpm : 1;
         return Math.Max(0, Math.Min(requests, tokens));
     }
 
     /// <summary>Takes a call's need out of every window.</summary>
     public static void Reserve(BucketRow bucket, Need need)
     {
-        if (IsFull(bucket.LevelRequestsMinute, bucket.RequestsPerMinute) || IsFull(bucket.LevelTokensMinute, bucket.TokensPerMinute))
-            bucket.RefillsFrom = bucket.AsOf + LongestWay;
+        if (IsFull(bucket.LevelRequestsMinute, bucket.RequestsPerMinute))
+            bucket.RequestsDripFrom = bucket.AsOf + LongestWay;
+        if (IsFull(bucket.LevelTokensMinute, bucket.TokensPerMinute))
+            bucket.TokensDripFrom = bucket.AsOf + LongestWay;
         Take(bucket, need);
         bucket.ReservedRequests += need.Requests;
         bucket.ReservedTokens += need.Tokens;
     }
 
     /// <summary>
-    /// The provider's full bucket gains nothing until the first call has arrived, while ours would drip from its reservation on: without this we are ahead
-    /// by rate × way for as long as the bucket stays busy, and no header tells of requests. The first answer says when its call was made: from then on both drip.
+    /// The provider's full window gains nothing until the first call has arrived, while ours would drip from its reservation on: without this we are ahead
+    /// by rate × way for as long as the window stays busy, and no header tells of requests. The first answer says when its call was made: from then on both drip.
     /// </summary>
     public static void Arrived(BucketRow bucket, DateTime startedAt)
     {
-        if (bucket.RefillsFrom is not { } from || startedAt < from - LongestWay)
-            return;
-        bucket.RefillsFrom = null;
-        var begun = from < bucket.AsOf ? from : bucket.AsOf;
-        var owed = begun - (startedAt < bucket.AsOf ? startedAt : bucket.AsOf);
-        bucket.LevelRequestsMinute = Refilled(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute, owed);
-        bucket.LevelTokensMinute = Refilled(bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, owed);
+        if (Owed(bucket.RequestsDripFrom, startedAt, bucket.AsOf) is { } requests)
+            (bucket.RequestsDripFrom, bucket.LevelRequestsMinute) = (null, Refilled(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute, requests));
+        if (Owed(bucket.TokensDripFrom, startedAt, bucket.AsOf) is { } tokens)
+            (bucket.TokensDripFrom, bucket.LevelTokensMinute) = (null, Refilled(bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, tokens));
+    }
+
+    /// <summary>The time that a window should have dripped and has not, negative the other way round; null when it waits for no call, or for a later one.</summary>
+    private static TimeSpan? Owed(DateTime? from, DateTime startedAt, DateTime asOf)
+    {
+        if (from is not { } until || startedAt < until - LongestWay)
+            return null;
+        var begun = until < asOf ? until : asOf;
+        return begun - (startedAt < asOf ? startedAt : asOf);
     }
 
     /// <summary>
@@ -141,11 +147,19 @@ public static class BucketRule
     /// </summary>
     public static void Correct(BucketRow bucket, ProviderCount count)
     {
-        if (count.LimitRequestsDay is { } rpd) bucket.RequestsPerDay = rpd;
+        // What was used of a window stays used when its limit turns out to be another.
+        if (count.LimitRequestsDay is { } rpd)
+            (bucket.LevelRequestsDay, bucket.RequestsPerDay) = (Relimited(bucket.LevelRequestsDay, bucket.RequestsPerDay, rpd, Day), rpd);
         if (count.LimitRequestsMinute is { } rpm)
+        {
+            bucket.LevelRequestsMinute = Relimited(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, rpm, Minute);
             RequestProof.Named(bucket, rpm, bucket.AsOf);
-        if (count.LimitTokensMinute is { } tpm) bucket.TokensPerMinute = tpm;
-        if (count.LimitTokensDay is { } tpd) bucket.TokensPerDay = tpd;
+        }
+
+        if (count.LimitTokensMinute is { } tpm)
+            (bucket.LevelTokensMinute, bucket.TokensPerMinute) = (Relimited(bucket.LevelTokensMinute, bucket.TokensPerMinute, tpm, Minute), tpm);
+        if (count.LimitTokensDay is { } tpd)
+            (bucket.LevelTokensDay, bucket.TokensPerDay) = (Relimited(bucket.LevelTokensDay, bucket.TokensPerDay, tpd, Day), tpd);
         var requestsInFlight = bucket.ReservedRequests - bucket.SettledRequests - bucket.ReleasedRequests;
         var tokensInFlight = bucket.ReservedTokens - bucket.SettledTokens - bucket.ReleasedTokens;
         if (count.RemainingRequestsDay is { } remainingDay)
@@ -191,7 +205,7 @@ public static class BucketRule
         ClosedUntil = bucket.ClosedUntil, ClosedReason = bucket.ClosedReason, DisabledReason = bucket.DisabledReason, Waiting = bucket.Waiting,
         ReservedRequests = bucket.ReservedRequests, SettledRequests = bucket.SettledRequests, ReleasedRequests = bucket.ReleasedRequests,
         ReservedTokens = bucket.ReservedTokens, SettledTokens = bucket.SettledTokens, ReleasedTokens = bucket.ReleasedTokens, Throttled = bucket.Throttled,
-        RefillsFrom = bucket.RefillsFrom, ClaimedRequestsPerMinute = bucket.ClaimedRequestsPerMinute, RequestsKnownUntil = bucket.RequestsKnownUntil,
+        RequestsDripFrom = bucket.RequestsDripFrom, TokensDripFrom = bucket.TokensDripFrom, ClaimedRequestsPerMinute = bucket.ClaimedRequestsPerMinute, RequestsKnownUntil = bucket.RequestsKnownUntil,
         ProvenRequests = bucket.ProvenRequests, MarkRequests = bucket.MarkRequests, MarkAt = bucket.MarkAt,
     };
 
@@ -222,9 +236,14 @@ public static class BucketRule
 
     private static TimeSpan Past(DateTime from, DateTime now) => now > from ? now - from : TimeSpan.Zero;
 
-    private static DateTime DripsFrom(BucketRow bucket) => bucket.RefillsFrom is { } from && from > bucket.AsOf ? from : bucket.AsOf;
+    private static DateTime RequestsFrom(BucketRow bucket) => bucket.RequestsDripFrom is { } from && from > bucket.AsOf ? from : bucket.AsOf;
+
+    private static DateTime TokensFrom(BucketRow bucket) => bucket.TokensDripFrom is { } from && from > bucket.AsOf ? from : bucket.AsOf;
 
     private static double Capacity(double? limit, TimeSpan window) => limit is { } l ? (window == Minute ? l * MinuteHeadroom : l) : double.PositiveInfinity;
+
+    /// <summary>An unlimited window has kept no account: it begins empty, and the remaining count that comes with the limit fills it.</summary>
+    private static double Relimited(double level, double? before, double now, TimeSpan window) => before is null ? 0 : level + Capacity(now, window) - Capacity(before, window);
 
     private static double Capped(double level, double? limit, TimeSpan window) => limit is null ? 0 : Math.Min(level, Capacity(limit, window));
 

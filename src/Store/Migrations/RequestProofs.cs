@@ -10,7 +10,7 @@ public sealed class RequestProofs : Migration
 {
     protected override void Up(MigrationBuilder migrationBuilder) => migrationBuilder.Sql("""
         alter table buckets
-            add column refills_from timestamptz, add column claimed_requests_per_minute double precision, add column requests_known_until timestamptz,
+            add column requests_drip_from timestamptz, add column tokens_drip_from timestamptz, add column claimed_requests_per_minute double precision, add column requests_known_until timestamptz,
             add column proven_requests double precision not null default 0, add column mark_requests double precision not null default 0, add column mark_at timestamptz;
         """);
 }

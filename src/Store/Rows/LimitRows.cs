@@ -26,8 +26,9 @@ public sealed class BucketRow
     public double LevelTokensMinute { get; set; }
     public double LevelTokensDay { get; set; }
 
-    /// <summary>Until then the minute's windows do not drip: a full bucket's first call has been reserved and is on its way. See BucketRule.Arrived.</summary>
-    public DateTime? RefillsFrom { get; set; }
+    /// <summary>Until then the window does not drip: it was full, and the first call has been reserved and is on its way. See BucketRule.Arrived.</summary>
+    public DateTime? RequestsDripFrom { get; set; }
+    public DateTime? TokensDripFrom { get; set; }
 
     // What is known of the requests a minute, which Groq tells in no header; see RequestProof
     /// <summary>What the catalogue said when the limit was last taken from it: another word of it counts, the same one does not undo what was learned.</summary>

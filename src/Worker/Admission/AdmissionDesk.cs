@@ -20,6 +20,9 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
         var governed = GovernorRule.Decide(wanted, share, tightest, bound: task.HighStakes || task.RequestedModel is not null);
         var candidates = governed.Candidates;
         var decision = AdmissionRule.Decide(candidates, errand.Spread && governed.Why is null, now);
+        // Who cannot pay does not stand in the line of those who wait for room: the Pacer would send him away again, for ever.
+        if (decision is AdmissionDecision.NoRoom full && WhyNobodyIsPaid([.. candidates.Where(c => full.Buckets.Contains(c.BucketId))], drawn, now) is { } unpaid)
+            return unpaid;
         if (decision is not AdmissionDecision.Open open)
             return decision;
 
@@ -85,6 +88,21 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
 
     private (double Share, string Budget) TightestOf(IReadOnlyList<string> drawn) =>
         drawn.Select(id => (Share: views.Budget(id) is { } budget ? ThresholdRule.UsedShare(budget.Row) : 0, Budget: id)).MaxBy(b => b.Share);
+
+    private AdmissionDecision.NoMoney? WhyNobodyIsPaid(IReadOnlyList<Candidate> candidates, IReadOnlyList<string> drawn, DateTime now)
+    {
+        AdmissionDecision.NoMoney? why = null;
+        foreach (var candidate in candidates)
+        {
+            var (unhold, refused) = HoldMoney(candidate, drawn, now);
+            unhold?.Invoke();
+            if (refused is null)
+                return null;
+            why ??= refused;
+        }
+
+        return why;
+    }
 
     /// <summary>Holds the price in every budget the task draws on, or in none.</summary>
     private (Action? Unhold, AdmissionDecision.NoMoney? Refused) HoldMoney(Candidate candidate, IReadOnlyList<string> drawn, DateTime now)

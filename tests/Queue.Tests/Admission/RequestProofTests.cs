@@ -61,6 +61,7 @@ public sealed class RequestProofTests
     public void What_the_provider_named_is_neither_doubted_nor_raised_for_a_day()
     {
         var bucket = Bucket(rpm: 600);
+        bucket.SettledRequests = 1;
         BucketRule.Correct(bucket, new ProviderCount { LimitRequestsMinute = 300 });
 
         Assert.Equal(300, bucket.RequestsPerMinute);
