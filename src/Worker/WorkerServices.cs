@@ -32,7 +32,7 @@ public static class WorkerServices
         services.AddSingleton(new Chance(Environment.ProcessId));
         services.AddSingleton(new BucketDirectory(catalogue, settings.Providers)).AddSingleton(new UsableProviders(settings.Providers));
         services.AddSingleton<WorkerIdentity>().AddSingleton<LineDirectory>().AddSingleton<AdmissionDesk>().AddSingleton<KeyChoice>();
-        services.AddSingleton<Breakers>().AddSingleton(provider => new ProviderCalls(settings.Providers, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<Breakers>().AddSingleton<StopPatience>().AddSingleton(provider => new ProviderCalls(settings.Providers, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<TaskDesk>().AddSingleton<LifecycleDoor>();
         services.AddSingleton<SummaryDesk>().AddSingleton<SummaryStages>().AddSingleton<SummaryPools>();
         services.AddSingleton<Rescuer>().AddSingleton<PacerRound>();
@@ -50,7 +50,13 @@ public static class WorkerServices
             {
                 store.UsePostgres(connectionString);
                 store.UseSystemTextJsonSerializer();
-                store.UseClustering();
+                // A worker that is killed has often taken the next sweep already: the others get it back when they miss that worker's check-in, as soon as
+                // they miss its heartbeat.
+                store.UseClustering(cluster =>
+                {
+                    cluster.CheckinInterval = options.WorkerGoneAfter / 3;
+                    cluster.CheckinMisfireThreshold = options.WorkerGoneAfter * 2 / 3;
+                });
                 store.ProvisionSchema();
             });
             quartz.ScheduleJob<RescueJob>(t => t.WithIdentity("rescue").StartNow().WithSimpleSchedule(s => s.WithInterval(options.RescueEvery).RepeatForever()), j => j.WithIdentity("rescue"));
@@ -101,8 +107,8 @@ public static class WorkerServices
             if (rows.Count > 0)
             {
                 batch.BatchCommands.Add(services.GetRequiredService<StoreTables>().InsertBuckets(rows));
-                // The catalogue may have changed, and a refused key may have been replaced: the start is when a person has had a hand in it.
                 batch.BatchCommands.Add(services.GetRequiredService<StoreTables>().RelimitBuckets(rows));
+                batch.BatchCommands.Add(services.GetRequiredService<StoreTables>().EnableBuckets(rows));
             }
 
             batch.BatchCommands.Add(new NpgsqlBatchCommand("""

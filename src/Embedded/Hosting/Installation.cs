@@ -21,14 +21,17 @@ internal sealed record Installation(string Home, QueueSettings Settings, ModelCa
         var home = Environment.GetEnvironmentVariable("LLMQUEUE_HOME") is { Length: > 0 } folder ? folder : Environment.CurrentDirectory;
         var variables = QueueSettings.Variables(home);
         var settings = QueueSettings.Read(variables, home);
+        // Made-up answers and real ones never share a database: open work of a demonstration must not be sent to a paid provider once a key is set.
+        if (settings.NoKeys)
+            settings = settings with { DataFolder = Path.Combine(settings.DataFolder, "simulated") };
         return new Installation(home, settings, ModelCatalogue.Load(settings.CataloguePath), WorkerVariables.Read(variables));
     }
 
-    /// <summary>A key for every provider of the catalogue's pools, all of them leading to the simulator.</summary>
+    /// <summary>One key of Groq, leading to the simulator: the other providers of the pools have limits so wide that nothing would ever wait.</summary>
     public Installation With(SimulatedProvider simulator)
     {
-        var names = Catalogue.SummaryPool.Concat(Catalogue.SynthesisModels).Select(id => id.Provider).Prepend("groq").Distinct();
-        var providers = names.ToDictionary(name => name, name => new ProviderSettings(name, simulator.BaseUrl, [new ProviderKey(name, 1, $"{name}-1", $"{name}-1", "simulated")]));
+        const string name = "groq";
+        var providers = new Dictionary<string, ProviderSettings>(StringComparer.Ordinal) { [name] = new(name, simulator.BaseUrl, [new ProviderKey(name, 1, $"{name}-1", $"{name}-1", "simulated")]) };
         return this with { IsSimulated = true, Settings = Settings with { Providers = providers }, Catalogue = Catalogue.WithLimitsTimes(SimulatedScale) };
     }
 

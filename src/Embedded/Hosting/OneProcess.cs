@@ -164,9 +164,10 @@ internal sealed class OneProcess : IAsyncDisposable
             return;
         }
 
-        builder.Services.AddQueueBus(settings.RabbitMq, WorkerServices.Register, WorkerServices.Endpoints);
         builder.Services.AddQueueWorker(settings, installation.Catalogue, options);
         builder.Services.AddQueueUpkeep(database, options);
+        // Last, so that it stops first: open calls finish while claims, commits and the heartbeat still run.
+        builder.Services.AddQueueBus(settings.RabbitMq, WorkerServices.Register, WorkerServices.Endpoints);
     }
 
     private static async Task Dispose(IHost host)

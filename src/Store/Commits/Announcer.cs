@@ -35,9 +35,7 @@ public sealed class Announcer(NpgsqlDataSource database, IDbContextFactory<Queue
         var before = clock.GetUtcNow().UtcDateTime - LeftBehindAfter;
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var rows = await db.Announcements.AsNoTracking().Where(a => a.At < before).OrderBy(a => a.At).Take(MaxBatch).ToListAsync(cancellationToken);
-        if (rows.Count > 0)
-            await Publish([.. rows.Select(r => new Announcement(r.Id, Read(r), r.At))], cancellationToken);
-        return rows.Count;
+        return rows.Count > 0 && await TryPublish([.. rows.Select(r => new Announcement(r.Id, Read(r), r.At))], cancellationToken) ? rows.Count : 0;
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -50,19 +48,26 @@ public sealed class Announcer(NpgsqlDataSource database, IDbContextFactory<Queue
                 batch.Clear();
                 while (batch.Count < MaxBatch && _fresh.Reader.TryRead(out var announcement))
                     batch.Add(announcement);
-                try
-                {
-                    await Publish(batch, stoppingToken);
-                }
-                catch (Exception e) when (!stoppingToken.IsCancellationRequested)
-                {
-                    logger.LogWarning("{Count} events could not be published now ({Reason}); their rows stay and are published later.", batch.Count, e.Message);
-                }
+                await TryPublish(batch, stoppingToken);
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
             logger.LogDebug("The announcer stops; events that are not confirmed are published by the next process.");
+        }
+    }
+
+    private async Task<bool> TryPublish(IReadOnlyList<Announcement> batch, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Publish(batch, cancellationToken);
+            return true;
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            logger.LogWarning("{Count} events could not be published now ({Reason}); their rows stay and are published later.", batch.Count, e.Message);
+            return false;
         }
     }
 

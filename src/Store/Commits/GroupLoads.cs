@@ -14,7 +14,7 @@ public sealed class GroupLoads<TRow>(IDbContextFactory<QueueDb> contexts, TimePr
     private const int Loops = 2;
     private readonly Channel<(Guid Id, TaskCompletionSource<TRow?> Row)> _waiting = Channel.CreateUnbounded<(Guid, TaskCompletionSource<TRow?>)>();
 
-    public Task<TRow?> Load(Guid id, CancellationToken cancellationToken)
+    public Task<TRow?> Load(Guid id, CancellationToken cancellationToken = default)
     {
         var row = new TaskCompletionSource<TRow?>(TaskCreationOptions.RunContinuationsAsynchronously);
         return _waiting.Writer.TryWrite((id, row)) ? row.Task.WaitAsync(cancellationToken) : throw new OperationCanceledException("The store is stopping.");

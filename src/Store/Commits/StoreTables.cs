@@ -65,15 +65,13 @@ public sealed class StoreTables(IModel model)
 
     public NpgsqlBatchCommand InsertBuckets(IReadOnlyList<BucketRow> rows) => _buckets.Insert(rows, "on conflict (id) do nothing");
 
-    /// <summary>
-    /// Takes the limits of the catalogue again (what the headers teach is learned again from the first answer) and forgets why the bucket was disabled.
-    /// Requests a minute are in no header: what was learned of them stays for as long as the catalogue says what it said then.
-    /// </summary>
+    /// <summary>Takes the limits of a catalogue that has changed; what headers, refusals and use taught of an unchanged one is kept.</summary>
     public NpgsqlBatchCommand RelimitBuckets(IReadOnlyList<BucketRow> rows) => _buckets.Update(rows, [nameof(BucketRow.Id)],
-        [nameof(BucketRow.ClaimedRequestsPerMinute), nameof(BucketRow.RequestsPerDay), nameof(BucketRow.TokensPerMinute), nameof(BucketRow.TokensPerDay), nameof(BucketRow.DisabledReason)],
-        extra: $", requests_per_minute = {UnlessClaimedAgain("t.requests_per_minute", "u.claimed_requests_per_minute")}, requests_known_until = {UnlessClaimedAgain("t.requests_known_until", "null")}, proven_requests = {UnlessClaimedAgain("t.proven_requests", "0")}, mark_at = {UnlessClaimedAgain("t.mark_at", "null")}");
+        [nameof(BucketRow.RequestsPerMinute), nameof(BucketRow.RequestsPerDay), nameof(BucketRow.TokensPerMinute), nameof(BucketRow.TokensPerDay), nameof(BucketRow.CatalogueLimits),
+         nameof(BucketRow.ClaimedRequestsPerMinute), nameof(BucketRow.RequestsKnownUntil), nameof(BucketRow.ProvenRequests), nameof(BucketRow.MarkAt)], "and t.catalogue_limits <> u.catalogue_limits");
 
-    private static string UnlessClaimedAgain(string learned, string anew) => $"case when t.claimed_requests_per_minute is not distinct from u.claimed_requests_per_minute then {learned} else {anew} end";
+    /// <summary>Forgets why buckets were disabled: at a start a person may have replaced the key or mended the catalogue.</summary>
+    public NpgsqlBatchCommand EnableBuckets(IReadOnlyList<BucketRow> rows) => _buckets.Update(rows, [nameof(BucketRow.Id)], [nameof(BucketRow.DisabledReason)], "and t.disabled_reason is not null");
 
     public NpgsqlBatchCommand InsertBudgets(IReadOnlyList<BudgetRow> rows) => _budgets.Insert(rows, "on conflict (id) do nothing");
 
@@ -82,13 +80,13 @@ public sealed class StoreTables(IModel model)
     public static BucketRow ReadBucket(NpgsqlDataReader r) => new()
     {
         Id = r.GetString(0), Provider = r.GetString(1), Organisation = r.GetString(2), Model = r.GetString(3),
-        RequestsPerMinute = Maybe(r, 4), RequestsPerDay = Maybe(r, 5), TokensPerMinute = Maybe(r, 6), TokensPerDay = Maybe(r, 7),
-        AsOf = r.GetDateTime(8), LevelRequestsMinute = r.GetDouble(9), LevelRequestsDay = r.GetDouble(10), LevelTokensMinute = r.GetDouble(11), LevelTokensDay = r.GetDouble(12),
-        ClosedUntil = r.IsDBNull(13) ? null : r.GetDateTime(13), ClosedReason = r.IsDBNull(14) ? null : r.GetString(14), DisabledReason = r.IsDBNull(15) ? null : r.GetString(15),
-        Waiting = r.GetInt32(16), ReservedRequests = r.GetInt64(17), SettledRequests = r.GetInt64(18), ReleasedRequests = r.GetInt64(19),
-        ReservedTokens = r.GetInt64(20), SettledTokens = r.GetInt64(21), ReleasedTokens = r.GetInt64(22), Throttled = r.GetInt64(23),
-        RequestsDripFrom = MaybeTime(r, 24), TokensDripFrom = MaybeTime(r, 25),
-        ClaimedRequestsPerMinute = Maybe(r, 26), RequestsKnownUntil = MaybeTime(r, 27), ProvenRequests = r.GetDouble(28), MarkRequests = r.GetDouble(29), MarkAt = MaybeTime(r, 30),
+        RequestsPerMinute = Maybe(r, 4), RequestsPerDay = Maybe(r, 5), TokensPerMinute = Maybe(r, 6), TokensPerDay = Maybe(r, 7), CatalogueLimits = r.GetString(8),
+        AsOf = r.GetDateTime(9), LevelRequestsMinute = r.GetDouble(10), LevelRequestsDay = r.GetDouble(11), LevelTokensMinute = r.GetDouble(12), LevelTokensDay = r.GetDouble(13),
+        ClosedUntil = r.IsDBNull(14) ? null : r.GetDateTime(14), ClosedReason = r.IsDBNull(15) ? null : r.GetString(15), DisabledReason = r.IsDBNull(16) ? null : r.GetString(16),
+        Waiting = r.GetInt32(17), ReservedRequests = r.GetInt64(18), SettledRequests = r.GetInt64(19), ReleasedRequests = r.GetInt64(20),
+        ReservedTokens = r.GetInt64(21), SettledTokens = r.GetInt64(22), ReleasedTokens = r.GetInt64(23), Throttled = r.GetInt64(24),
+        RequestsDripFrom = MaybeTime(r, 25), TokensDripFrom = MaybeTime(r, 26),
+        ClaimedRequestsPerMinute = Maybe(r, 27), RequestsKnownUntil = MaybeTime(r, 28), ProvenRequests = r.GetDouble(29), MarkRequests = r.GetDouble(30), MarkAt = MaybeTime(r, 31),
     };
 
     public static BudgetRow ReadBudget(NpgsqlDataReader r) => new()

@@ -12,6 +12,13 @@ namespace LlmQueue.Store.Intake;
 /// <param name="Refusal">Why it can never run, as a sentence; null when nothing is wrong.</param>
 public sealed record SummaryTakenIn(SummaryRow Row, IReadOnlyList<PayloadRow> Pages, string? Refusal);
 
+/// <summary>A page as its row keeps it.</summary>
+/// <param name="Title">Its title, if it has one of its own.</param>
+/// <param name="Text">Plain text or Markdown.</param>
+/// <param name="Html">HTML.</param>
+/// <param name="Wrong">Why it cannot be summarised; then it has no content.</param>
+public sealed record StoredPage(string? Title, string? Text, string? Html, string? Wrong);
+
 /// <summary>Reads a set of pages, over HTTP and over the bus alike. Pure.</summary>
 public static class SummaryIntake
 {
@@ -38,13 +45,17 @@ public static class SummaryIntake
             UpdatedAt = now,
             RungAt = now,
         };
-        var pages = request.Pages.Take(MostPages).Select((page, i) => new PayloadRow { SubjectId = id, Part = PartOf(i + 1), Content = Unescaped(JsonSerializer.Serialize(page, Transition.Json)) }).ToList();
+        var pages = request.Pages.Take(MostPages).Select((page, i) => new PayloadRow { SubjectId = id, Part = PartOf(i + 1), Content = Unescaped(JsonSerializer.Serialize(Stored(page, i + 1), Transition.Json)) }).ToList();
         return new SummaryTakenIn(row, pages, WhatIsWrong(request, now));
     }
 
     public static string PartOf(int page) => $"page/{page}";
 
-    public static PageContent ReadPage(string content) => JsonSerializer.Deserialize<PageContent>(content, Transition.Json) ?? new PageContent();
+    public static StoredPage ReadPage(string content) => JsonSerializer.Deserialize<StoredPage>(content, Transition.Json) ?? new StoredPage(null, null, null, "The page's row is empty.");
+
+    /// <summary>A page that cannot be summarised is kept without its content, with the sentence that says why.</summary>
+    private static StoredPage Stored(PageContent? page, int number) =>
+        WhatIsWrong(page, number) is { } wrong ? new StoredPage(Clean(page?.Title), null, null, wrong) : new StoredPage(Clean(page!.Title), page.Text, page.Html, null);
 
     /// <summary>What is wrong with one page, as a sentence; null when it can be summarised. A bad page fails alone: its neighbours are not its fault.</summary>
     public static string? WhatIsWrong(PageContent? page, int number)

@@ -199,7 +199,7 @@ public static class BucketRule
     public static BucketRow Copy(BucketRow bucket) => new()
     {
         Id = bucket.Id, Provider = bucket.Provider, Organisation = bucket.Organisation, Model = bucket.Model,
-        RequestsPerMinute = bucket.RequestsPerMinute, RequestsPerDay = bucket.RequestsPerDay, TokensPerMinute = bucket.TokensPerMinute, TokensPerDay = bucket.TokensPerDay,
+        RequestsPerMinute = bucket.RequestsPerMinute, RequestsPerDay = bucket.RequestsPerDay, TokensPerMinute = bucket.TokensPerMinute, TokensPerDay = bucket.TokensPerDay, CatalogueLimits = bucket.CatalogueLimits,
         AsOf = bucket.AsOf, LevelRequestsMinute = bucket.LevelRequestsMinute, LevelRequestsDay = bucket.LevelRequestsDay,
         LevelTokensMinute = bucket.LevelTokensMinute, LevelTokensDay = bucket.LevelTokensDay,
         ClosedUntil = bucket.ClosedUntil, ClosedReason = bucket.ClosedReason, DisabledReason = bucket.DisabledReason, Waiting = bucket.Waiting,

@@ -19,6 +19,9 @@ public sealed class BucketRow
     public double? TokensPerMinute { get; set; }
     public double? TokensPerDay { get; set; }
 
+    /// <summary>The limits of the catalogue from which these began; what headers taught since is kept until the catalogue itself says something else.</summary>
+    public string CatalogueLimits { get; set; } = "";
+
     // Levels as of AsOf
     public DateTime AsOf { get; set; }
     public double LevelRequestsMinute { get; set; }

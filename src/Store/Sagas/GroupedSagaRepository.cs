@@ -9,6 +9,8 @@ namespace LlmQueue.Store.Sagas;
 /// <summary>
 /// MassTransit's saga repository over group commits. The machine runs on a row of its own and only records; what it recorded is committed when it has finished,
 /// together with whatever else is ready. A conflict or a lack of room runs the machine again on the fresh row: nothing it did has left the process.
+/// The token of the delivery is not asked: it is canceled when the broker goes away, and what has begun is as true without the broker. The message comes
+/// again and finds that everything is done; an answer that came with no message would be lost, and so would the bells of a commit that nobody awaits.
 /// </summary>
 public sealed class GroupedSagaRepositoryContextFactory<TSaga>(GroupCommits commits, GroupLoads<TSaga> loads, Doorbells doorbells, TimeProvider clock) : ISagaRepositoryContextFactory<TSaga>
     where TSaga : class, ISaga
@@ -30,14 +32,14 @@ public sealed class GroupedSagaRepositoryContextFactory<TSaga>(GroupCommits comm
                 throw;
             }
 
-            if (!transition.ChangesNothing && await commits.Commit(transition, context.CancellationToken) is not CommitOutcome.Committed)
+            if (!transition.ChangesNothing && await commits.Commit(transition) is not CommitOutcome.Committed)
             {
                 if (attempt == MaxTries)
                     throw new InvalidOperationException($"{typeof(TSaga).Name} {context.CorrelationId} was decided {MaxTries} times and its row had changed each time; the message goes to the error queue.");
                 continue;
             }
 
-            await doorbells.Ring(transition.Doorbells, context.CancellationToken);
+            await doorbells.Ring(transition.Doorbells, CancellationToken.None);
             return;
         }
     }
@@ -72,7 +74,7 @@ internal sealed class GroupedSagaRepositoryContext<TSaga, TMessage>(ConsumeConte
 
     public async Task<SagaConsumeContext<TSaga, TMessage>> Load(Guid correlationId)
     {
-        if (await loads.Load(correlationId, CancellationToken) is not { } instance)
+        if (await loads.Load(correlationId) is not { } instance)
             return null!;
         switch (instance)
         {

@@ -20,9 +20,9 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
         var governed = GovernorRule.Decide(wanted, share, tightest, bound: task.HighStakes || task.RequestedModel is not null);
         var candidates = governed.Candidates;
         var decision = AdmissionRule.Decide(candidates, errand.Spread && governed.Why is null, now);
-        // Who cannot pay does not stand in the line of those who wait for room: the Pacer would send him away again, for ever.
-        if (decision is AdmissionDecision.NoRoom full && WhyNobodyIsPaid([.. candidates.Where(c => full.Buckets.Contains(c.BucketId))], drawn, now) is { } unpaid)
-            return unpaid;
+        // Whoever could not pay anywhere does not stand in a line: at its head it would be sent away, come back behind the others and turn in circles.
+        if (decision is AdmissionDecision.NoRoom full && WhyNoMoney([.. candidates.Where(c => full.Buckets.Contains(c.BucketId))], drawn, now) is { } broke)
+            return broke;
         if (decision is not AdmissionDecision.Open open)
             return decision;
 
@@ -89,19 +89,20 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
     private (double Share, string Budget) TightestOf(IReadOnlyList<string> drawn) =>
         drawn.Select(id => (Share: views.Budget(id) is { } budget ? ThresholdRule.UsedShare(budget.Row) : 0, Budget: id)).MaxBy(b => b.Share);
 
-    private AdmissionDecision.NoMoney? WhyNobodyIsPaid(IReadOnlyList<Candidate> candidates, IReadOnlyList<string> drawn, DateTime now)
+    /// <summary>Why none of these can be paid now; null when one can.</summary>
+    private AdmissionDecision.NoMoney? WhyNoMoney(IReadOnlyList<Candidate> ways, IReadOnlyList<string> drawn, DateTime now)
     {
-        AdmissionDecision.NoMoney? why = null;
-        foreach (var candidate in candidates)
+        AdmissionDecision.NoMoney? first = null;
+        foreach (var way in ways)
         {
-            var (unhold, refused) = HoldMoney(candidate, drawn, now);
+            var (unhold, refused) = HoldMoney(way, drawn, now);
             unhold?.Invoke();
             if (refused is null)
                 return null;
-            why ??= refused;
+            first ??= refused;
         }
 
-        return why;
+        return first;
     }
 
     /// <summary>Holds the price in every budget the task draws on, or in none.</summary>
@@ -111,15 +112,15 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
         foreach (var id in drawn)
         {
             if (views.Budget(id) is not { } budget)
-                return Refuse( new AdmissionDecision.NoMoney(id, $"the budget {id} is not open yet", now.AddSeconds(1), 0));
+                return Refuse(new AdmissionDecision.NoMoney(id, $"the budget {id} is not open yet", now.AddSeconds(1), 0));
             if (budget.Row.LimitUsd is not { } limit)
                 continue;
             if (candidate.PriceUsd is not { } price)
-                return Refuse( new AdmissionDecision.NoMoney(id, $"the price of {candidate.Model.Id} is unknown and the budget {id} is limited to ${limit:0.00}: without a price it cannot be kept. Add the price to the catalogue, or name a model that has one", budget.Row.PeriodEnd, null));
+                return Refuse(new AdmissionDecision.NoMoney(id, $"the price of {candidate.Model.Id} is unknown and the budget {id} is limited to ${limit:0.00}: without a price it cannot be kept. Add the price to the catalogue, or name a model that has one", budget.Row.PeriodEnd, null));
             if (budget.TryHold(price) is { } unhold)
                 unholdAll += unhold;
             else
-                return Refuse( new AdmissionDecision.NoMoney(id, $"the budget {id} has ${budget.LeftUsd:0.000000} of ${limit:0.00} left and the task may cost ${price:0.000000}", budget.Row.PeriodEnd, price));
+                return Refuse(new AdmissionDecision.NoMoney(id, $"the budget {id} has ${budget.LeftUsd:0.000000} of ${limit:0.00} left and the task may cost ${price:0.000000}", budget.Row.PeriodEnd, price));
         }
 
         return (unholdAll, null);

@@ -47,6 +47,7 @@ public sealed record BucketInfo(string Id, ModelEntry Model, string Organisation
         {
             Id = Id, Provider = Model.Id.Provider, Organisation = Organisation, Model = Model.Id.Name, AsOf = now,
             RequestsPerMinute = limits.RequestsPerMinute, RequestsPerDay = limits.RequestsPerDay, TokensPerMinute = limits.TokensPerMinute, TokensPerDay = limits.TokensPerDay,
+            CatalogueLimits = $"{limits.RequestsPerMinute}/{limits.RequestsPerDay}/{limits.TokensPerMinute}/{limits.TokensPerDay}",
             ClaimedRequestsPerMinute = limits.RequestsPerMinute,
         };
         BucketRule.Fill(row);

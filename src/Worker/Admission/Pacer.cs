@@ -14,7 +14,7 @@ namespace LlmQueue.Worker.Admission;
 /// Opens lines. One Pacer leads among all workers (an advisory lock that dies with its connection). It sleeps until the next opening it knows of, or until
 /// the bell of a line rings; then it books just as many tasks as fit and rings for those alone. Nobody else wakes and nobody polls.
 /// </summary>
-public sealed class Pacer(NpgsqlDataSource database, PacerRound round, LineBell lineBell, Doorbells doorbells, WorkerOptions options, TimeProvider clock, ILogger<Pacer> logger) : BackgroundService
+public sealed class Pacer(NpgsqlDataSource database, PacerRound round, LineBell lineBell, Doorbells doorbells, WorkerOptions options, TimeProvider clock, ILogger<Pacer> logger) : BackgroundService, IHostedLifecycleService
 {
     /// <summary>Any number will do as long as every worker uses the same.</summary>
     private const long Leadership = 7_255_142_002;
@@ -52,6 +52,15 @@ public sealed class Pacer(NpgsqlDataSource database, PacerRound round, LineBell 
             }
         }
     }
+
+    /// <summary>First of all: room that is booked while the bus stops is booked for somebody who is not told. Another worker leads meanwhile.</summary>
+    public Task StoppingAsync(CancellationToken cancellationToken) => StopAsync(cancellationToken);
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     private async Task Lead(CancellationToken stopping)
     {

@@ -139,22 +139,18 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
             var candidates = InOrder(line, head, buckets, purses, now);
             BucketRow? soonest = null;
             var soonestAt = DateTime.MaxValue;
-            var granted = false;
+            var (granted, payable) = (false, candidates.Count == 0);
             foreach (var (_, model, bucket, need, price) in candidates)
             {
+                if (purses.Exists(p => p is null || !p.CanPay(price)))
+                    continue;
+                payable = true;
                 var opening = BucketRule.OpensAt(bucket, need, now).At;
                 if (breakers.OpenUntil(bucket.Id, now) is { } until && until > opening)
                     opening = until;
                 if (opening <= now && !kept.Contains(bucket.Id))
                 {
                     granted = true;
-                    if (purses.Exists(p => p is null || !p.CanPay(price)))
-                    {
-                        if (head.Unrung)
-                            plan.ToDecideAgain.Add(head.Id);
-                        break;
-                    }
-
                     BucketRule.Reserve(bucket, need);
                     turns.Granted(head);
                     purses.ForEach(p => p!.Pay(price));
@@ -166,8 +162,11 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
                     (soonest, soonestAt) = (bucket, opening);
             }
 
+            // It goes to wait for money, by itself: nobody stands behind one who cannot pay.
+            if (!payable && head.Unrung)
+                plan.ToDecideAgain.Add(head.Id);
             // A limit was learned since it came to stand here, and it can never pass: it is decided again, and told so.
-            if (soonest is null && head.Unrung && candidates.Count > 0 && candidates.All(c => !BucketRule.CanEverFit(c.Bucket, c.Need)))
+            else if (soonest is null && head.Unrung && candidates.Count > 0 && candidates.All(c => !BucketRule.CanEverFit(c.Bucket, c.Need)))
                 plan.ToDecideAgain.Add(head.Id);
             if (granted || soonest is null)
                 continue;

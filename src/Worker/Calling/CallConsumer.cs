@@ -12,21 +12,22 @@ namespace LlmQueue.Worker.Calling;
 
 /// <summary>
 /// Answers CallProvider: claims the attempt, makes the call, and raises the outcome to the machine itself. No message lies between the answer and its commit:
-/// what the provider has been paid for is durable as soon as the database can make it so.
+/// what the provider has been paid for is durable as soon as the database can make it so. A claimed call belongs to this worker, not to the message that
+/// rang for it: when the broker goes away it is finished all the same, and the message that then comes again finds it taken.
 /// </summary>
-public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers breakers, UsableProviders providers, LifecycleDoor lifecycle, TimeProvider clock, ILogger<CallConsumer> logger) : IConsumer<CallProvider>
+public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers breakers, UsableProviders providers, LifecycleDoor lifecycle, StopPatience patience, TimeProvider clock, ILogger<CallConsumer> logger) : IConsumer<CallProvider>
 {
     public async Task Consume(ConsumeContext<CallProvider> context)
     {
         var (taskId, attempt) = (context.Message.TaskId, context.Message.Attempt);
-        if (await claims.Take(taskId, attempt, context.CancellationToken) is not { } claim)
+        if (await claims.Take(taskId, attempt) is not { } claim)
         {
             logger.LogDebug("Attempt {Attempt} of task {TaskId} is old, taken or ended; nothing is called.", attempt, taskId);
             return;
         }
 
         var began = clock.GetTimestamp();
-        var outcome = await Call(claim, context.CancellationToken);
+        var outcome = await Call(claim, patience.IsOver);
         await lifecycle.Raise(context, new CallFinished(taskId, attempt, outcome, claim.KeyAlias, clock.GetElapsedTime(began), ContentHash.Of(claim.Prompt)));
     }
 

@@ -31,10 +31,10 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, T
     private readonly Channel<Waiting> _waiting = Channel.CreateUnbounded<Waiting>();
 
     /// <summary>Null when the attempt is old, taken or ended.</summary>
-    public Task<ClaimedCall?> Take(Guid taskId, int attempt, CancellationToken cancellationToken)
+    public Task<ClaimedCall?> Take(Guid taskId, int attempt)
     {
         var waiting = new Waiting(taskId, attempt, new TaskCompletionSource<ClaimedCall?>(TaskCreationOptions.RunContinuationsAsynchronously));
-        return _waiting.Writer.TryWrite(waiting) ? waiting.Call.Task.WaitAsync(cancellationToken) : throw new OperationCanceledException("The worker is stopping.");
+        return _waiting.Writer.TryWrite(waiting) ? waiting.Call.Task : throw new OperationCanceledException("The worker is stopping.");
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -64,6 +64,11 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, T
 
     private async Task TakeGroup(Dictionary<Guid, Waiting> group, CancellationToken stopping)
     {
+        using var stopped = stopping.Register(() =>
+        {
+            foreach (var one in group.Values)
+                one.Call.TrySetCanceled(stopping);
+        });
         // One moment for all tries of this group: a claim that was made but whose answer was lost with the connection is known again by it.
         var claimedAt = clock.GetUtcNow().UtcDateTime;
         for (var pause = TimeSpan.FromMilliseconds(50); ; pause = TimeSpan.FromMilliseconds(Math.Min(2000, pause.TotalMilliseconds * 2)))
@@ -75,18 +80,12 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, T
                     one.Call.TrySetResult(null);
                 return;
             }
-            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-            {
-                foreach (var one in group.Values)
-                    one.Call.TrySetCanceled(stopping);
-                throw;
-            }
             catch (Exception e) when (DatabaseFaults.IsPassing(e))
             {
                 logger.LogWarning("Attempts cannot be claimed ({Reason}); {Count} calls wait.", e.Message, group.Count);
                 await Task.Delay(pause, clock, stopping);
             }
-            catch (Exception e)
+            catch (Exception e) when (e is not OperationCanceledException || !stopping.IsCancellationRequested)
             {
                 foreach (var one in group.Values)
                     one.Call.TrySetException(e);

@@ -163,8 +163,8 @@ public sealed class SummaryStages(SummaryPools pools, IDbContextFactory<QueueDb>
         var rows = await db.Payloads.AsNoTracking().Where(p => p.SubjectId == id && p.Part.StartsWith("page/")).ToListAsync();
         return [.. rows.Select(r => (Content: SummaryIntake.ReadPage(r.Content), Number: int.Parse(r.Part.AsSpan(5)))).OrderBy(p => p.Number).Select(p =>
         {
-            var wrong = SummaryIntake.WhatIsWrong(p.Content, p.Number);
-            var page = wrong is null ? PageText.Read(p.Content, p.Number) : new ReadablePage(p.Content.Title ?? $"Page {p.Number}", "");
+            var wrong = p.Content.Wrong;
+            var page = wrong is null ? PageText.Read(new PageContent { Title = p.Content.Title, Text = p.Content.Text, Html = p.Content.Html }, p.Number) : new ReadablePage(p.Content.Title ?? $"Page {p.Number}", "");
             return (page, p.Number, wrong ?? (page.Text.Length == 0 ? $"Page {p.Number} has no readable text; expected some outside its scripts and navigation." : null));
         })];
     }

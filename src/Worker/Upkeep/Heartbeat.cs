@@ -8,13 +8,35 @@ namespace LlmQueue.Worker.Upkeep;
 /// <summary>Says that this worker lives. One statement every few seconds keeps all its claims; a worker that says nothing loses them.</summary>
 public sealed class Heartbeat(NpgsqlDataSource database, WorkerIdentity identity, WorkerOptions options, TimeProvider clock, ILogger<Heartbeat> logger) : BackgroundService
 {
+    private readonly Lock _lock = new();
+    private DateTimeOffset _last = DateTimeOffset.MinValue;
+    private DateTimeOffset _unbrokenSince = DateTimeOffset.MaxValue;
+
+    /// <summary>
+    /// True when this worker has been able to beat for a whole lease: then so were the others, and one that did not is gone. While the database was away, or
+    /// the machine asleep, nobody could; every heartbeat is old then, and no worker is to lose its calls for it.
+    /// </summary>
+    public bool IsSteady
+    {
+        get
+        {
+            var now = clock.GetUtcNow();
+            lock (_lock)
+                return now - _last < options.WorkerGoneAfter / 2 && now - _unbrokenSince >= options.WorkerGoneAfter;
+        }
+    }
+
     public async Task Beat(CancellationToken cancellationToken)
     {
         // The database's clock alone is compared with itself: workers' clocks may differ.
         await using var command = database.CreateCommand("insert into workers values ($1, $2, now(), now()) on conflict (id) do update set seen_at = now()");
         command.Parameters.AddWithValue(identity.Id);
         command.Parameters.AddWithValue(identity.Name);
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        // One that hangs, on a connection that nobody answers any more, must not cost the lease: the next may get through on another.
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(options.WorkerGoneAfter / 3);
+        await command.ExecuteNonQueryAsync(limit.Token);
+        Note(clock.GetUtcNow());
     }
 
     /// <summary>A worker that stops in good order says so; its claims need not wait for the lease.</summary>
@@ -42,7 +64,7 @@ public sealed class Heartbeat(NpgsqlDataSource database, WorkerIdentity identity
             {
                 await Beat(stoppingToken);
             }
-            catch (Exception e) when (DatabaseFaults.IsPassing(e) && !stoppingToken.IsCancellationRequested)
+            catch (Exception e) when ((DatabaseFaults.IsPassing(e) || e is OperationCanceledException) && !stoppingToken.IsCancellationRequested)
             {
                 logger.LogDebug("No heartbeat now: {Reason}", e.Message);
             }
@@ -52,5 +74,15 @@ public sealed class Heartbeat(NpgsqlDataSource database, WorkerIdentity identity
             }
         }
         while (await timer.WaitForNextTickAsync(stoppingToken).AsTask().ContinueWith(t => t.IsCompletedSuccessfully && t.Result, TaskScheduler.Default));
+    }
+
+    private void Note(DateTimeOffset now)
+    {
+        lock (_lock)
+        {
+            if (now - _last > options.WorkerGoneAfter / 2)
+                _unbrokenSince = now;
+            _last = now;
+        }
     }
 }

@@ -11,14 +11,12 @@ namespace LlmQueue.Worker.Upkeep;
 /// Finds what a crash, a lost message or a dead worker left behind and rings for it. It changes no state: it only says "look at this row",
 /// so it can do no harm however often it runs, and wherever.
 /// </summary>
-public sealed class Rescuer(NpgsqlDataSource database, Doorbells doorbells, Announcer announcer, WorkerIdentity identity, WorkerOptions options, TimeProvider clock, ILogger<Rescuer> logger)
+public sealed class Rescuer(NpgsqlDataSource database, Doorbells doorbells, Announcer announcer, WorkerIdentity identity, Heartbeat heartbeat, WorkerOptions options, ILogger<Rescuer> logger)
 {
     private const int MaxRings = 1000;
 
     // A bell that was rung this long ago and brought nothing about is rung again. Twice is harmless; too soon is only work.
     private static readonly TimeSpan Unanswered = TimeSpan.FromSeconds(15);
-
-    private DateTime? _databaseSince;
 
     /// <param name="cancellationToken">Stops the sweep.</param>
     /// <param name="afterStart">True at the start of a host that is alone: every bell of the former process is lost, and all its workers are gone.</param>
@@ -34,7 +32,7 @@ public sealed class Rescuer(NpgsqlDataSource database, Doorbells doorbells, Anno
             await forget.ExecuteNonQueryAsync(cancellationToken);
         }
 
-        if (afterStart || await DatabaseIsSteady(connection, cancellationToken))
+        if (afterStart || heartbeat.IsSteady)
             bells.AddRange(await Read(connection, GoneWorkers, r => new LeaseExpired(r.GetGuid(0), r.GetInt32(1)), cancellationToken, options.WorkerGoneAfter, options.CallTimeout + options.CallTimeout + TimeSpan.FromMinutes(1)));
         bells.AddRange(await Read(connection, UnclaimedCalls, r => new CallProvider(r.GetGuid(0), r.GetInt32(1)), cancellationToken, unanswered));
         bells.AddRange(await Read(connection, Unlooked, r => new StartTask(r.GetGuid(0)), cancellationToken, unanswered));
@@ -50,23 +48,6 @@ public sealed class Rescuer(NpgsqlDataSource database, Doorbells doorbells, Anno
         var published = afterStart ? 0 : await announcer.PublishLeftBehind(cancellationToken);
         return bells.Count + published;
     }
-
-    /// <summary>After the database was away every heartbeat is old. Workers get one lease to beat again before any counts as gone.</summary>
-    private async Task<bool> DatabaseIsSteady(NpgsqlConnection connection, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand("select pg_postmaster_start_time()", connection);
-        var since = (DateTime)(await command.ExecuteScalarAsync(cancellationToken))!;
-        var now = clock.GetUtcNow().UtcDateTime;
-        if (_databaseSince != since)
-        {
-            _databaseSince = since;
-            _firstSeen = now;
-        }
-
-        return now - _firstSeen >= options.WorkerGoneAfter;
-    }
-
-    private DateTime _firstSeen;
 
     /// <summary>Claimed by a worker that is no more, or open longer than any call may take.</summary>
     private const string GoneWorkers = """

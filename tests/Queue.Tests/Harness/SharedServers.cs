@@ -17,7 +17,7 @@ public sealed class SharedServers : IAsyncDisposable
 
     public static Task<RabbitServer> Rabbit => OrSkip(rabbit.Value);
 
-    private static bool ServersAreRequired =>
+    internal static bool AreRequired =>
         string.Equals(Environment.GetEnvironmentVariable("LLMQUEUE_TESTS_REQUIRE_SERVERS"), "1", StringComparison.Ordinal);
 
     public async ValueTask DisposeAsync()
@@ -41,7 +41,7 @@ public sealed class SharedServers : IAsyncDisposable
         {
             return await server;
         }
-        catch (InvalidOperationException missing) when (!ServersAreRequired)
+        catch (InvalidOperationException missing) when (!AreRequired)
         {
             Assert.Skip(missing.Message);
             throw;

@@ -1,0 +1,153 @@
+using System.Globalization;
+using LlmQueue.Tests.Harness;
+using Npgsql;
+
+namespace LlmQueue.Tests.Chaos;
+
+/// <summary>
+/// A whole installation of real processes: workers on RabbitMQ and PostgreSQL, a provider with latency and limits, a producer and a
+/// subscriber outside. Two models hold about 430 of the 500 tasks at once; the others stand in line and are let in as the minute refills,
+/// so that a fault finds tasks in every state.
+/// </summary>
+internal sealed class Installation : IAsyncDisposable
+{
+    public const int Tasks = 500;
+    public const int CallsAtOnce = 16;
+
+    /// <summary>How this test's own connections are called in pg_stat_activity.</summary>
+    public const string OurName = "chaos test";
+
+    private const string Catalogue = """
+        {
+          "models": [
+            { "id": "groq:first", "context": 32000, "maxOutput": 1000, "limits": { "rpm": 220, "tpm": 200000 },
+              "price": { "inputUsdPerMillion": 0.10, "outputUsdPerMillion": 0.40 } },
+            { "id": "groq:second", "context": 32000, "maxOutput": 1000, "limits": { "rpm": 200, "tpm": 200000 },
+              "price": { "inputUsdPerMillion": 0.20, "outputUsdPerMillion": 0.80 } }
+          ],
+          "routes": [
+            { "task": "code", "complexity": "any", "models": ["groq:second", "groq:first"] },
+            { "task": "any", "complexity": "any", "models": ["groq:first", "groq:second"] }
+          ]
+        }
+        """;
+
+    // Long enough for the longest: a killed worker's calls are noticed, its events published by another, and the lines drained.
+    private static readonly TimeSpan AllWithin = TimeSpan.FromSeconds(120);
+
+    private readonly DirectoryInfo home;
+    private readonly string database;
+    private readonly string broker;
+    private readonly List<ProcessUnderTest> workers = [];
+
+    private Installation(DirectoryInfo home, string database, string broker, SimulatorProcess simulator, Subscriber subscriber)
+    {
+        (this.home, this.database, this.broker, Simulator, Subscriber, Producer) = (home, database, broker, simulator, subscriber, new Producer(broker));
+        Database = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database) { ApplicationName = OurName });
+    }
+
+    public NpgsqlDataSource Database { get; }
+
+    public SimulatorProcess Simulator { get; }
+
+    public Subscriber Subscriber { get; }
+
+    public Producer Producer { get; }
+
+    public IReadOnlyList<ProcessUnderTest> Workers => workers;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public static async Task<Installation> Start(ChaosServers servers, int workers = 2)
+    {
+        var folder = Directory.CreateTempSubdirectory("llmqueue-chaos-");
+        var catalogue = Path.Combine(folder.FullName, "catalogue.json");
+        await File.WriteAllTextAsync(catalogue, Catalogue, Cancel);
+        var simulator = await SimulatorProcess.Start("--catalogue", catalogue, "--latency-ms", "200-600");
+        var bus = await servers.Rabbit.CreateVirtualHost();
+        var address = await servers.Postgres.CreateDatabase();
+        var subscriber = await Subscriber.Start(bus, Cancel);
+        var installation = new Installation(folder, address, bus, simulator, subscriber);
+        for (var i = 0; i < workers; i++)
+        {
+            await installation.StartWorker();
+        }
+
+        await Eventually.True("every worker takes calls", TimeSpan.FromSeconds(60), async () => await Rabbit.Consumers(bus, "llm-provider-calls", Cancel) == workers);
+        return installation;
+    }
+
+    public async Task<ProcessUnderTest> StartWorker()
+    {
+        var environment = new Dictionary<string, string?>(StringComparer.Ordinal)
+        {
+            ["LLMQUEUE_HOME"] = home.FullName,
+            ["DATABASE_URL"] = database,
+            ["RABBITMQ_URL"] = broker,
+            ["GROQ_API_KEY"] = "sk-chaos-1",
+            ["GROQ_BASE_URL"] = Simulator.BaseUrl,
+            ["CATALOGUE_PATH"] = Path.Combine(home.FullName, "catalogue.json"),
+            ["BUDGET_DAILY_USD"] = "1000",
+            ["CONCURRENT_CALLS"] = CallsAtOnce.ToString(CultureInfo.InvariantCulture),
+            ["WORKER_GONE_AFTER_SECONDS"] = "3",
+            ["RESCUE_EVERY_SECONDS"] = "1",
+            ["CALL_TIMEOUT_SECONDS"] = "10",
+        };
+        var worker = ProcessUnderTest.StartDotnet(BuiltPrograms.Worker, [], environment);
+        workers.Add(worker);
+        await worker.WaitForLine("The worker starts", TimeSpan.FromSeconds(60));
+        return worker;
+    }
+
+    /// <summary>Five hundred tasks; each fault happens once as many as it names are completed, while others wait, are called, or still come.</summary>
+    public async Task<Moments> Run(params (int AfterCompletions, Func<Task> Fault)[] faults)
+    {
+        var moments = new Moments();
+        var publishing = Producer.Publish(Tasks, Cancel);
+        foreach (var (after, fault) in faults)
+        {
+            await Subscriber.Completions(after, AllWithin, Cancel);
+            await moments.Of(fault);
+        }
+
+        await publishing.WaitAsync(AllWithin, TimeProvider.System, Cancel);
+        await AllSettled();
+        await moments.Report(this);
+        return moments;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var worker in workers)
+        {
+            // Read by nobody, unless the test fails.
+            Moments.Write($"--- worker process {worker.Id}\n{worker.Tail(60)}");
+            await worker.DisposeAsync();
+        }
+
+        await Subscriber.DisposeAsync();
+        await Simulator.DisposeAsync();
+        await Database.DisposeAsync();
+        home.Delete(recursive: true);
+    }
+
+    /// <summary>Nothing is on its way any more: every task has ended, every event is published and heard.</summary>
+    private async Task AllSettled()
+    {
+        try
+        {
+            await Eventually.True("every task ends and every event is heard", AllWithin, async () =>
+            {
+                await using var left = Database.CreateCommand(
+                    "select (select count(*) from tasks where ended_at is null) + (select count(*) from announcements), (select count(*) from tasks)"
+                );
+                await using var row = await left.ExecuteReaderAsync(Cancel);
+                return await row.ReadAsync(Cancel) && row.GetInt64(0) == 0 && row.GetInt64(1) >= Producer.Accepted.Count && Subscriber.Tasks >= Producer.Accepted.Count;
+            });
+        }
+        catch (TimeoutException late)
+        {
+            throw new TimeoutException($"{late.Message}\n{await Census.Take(this)}", late);
+        }
+    }
+}

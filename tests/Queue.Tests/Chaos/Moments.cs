@@ -1,0 +1,46 @@
+using System.Globalization;
+
+namespace LlmQueue.Tests.Chaos;
+
+/// <summary>When the faults happened, and how long it took until tasks were completed again: printed with each test.</summary>
+internal sealed class Moments
+{
+    private readonly List<Fault> faults = [];
+
+    public IReadOnlyList<Fault> Faults => faults;
+
+    public async Task Of(Func<Task> fault)
+    {
+        var began = TimeProvider.System.GetUtcNow();
+        await fault();
+        faults.Add(new Fault(began, TimeProvider.System.GetUtcNow()));
+    }
+
+    public async Task Report(Installation installation)
+    {
+        await using var query = installation.Database.CreateCommand("select ended_at from tasks order by ended_at");
+        await using var rows = await query.ExecuteReaderAsync(TestContext.Current.CancellationToken);
+        var ends = new List<DateTimeOffset>();
+        while (await rows.ReadAsync(TestContext.Current.CancellationToken))
+        {
+            ends.Add(new DateTimeOffset(rows.GetDateTime(0), TimeSpan.Zero));
+        }
+
+        foreach (var (fault, over) in faults)
+        {
+            var after = ends.Where(end => end > fault).ToList();
+            var gap = after.Prepend(fault).Zip(after, (earlier, later) => later - earlier).DefaultIfEmpty().Max();
+            Write(
+                $"recovery: {after.Count} tasks were open; the fault took {Seconds(over - fault)}, the next completion came after {Seconds(after.FirstOrDefault(fault) - fault)}, "
+                    + $"the next after its end {Seconds(after.FirstOrDefault(end => end > over, over) - over)} later, the longest gap was {Seconds(gap)}, all had ended after {Seconds(ends[^1] - fault)}"
+            );
+        }
+    }
+
+    public static void Write(string line) => TestContext.Current.TestOutputHelper?.WriteLine(line);
+
+    /// <summary>From before the signal until whoever it was for was gone, or was back.</summary>
+    public sealed record Fault(DateTimeOffset Began, DateTimeOffset Ended);
+
+    private static string Seconds(TimeSpan time) => time.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture) + " s";
+}

@@ -1,0 +1,54 @@
+using System.Text.Json;
+
+namespace LlmQueue.Tests.Harness;
+
+/// <summary>A model of groq for a test's catalogue; limits left out are none.</summary>
+public sealed record TestModel(string Name)
+{
+    public int Context { get; init; } = 100_000;
+    public int MaxOutput { get; init; } = 10_000;
+    public int? Rpm { get; init; }
+    public int? Rpd { get; init; }
+    public long? Tpm { get; init; }
+    public long? Tpd { get; init; }
+
+    /// <summary>US dollars a million tokens, of input and output alike; null is unknown.</summary>
+    public decimal? Price { get; init; } = 1m;
+}
+
+/// <summary>Catalogues whose one route is all their models, in order.</summary>
+public static class TestCatalogue
+{
+    public static string Of(params TestModel[] models) => JsonSerializer.Serialize(
+        new
+        {
+            models = models.Select(m => new
+            {
+                id = $"groq:{m.Name}", context = m.Context, maxOutput = m.MaxOutput,
+                limits = Given(("rpm", m.Rpm), ("rpd", m.Rpd), ("tpm", m.Tpm), ("tpd", m.Tpd)),
+                price = Given(("inputUsdPerMillion", m.Price), ("outputUsdPerMillion", m.Price)),
+            }),
+            routes = new[] { new { task = "any", complexity = "any", models = models.Select(m => $"groq:{m.Name}") } },
+            pools = new { summary = models.Select(m => $"groq:{m.Name}"), synthesis = models.Select(m => $"groq:{m.Name}") },
+        });
+
+    private static Dictionary<string, object> Given(params (string Name, object? Value)[] values) =>
+        values.Where(v => v.Value is not null).ToDictionary(v => v.Name, v => v.Value!, StringComparer.Ordinal);
+}
+
+/// <summary>One simulator for the tests of a class, which run one after the other: each begins with <see cref="Fresh"/>.</summary>
+public sealed class SimulatorFixture : IAsyncLifetime
+{
+    private SimulatorProcess simulator = null!;
+
+    public async ValueTask InitializeAsync() => simulator = await SimulatorProcess.Start();
+
+    public ValueTask DisposeAsync() => simulator.DisposeAsync();
+
+    /// <summary>No faults, an empty log, full limits, no latency.</summary>
+    public async Task<SimulatorProcess> Fresh()
+    {
+        await simulator.Reset();
+        return simulator;
+    }
+}
