@@ -30,20 +30,43 @@ public sealed class PlainJson<TMessage> : ISerializerFactory, IMessageDeserializ
 
     public SerializerContext Deserialize(MessageBody body, Headers headers, Uri? destinationAddress = null)
     {
-        JsonElement element;
+        // Thrown without a cause inside: the error queue shows the innermost message, and these sentences are the ones that help.
+        if (!TryRead(body, out var element, out var problem))
+            throw new SerializationException($"The message is not JSON: {problem} Expected the fields of {typeof(TMessage).Name} as one JSON object, for example {{\"prompt\": \"…\"}}.");
+        if (element.ValueKind != JsonValueKind.Object)
+            throw new SerializationException($"The message is a JSON {element.ValueKind}, expected one JSON object with the fields of {typeof(TMessage).Name}.");
+        if (WhatDoesNotFit(element) is { } misfit)
+            throw new SerializationException($"A field of the message does not fit {typeof(TMessage).Name}: {misfit}");
+        return new SystemTextJsonRawSerializerContext(SystemTextJsonMessageSerializer.Instance, SystemTextJsonMessageSerializer.Options, ContentType,
+            new RawMessageContext(headers, destinationAddress, Options), MessageTypes, Options, element);
+    }
+
+    private static bool TryRead(MessageBody body, out JsonElement element, out string problem)
+    {
         try
         {
-            element = JsonSerializer.Deserialize<JsonElement>(body.GetBytes(), SystemTextJsonMessageSerializer.Options);
+            (element, problem) = (JsonSerializer.Deserialize<JsonElement>(body.GetBytes(), SystemTextJsonMessageSerializer.Options), "");
+            return true;
         }
         catch (JsonException e)
         {
-            throw new SerializationException($"The message is not JSON: {e.Message} Expected the fields of {typeof(TMessage).Name} as one JSON object, for example {{\"prompt\": \"…\"}}.", e);
+            (element, problem) = (default, e.Message);
+            return false;
         }
+    }
 
-        if (element.ValueKind != JsonValueKind.Object)
-            throw new SerializationException($"The message is a JSON {element.ValueKind}, expected one JSON object with the fields of {typeof(TMessage).Name}.");
-        return new SystemTextJsonRawSerializerContext(SystemTextJsonMessageSerializer.Instance, SystemTextJsonMessageSerializer.Options, ContentType,
-            new RawMessageContext(headers, destinationAddress, Options), MessageTypes, Options, element);
+    /// <summary>Reads the message once more than needed: read later, a field of the wrong kind would be reported without its name.</summary>
+    private static string? WhatDoesNotFit(JsonElement element)
+    {
+        try
+        {
+            _ = element.Deserialize<TMessage>(SystemTextJsonMessageSerializer.Options);
+            return null;
+        }
+        catch (JsonException e)
+        {
+            return e.Message;
+        }
     }
 
     public MessageBody GetMessageBody(string text) => new StringMessageBody(text);

@@ -80,13 +80,14 @@ internal sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
     {
         if (transition.Settlement is { } settlement && _buckets.TryGetValue(settlement.Reserved.Bucket, out var bucket))
         {
+            var isLatest = bucket.AsOf <= settlement.Began;
             BucketRule.Refill(bucket, transition.Now);
             BucketRule.Settle(bucket, settlement.Reserved.Need, settlement.Used, settlement.Count?.RemainingTokensMinute is not null);
-            if (settlement.StartedAt is { } startedAt)
+            if (settlement is { WasAnswered: true, Began: { } startedAt })
                 BucketRule.Arrived(bucket, startedAt);
             if (settlement.Count is { } count)
-                BucketRule.Correct(bucket, count);
-            if (settlement.StartedAt is { } answered)
+                BucketRule.Correct(bucket, count, isLatest);
+            if (settlement is { WasAnswered: true, Began: { } answered })
                 RequestProof.Prove(bucket, settlement.Reserved.Need, answered, transition.Now);
             if (settlement.Closing is { } closing)
                 BucketRule.Close(bucket, closing.Until, closing.Reason, closing.Window, settlement.Reserved.Need, transition.Now);

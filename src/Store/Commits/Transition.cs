@@ -98,10 +98,12 @@ public sealed record Settlement
     /// <summary>US dollars spent; null when the price is unknown.</summary>
     public decimal? SpentUsd { get; init; }
     public ProviderCount? Count { get; init; }
+    /// <summary>When the call was made; what happened in its bucket since may not be in the provider's count.</summary>
+    public DateTime? Began { get; init; }
     public Closing? Closing { get; init; }
     public string? DisabledReason { get; init; }
-    /// <summary>When an answered call was made; null for any other.</summary>
-    public DateTime? StartedAt { get; init; }
+    /// <summary>The provider took the call and answered it: that it has arrived, and how many it takes, is known.</summary>
+    public bool WasAnswered { get; init; }
 }
 
 /// <summary>A refusal: the bucket is closed until a time.</summary>

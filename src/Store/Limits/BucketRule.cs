@@ -145,31 +145,38 @@ public static class BucketRule
     /// What the provider says wins. Its count was made when that call arrived: calls of ours still on their way are not in it, so the true level lies
     /// between remaining − in flight and remaining; the ledger is moved to the nearer end when it lies outside.
     /// </summary>
-    public static void Correct(BucketRow bucket, ProviderCount count)
+    /// <param name="bucket">The bucket.</param>
+    /// <param name="count">What the provider said.</param>
+    /// <param name="isLatest">
+    /// False when other calls were reserved or settled since this one began: the count may know nothing of them, so it can only lower a level. Answers of a
+    /// burst come in any order, and the first call's count, settled last, would give back what all the others took.
+    /// </param>
+    public static void Correct(BucketRow bucket, ProviderCount count, bool isLatest)
     {
-        // What was used of a window stays used when its limit turns out to be another.
+        var requestsInFlight = bucket.ReservedRequests - bucket.SettledRequests - bucket.ReleasedRequests;
+        var tokensInFlight = bucket.ReservedTokens - bucket.SettledTokens - bucket.ReleasedTokens;
+        // A window whose limit nobody knew has kept no account: the count is all there is.
+        var (anyRequestsDay, anyRequestsMinute, anyTokensMinute, anyTokensDay) = (bucket.RequestsPerDay is null, bucket.RequestsPerMinute is null, bucket.TokensPerMinute is null, bucket.TokensPerDay is null);
+        Relimit(bucket, count);
+        bucket.LevelRequestsDay = Corrected(bucket.LevelRequestsDay, count.RemainingRequestsDay, requestsInFlight, isLatest || anyRequestsDay);
+        bucket.LevelRequestsMinute = Corrected(bucket.LevelRequestsMinute, count.RemainingRequestsMinute, requestsInFlight, isLatest || anyRequestsMinute);
+        bucket.LevelTokensMinute = Corrected(bucket.LevelTokensMinute, count.RemainingTokensMinute, tokensInFlight, isLatest || anyTokensMinute);
+        bucket.LevelTokensDay = Corrected(bucket.LevelTokensDay, count.RemainingTokensDay, tokensInFlight, isLatest || anyTokensDay);
+    }
+
+    /// <summary>What was used of a window stays used when its limit turns out to be another: a claim that was too low gives its burst after all.</summary>
+    private static void Relimit(BucketRow bucket, ProviderCount count)
+    {
         if (count.LimitRequestsDay is { } rpd)
             (bucket.LevelRequestsDay, bucket.RequestsPerDay) = (Relimited(bucket.LevelRequestsDay, bucket.RequestsPerDay, rpd, Day), rpd);
-        if (count.LimitRequestsMinute is { } rpm)
-        {
-            bucket.LevelRequestsMinute = Relimited(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, rpm, Minute);
-            RequestProof.Named(bucket, rpm, bucket.AsOf);
-        }
-
         if (count.LimitTokensMinute is { } tpm)
             (bucket.LevelTokensMinute, bucket.TokensPerMinute) = (Relimited(bucket.LevelTokensMinute, bucket.TokensPerMinute, tpm, Minute), tpm);
         if (count.LimitTokensDay is { } tpd)
             (bucket.LevelTokensDay, bucket.TokensPerDay) = (Relimited(bucket.LevelTokensDay, bucket.TokensPerDay, tpd, Day), tpd);
-        var requestsInFlight = bucket.ReservedRequests - bucket.SettledRequests - bucket.ReleasedRequests;
-        var tokensInFlight = bucket.ReservedTokens - bucket.SettledTokens - bucket.ReleasedTokens;
-        if (count.RemainingRequestsDay is { } remainingDay)
-            bucket.LevelRequestsDay = Math.Clamp(bucket.LevelRequestsDay, remainingDay - requestsInFlight, remainingDay);
-        if (count.RemainingRequestsMinute is { } remainingMinute)
-            bucket.LevelRequestsMinute = Math.Clamp(bucket.LevelRequestsMinute, remainingMinute - requestsInFlight, remainingMinute);
-        if (count.RemainingTokensMinute is { } remainingTokens)
-            bucket.LevelTokensMinute = Math.Clamp(bucket.LevelTokensMinute, remainingTokens - tokensInFlight, remainingTokens);
-        if (count.RemainingTokensDay is { } remainingTokensDay)
-            bucket.LevelTokensDay = Math.Clamp(bucket.LevelTokensDay, remainingTokensDay - tokensInFlight, remainingTokensDay);
+        if (count.LimitRequestsMinute is not { } rpm)
+            return;
+        bucket.LevelRequestsMinute = Relimited(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, rpm, Minute);
+        RequestProof.Named(bucket, rpm, bucket.AsOf);
     }
 
     /// <summary>
@@ -239,11 +246,13 @@ public static class BucketRule
     private static DateTime RequestsFrom(BucketRow bucket) => bucket.RequestsDripFrom is { } from && from > bucket.AsOf ? from : bucket.AsOf;
 
     private static DateTime TokensFrom(BucketRow bucket) => bucket.TokensDripFrom is { } from && from > bucket.AsOf ? from : bucket.AsOf;
+    private static double Corrected(double level, double? remaining, double inFlight, bool mayRise) =>
+        remaining is not { } left ? level : mayRise ? Math.Clamp(level, left - inFlight, left) : Math.Min(level, left);
 
     private static double Capacity(double? limit, TimeSpan window) => limit is { } l ? (window == Minute ? l * MinuteHeadroom : l) : double.PositiveInfinity;
 
-    /// <summary>An unlimited window has kept no account: it begins empty, and the remaining count that comes with the limit fills it.</summary>
-    private static double Relimited(double level, double? before, double now, TimeSpan window) => before is null ? 0 : level + Capacity(now, window) - Capacity(before, window);
+    /// <summary>An unlimited window has kept no account and its level is 0: the remaining count that comes with the limit fills it.</summary>
+    private static double Relimited(double level, double? before, double now, TimeSpan window) => before is null ? level : level + Capacity(now, window) - Capacity(before, window);
 
     private static double Capped(double level, double? limit, TimeSpan window) => limit is null ? 0 : Math.Min(level, Capacity(limit, window));
 

@@ -60,7 +60,7 @@ public sealed partial class TaskDesk
         var cost = Cost(outcome, price, task.ReservedUsd);
         var (input, output) = Tokens(outcome);
 
-        transition.Settlement = Learn(task, new Settlement { Reserved = ReservationOf(task), Used = used, SpentUsd = cost, Count = outcome.Count, StartedAt = outcome is CallOutcome.Answered ? transition.Now - finished.Took : null }, finished, transition.Now);
+        transition.Settlement = Learn(task, new Settlement { Reserved = ReservationOf(task), Used = used, SpentUsd = cost, Count = outcome.Count, Began = transition.Now - finished.Took, WasAnswered = outcome is CallOutcome.Answered }, finished, transition.Now);
         transition.KeyUse = finished.KeyAlias.Length == 0 ? null : new KeyUse(finished.KeyAlias, input, output,
             outcome is CallOutcome.Throttled, outcome is CallOutcome.TimedOut or CallOutcome.Unreachable or CallOutcome.Malformed, (outcome as CallOutcome.KeyRefused)?.Detail);
 

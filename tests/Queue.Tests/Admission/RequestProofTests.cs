@@ -62,7 +62,7 @@ public sealed class RequestProofTests
     {
         var bucket = Bucket(rpm: 600);
         bucket.SettledRequests = 1;
-        BucketRule.Correct(bucket, new ProviderCount { LimitRequestsMinute = 300 });
+        BucketRule.Correct(bucket, new ProviderCount { LimitRequestsMinute = 300 }, isLatest: false);
 
         Assert.Equal(300, bucket.RequestsPerMinute);
         Assert.Equal(298, ReserveAll(bucket, Start));
@@ -150,7 +150,7 @@ public sealed class RequestProofTests
                     var wait = TimeSpan.FromSeconds((1 - level) * 60 / real);
                     BucketRule.Refill(bucket, now);
                     BucketRule.Settle(bucket, Call, default, providerCountsMinuteTokens: false);
-                    BucketRule.Correct(bucket, new ProviderCount { LimitRequestsMinute = real });
+                    BucketRule.Correct(bucket, new ProviderCount { LimitRequestsMinute = real }, isLatest: false);
                     BucketRule.Close(bucket, now + wait, "refused", LimitWindow.RequestsPerMinute, Call, now);
                 }
             }

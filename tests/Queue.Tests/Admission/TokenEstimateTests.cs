@@ -70,9 +70,9 @@ public sealed class TokenEstimateTests
     public void What_was_learned_moves_the_estimate()
     {
         LlmMessage[] prompt = [new("user", English)];
-        var units = TokenEstimateRule.Units(prompt);
+        var units = TokenEstimateRule.UnitsWithFrame(prompt);
 
-        Assert.Equal((int)Math.Ceiling(67 + 1.2 * units + 4), TokenEstimateRule.EstimatePromptTokens(prompt, new TokenCalibration(67, 1.2, 100)));
+        Assert.Equal((int)Math.Ceiling(67 + (1.2 * units)), TokenEstimateRule.EstimatePromptTokens(prompt, new TokenCalibration(67, 1.2, 100)));
     }
 
     [Theory]

@@ -41,6 +41,9 @@ public sealed record QueueSetup
     /// <summary>An AMQP address; left out: the in-memory bus.</summary>
     public string? Broker { get; init; }
 
+    /// <summary>More receive endpoints, for messages of the test's own.</summary>
+    public Action<IBusRegistrationContext, IBusFactoryConfigurator>? Endpoints { get; init; }
+
     /// <summary>True with Quartz and its sweeps; without it a test rings or sweeps itself.</summary>
     public bool Upkeep { get; init; }
 }
@@ -74,11 +77,12 @@ public sealed class QueueUnderTest : IAsyncDisposable
         builder.Services.AddQueueStore(database);
         builder.Services.AddQueueWorker(settings, ModelCatalogue.Parse(setup.Catalogue, "test.json"), setup.Options);
         if (setup.Upkeep)
-            builder.Services.AddQueueUpkeep(database, setup.Options);
+            builder.Services.AddQueueUpkeep(database);
         // Last, so that it stops first.
         builder.Services.AddQueueBus(settings.RabbitMq, WorkerServices.Register, (context, bus) =>
         {
             WorkerServices.Endpoints(context, bus);
+            setup.Endpoints?.Invoke(context, bus);
             bus.ReceiveEndpoint(new TemporaryEndpointDefinition(), null, Collect);
         });
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(10));

@@ -22,8 +22,9 @@ internal static class StatedRows
         var now = queue.Services.GetRequiredService<TimeProvider>().GetUtcNow().UtcDateTime;
         await using var db = await queue.Services.GetRequiredService<IDbContextFactory<QueueDb>>().CreateDbContextAsync(TestContext.Current.CancellationToken);
         await using var transaction = await db.Database.BeginTransactionAsync(TestContext.Current.CancellationToken);
-        var budget = await db.Budgets.FromSqlRaw("select * from budgets order by id limit 1 for update").SingleAsync(TestContext.Current.CancellationToken);
+        // In the order in which everybody locks them.
         var bucket = await db.Buckets.FromSqlRaw("select * from buckets where id = {0} for update", bucketId).SingleAsync(TestContext.Current.CancellationToken);
+        var budget = await db.Budgets.FromSqlRaw("select * from budgets order by id limit 1 for update").SingleAsync(TestContext.Current.CancellationToken);
         var row = new TaskRow
         {
             CorrelationId = Guid.CreateVersion7(), Version = Version, State = state, Kind = "analysis", Complexity = "low", PromptTokens = 20, PromptUnits = 16, MaxOutputTokens = 50, Chain = $"groq:{model}", Route = "any/any",

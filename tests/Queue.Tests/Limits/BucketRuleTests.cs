@@ -157,9 +157,51 @@ public sealed class BucketRuleTests
         var bucket = Bucket(tpm: 6000, levelTpm: ours);
         bucket.ReservedTokens = inFlight;
 
-        BucketRule.Correct(bucket, new ProviderCount { RemainingTokensMinute = theirs, LimitTokensMinute = 8000 });
+        BucketRule.Correct(bucket, new ProviderCount { RemainingTokensMinute = theirs, LimitTokensMinute = 8000 }, isLatest: true);
 
         Assert.Equal((then, 8000), (bucket.LevelTokensMinute, bucket.TokensPerMinute));
+    }
+
+    [Theory]
+    [InlineData(1000, 4000, 1000)]
+    [InlineData(5000, 4000, 4000)]
+    public void A_count_that_others_have_overtaken_only_lowers(double ours, double theirs, double then)
+    {
+        var bucket = Bucket(tpm: 6000, levelTpm: ours);
+
+        BucketRule.Correct(bucket, new ProviderCount { RemainingTokensMinute = theirs }, isLatest: false);
+
+        Assert.Equal(then, bucket.LevelTokensMinute);
+    }
+
+    [Fact]
+    public void The_counts_of_a_burst_in_any_order_never_give_back_what_the_burst_took() =>
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(300), Prop.ForAll(
+            (from calls in Gen.Choose(2, 12) from order in Gen.Shuffle(Enumerable.Range(0, calls).ToArray()) select order).ToArbitrary(),
+            order =>
+            {
+                var bucket = Bucket(tpm: 60_000, levelTpm: 59_700);
+                foreach (var _ in order)
+                    BucketRule.Reserve(bucket, new Need(1, 4000));
+                var settled = 0;
+                foreach (var call in order)
+                {
+                    // Each was counted as it arrived, and answers in another order; all that is known at once is whether one has been settled before it.
+                    BucketRule.Settle(bucket, new Need(1, 4000), new Need(1, 3000), providerCountsMinuteTokens: true);
+                    BucketRule.Correct(bucket, new ProviderCount { RemainingTokensMinute = 60_000 - (4000 * (call + 1)) }, isLatest: settled++ == 0);
+                }
+
+                return bucket.LevelTokensMinute <= 60_000 - (4000 * order.Length);
+            }));
+
+    [Fact]
+    public void A_limit_that_nobody_knew_is_learned_with_what_is_left_of_it()
+    {
+        var bucket = Bucket();
+
+        BucketRule.Correct(bucket, new ProviderCount { LimitTokensMinute = 6000, RemainingTokensMinute = 5000 }, isLatest: false);
+
+        Assert.Equal((6000, 5000), (bucket.TokensPerMinute, bucket.LevelTokensMinute));
     }
 
     [Fact]
