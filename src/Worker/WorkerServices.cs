@@ -49,7 +49,8 @@ public static class WorkerServices
         {
             quartz.UsePersistentStore(store =>
             {
-                store.UsePostgres(connectionString);
+                // It locks rows and sets nothing of its session, so nothing need be set back between its uses.
+                store.UsePostgres(new NpgsqlConnectionStringBuilder(connectionString) { NoResetOnClose = true }.ConnectionString);
                 store.UseSystemTextJsonSerializer();
                 // Its jobs run by the hour: whether a worker of the cluster is gone need not be known sooner.
                 store.UseClustering(cluster =>

@@ -29,9 +29,9 @@ public static class RequestProof
     public static double Withheld(BucketRow bucket, DateTime now) =>
         bucket.RequestsPerMinute is null || IsKnown(bucket, now) ? 0 : Math.Max(0, BucketRule.Full(bucket.RequestsPerMinute, BucketRule.Minute) - bucket.ProvenRequests - OnTrust);
 
-    /// <summary>The provider has named its limit, in a header or in a refusal.</summary>
+    /// <summary>The provider has named its limit, in a header or in a refusal. When that is no longer believed it still counts as proven: only what lies above is tried.</summary>
     public static void Named(BucketRow bucket, double limit, DateTime now) =>
-        (bucket.RequestsPerMinute, bucket.RequestsKnownUntil, bucket.ProvenRequests, bucket.MarkAt) = (limit, now + Believed, Math.Min(bucket.ProvenRequests, limit), null);
+        (bucket.RequestsPerMinute, bucket.RequestsKnownUntil, bucket.ProvenRequests, bucket.MarkAt) = (limit, now + Believed, limit, null);
 
     /// <summary>
     /// An answered call proves the window's count as it was before the call was made: calls on their way since prove nothing. When the whole limit is proven, and it alone

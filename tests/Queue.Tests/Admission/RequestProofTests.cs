@@ -69,8 +69,24 @@ public sealed class RequestProofTests
         bucket.Waiting = 1;
         Answer(bucket, 20, Start + Way, Start + TimeSpan.FromSeconds(1));
         Assert.Equal(300, bucket.RequestsPerMinute);
-        Assert.Equal(0, RequestProof.Withheld(bucket, Start + TimeSpan.FromHours(23)));
-        Assert.True(RequestProof.Withheld(bucket, Start + TimeSpan.FromHours(25)) > 0);
+        Assert.Equal(0, RequestProof.Withheld(bucket, Start + TimeSpan.FromHours(25)));
+
+        var dayAfter = Start + TimeSpan.FromHours(25);
+        BucketRule.Refill(bucket, dayAfter);
+        Assert.Equal(298, ReserveAll(bucket, dayAfter));
+        Answer(bucket, 20, dayAfter + Way, dayAfter + TimeSpan.FromMilliseconds(100));
+        Assert.Equal(302, bucket.RequestsPerMinute);
+    }
+
+    [Fact]
+    public void A_limit_that_was_claimed_too_low_gives_its_burst_after_all()
+    {
+        var bucket = Bucket(rpm: 300, tpm: 30_000);
+        BucketRule.Reserve(bucket, new Need(1, 3000));
+
+        BucketRule.Correct(bucket, new ProviderCount { LimitTokensMinute = 60_000, RemainingTokensMinute = 57_000 }, isLatest: false);
+
+        Assert.Equal((60_000 * 0.995) - 3000, bucket.LevelTokensMinute, 6);
     }
 
     [Fact]
