@@ -82,7 +82,7 @@ internal sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
         {
             var isLatest = bucket.AsOf <= settlement.Began;
             BucketRule.Refill(bucket, transition.Now);
-            BucketRule.Settle(bucket, settlement.Reserved.Need, settlement.Used, settlement.Count?.RemainingTokensMinute is not null);
+            BucketRule.Settle(bucket, settlement.Reserved.Need, settlement.Used, settlement.Count?.RemainingTokensMinute is not null, settlement.ChargedOnArrival);
             if (settlement is { WasAnswered: true, Began: { } startedAt })
                 BucketRule.Arrived(bucket, startedAt);
             if (settlement.Count is { } count)

@@ -125,7 +125,7 @@ public static class BucketRule
     /// Ends a reservation: what was used stays taken, the rest is given back. Where the provider counted the minute's tokens itself in the same answer,
     /// its count decides (<see cref="Correct"/>) and nothing is given back to that window: some providers return unused output tokens, some do not.
     /// </summary>
-    public static void Settle(BucketRow bucket, Need reserved, Need used, bool providerCountsMinuteTokens)
+    public static void Settle(BucketRow bucket, Need reserved, Need used, bool providerCountsMinuteTokens, long? chargedOnArrival = null)
     {
         bucket.SettledRequests += Math.Min(reserved.Requests, used.Requests);
         bucket.ReleasedRequests += Math.Max(0, reserved.Requests - used.Requests);
@@ -137,8 +137,9 @@ public static class BucketRule
         bucket.LevelRequestsMinute = Capped(bucket.LevelRequestsMinute + requests, bucket.RequestsPerMinute, Minute);
         bucket.LevelRequestsDay = Capped(bucket.LevelRequestsDay + requests, bucket.RequestsPerDay, Day);
         bucket.LevelTokensDay = Capped(bucket.LevelTokensDay + tokens, bucket.TokensPerDay, Day);
-        if (tokens < 0 || !providerCountsMinuteTokens)
-            bucket.LevelTokensMinute = Capped(bucket.LevelTokensMinute + tokens, bucket.TokensPerMinute, Minute);
+        // What the estimate of the prompt was wrong by is certain in either direction; without it a bucket would lose every over-estimate for good.
+        var minute = providerCountsMinuteTokens ? chargedOnArrival is { } charged ? reserved.Tokens - charged : Math.Min(0, tokens) : tokens;
+        bucket.LevelTokensMinute = Capped(bucket.LevelTokensMinute + minute, bucket.TokensPerMinute, Minute);
     }
 
     /// <summary>

@@ -60,7 +60,7 @@ public sealed partial class TaskDesk
         var cost = Cost(outcome, price, task.ReservedUsd);
         var (input, output) = Tokens(outcome);
 
-        transition.Settlement = Learn(task, new Settlement { Reserved = ReservationOf(task), Used = used, SpentUsd = cost, Count = outcome.Count, Began = transition.Now - finished.Took, WasAnswered = outcome is CallOutcome.Answered }, finished, transition.Now);
+        transition.Settlement = Learn(task, new Settlement { Reserved = ReservationOf(task), Used = used, SpentUsd = cost, Count = outcome.Count, Began = transition.Now - finished.Took, ChargedOnArrival = ChargedOnArrival(task, outcome), WasAnswered = outcome is CallOutcome.Answered }, finished, transition.Now);
         transition.KeyUse = finished.KeyAlias.Length == 0 ? null : new KeyUse(finished.KeyAlias, input, output,
             outcome is CallOutcome.Throttled, outcome is CallOutcome.TimedOut or CallOutcome.Unreachable or CallOutcome.Malformed, (outcome as CallOutcome.KeyRefused)?.Detail);
 
@@ -209,6 +209,13 @@ public sealed partial class TaskDesk
         CallOutcome.Malformed or CallOutcome.TimedOut or CallOutcome.Abandoned or CallOutcome.Unreachable or CallOutcome.ContentRefused => new Need(1, reserved),
         CallOutcome.BadRequest or CallOutcome.ContextExceeded => new Need(1, 0),
         _ => new Need(0, 0),
+    };
+
+    private static long? ChargedOnArrival(TaskRow task, CallOutcome outcome) => outcome switch
+    {
+        CallOutcome.Answered { InputTokens: > 0 } answered => answered.InputTokens + (task.State == TaskStates.Classifying ? ClassifierPrompt.MaxOutputTokens : task.MaxOutputTokens),
+        CallOutcome.Throttled or CallOutcome.OutOfCredit or CallOutcome.KeyRefused or CallOutcome.ModelGone or CallOutcome.TooLarge => 0,
+        _ => null,
     };
 
     private static decimal? Cost(CallOutcome outcome, ModelPrice price, decimal? reservedUsd) => outcome switch

@@ -9,10 +9,7 @@ public sealed class EverythingFaultTests(ChaosServers servers) : IClassFixture<C
     [Fact]
     public async Task Loses_and_doubles_nothing_when_a_worker_the_broker_and_the_database_are_killed_one_after_the_other()
     {
-        Assert.SkipUnless(
-            string.Equals(Environment.GetEnvironmentVariable("LLMQUEUE_TESTS"), "long", StringComparison.Ordinal),
-            "Runs with ./test.sh chaos only: each of the three has a test of its own."
-        );
+        Assert.SkipUnless(Installation.RunsLong, "Runs with ./test.sh chaos only: each of the three has a test of its own.");
         await using var installation = await Installation.Start(servers, workers: 3);
         var moments = await installation.Run(
             (80, () => installation.Workers[0].Kill()),

@@ -35,16 +35,20 @@ internal sealed class Installation : IAsyncDisposable
     // Long enough for the longest: a killed worker's calls are noticed, its events published by another, and the lines drained.
     private static readonly TimeSpan AllWithin = TimeSpan.FromSeconds(120);
 
+    private readonly ChaosServers servers;
     private readonly DirectoryInfo home;
     private readonly string database;
     private readonly string broker;
     private readonly List<ProcessUnderTest> workers = [];
 
-    private Installation(DirectoryInfo home, string database, string broker, SimulatorProcess simulator, Subscriber subscriber)
+    private Installation(ChaosServers servers, DirectoryInfo home, string database, string broker, SimulatorProcess simulator, Subscriber subscriber)
     {
-        (this.home, this.database, this.broker, Simulator, Subscriber, Producer) = (home, database, broker, simulator, subscriber, new Producer(broker));
+        (this.servers, this.home, this.database, this.broker, Simulator, Subscriber, Producer) = (servers, home, database, broker, simulator, subscriber, new Producer(broker));
         Database = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database) { ApplicationName = OurName });
     }
+
+    /// <summary>As ./test.sh chaos says.</summary>
+    public static bool RunsLong { get; } = string.Equals(Environment.GetEnvironmentVariable("LLMQUEUE_TESTS"), "long", StringComparison.Ordinal);
 
     public NpgsqlDataSource Database { get; }
 
@@ -67,7 +71,7 @@ internal sealed class Installation : IAsyncDisposable
         var bus = await servers.Rabbit.CreateVirtualHost();
         var address = await servers.Postgres.CreateDatabase();
         var subscriber = await Subscriber.Start(bus, Cancel);
-        var installation = new Installation(folder, address, bus, simulator, subscriber);
+        var installation = new Installation(servers, folder, address, bus, simulator, subscriber);
         for (var i = 0; i < workers; i++)
         {
             await installation.StartWorker();
@@ -98,6 +102,8 @@ internal sealed class Installation : IAsyncDisposable
         await worker.WaitForLine("The worker starts", TimeSpan.FromSeconds(60));
         return worker;
     }
+
+    public Task<IReadOnlyDictionary<string, long>> MessagesByQueue() => servers.Rabbit.MessagesByQueue(broker);
 
     /// <summary>Five hundred tasks; each fault happens once as many as it names are completed, while others wait, are called, or still come.</summary>
     public async Task<Moments> Run(params (int AfterCompletions, Func<Task> Fault)[] faults)

@@ -15,6 +15,7 @@ namespace LlmQueue.Tests.Chaos;
 /// <item>In every bucket and budget reserved = settled + released, as much was reserved as the attempts say, and nobody waits any more.</item>
 /// <item>No attempt is open, no reservation is left in a row, no event is unpublished.</item>
 /// <item>Every call was of use, except those that a killed worker had open: the provider never answered the same prompt twice otherwise.</item>
+/// <item>No message was given up: the error queues and the dead-letter queue are empty, and no queue keeps anything.</item>
 /// </list>
 /// </summary>
 internal static class Invariant
@@ -33,6 +34,7 @@ internal static class Invariant
         await TheBooksBalance(installation.Database);
         await NothingIsLeft(installation.Database);
         await NoCallWasWasted(installation, accepted, killed);
+        await NoMessageWasGivenUp(installation);
     }
 
     private static async Task EveryTaskEndedOnce(NpgsqlDataSource database, IReadOnlyDictionary<Guid, string> accepted)
@@ -128,6 +130,14 @@ internal static class Invariant
             );
         });
     }
+
+    // A bell that comes late changes nothing, but it has to be answered first: the queues are empty in the end, not at once.
+    private static Task NoMessageWasGivenUp(Installation installation) =>
+        Eventually.Found("every queue is empty", TimeSpan.FromSeconds(20), async () =>
+        {
+            var left = (await installation.MessagesByQueue()).Where(queue => queue.Value > 0).Select(queue => $"{queue.Value} in {queue.Key}").ToList();
+            return left.Count == 0 ? left : throw new InvalidOperationException(string.Join(", ", left));
+        });
 
     /// <summary>At the provider, or in the hand of a worker that could tell nobody any more.</summary>
     public static bool WasOpen(SimulatedCall call, Moments.Fault killed) =>

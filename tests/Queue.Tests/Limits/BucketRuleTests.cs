@@ -136,6 +136,19 @@ public sealed class BucketRuleTests
         Assert.Equal(bucket.ReservedTokens, bucket.SettledTokens + bucket.ReleasedTokens);
     }
 
+    [Theory]
+    [InlineData(700, 4300)]  // the prompt was over-estimated by 100: they come back
+    [InlineData(950, 4050)]  // and what it was under-estimated by is taken
+    [InlineData(0, 5000)]    // a refused call took nothing
+    public void What_a_call_took_on_arrival_is_what_the_minute_has_lost(long charged, double level)
+    {
+        var bucket = Bucket(tpm: 6000, levelTpm: 5000, tpd: 100_000, levelTpd: 50_000);
+        BucketRule.Reserve(bucket, new Need(1, 800));
+        BucketRule.Settle(bucket, new Need(1, 800), new Need(1, 300), providerCountsMinuteTokens: true, charged);
+
+        Assert.Equal(level, bucket.LevelTokensMinute);
+    }
+
     [Fact]
     public void Where_the_provider_counts_the_minute_itself_nothing_is_given_back_to_it()
     {
