@@ -34,7 +34,7 @@ public static class WorkerHost
             builder.Logging.AddQueueConsole();
             builder.Services.AddQueueStore(settings.DatabaseUrl!);
             builder.Services.AddQueueWorker(settings, catalogue, options);
-            builder.Services.AddQueueUpkeep(settings.DatabaseUrl!, options);
+            builder.Services.AddQueueUpkeep(settings.DatabaseUrl!);
             // Last, so that it stops first: open calls finish while claims, commits and the heartbeat still run.
             builder.Services.AddQueueBus(settings.RabbitMq, WorkerServices.Register, WorkerServices.Endpoints);
             builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(40));

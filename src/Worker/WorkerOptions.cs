@@ -24,6 +24,12 @@ public sealed record WorkerOptions
     /// <summary>The Pacer opens lines at most this often. Default 50 ms: the longest a task waits although there is room.</summary>
     public TimeSpan Tick { get; init; } = TimeSpan.FromMilliseconds(50);
 
+    /// <summary>A task that has waited this long behind higher priorities counts as aged. Default 30 s. Too short takes from those that are in a hurry; too long lets batches stand still under steady load.</summary>
+    public TimeSpan AgeAfter { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>One grant in so many goes to an aged task. Default 8. 1 gives every grant to the aged as long as there are any.</summary>
+    public int AgedEvery { get; init; } = 8;
+
     /// <summary>Ended tasks are kept this long. Default 30 days.</summary>
     public TimeSpan KeepEnded { get; init; } = TimeSpan.FromDays(30);
 }

@@ -41,25 +41,25 @@ public static class WorkerServices
         return services;
     }
 
-    /// <summary>Quartz on the same database, clustered: every sweep runs in one worker at a time, whichever is alive.</summary>
-    public static IServiceCollection AddQueueUpkeep(this IServiceCollection services, string connectionString, WorkerOptions options)
+    /// <summary>What one worker of all does: the Rescuer's sweeps where the Pacer leads, and by the hour Quartz, clustered on the same database.</summary>
+    public static IServiceCollection AddQueueUpkeep(this IServiceCollection services, string connectionString)
     {
+        services.AddLoop<RescueLoop>();
         services.AddQuartz(quartz =>
         {
             quartz.UsePersistentStore(store =>
             {
-                store.UsePostgres(connectionString);
+                // It locks rows and sets nothing of its session, so nothing need be set back between its uses.
+                store.UsePostgres(new NpgsqlConnectionStringBuilder(connectionString) { NoResetOnClose = true }.ConnectionString);
                 store.UseSystemTextJsonSerializer();
-                // A worker that is killed has often taken the next sweep already: the others get it back when they miss that worker's check-in, as soon as
-                // they miss its heartbeat.
+                // Its jobs run by the hour: whether a worker of the cluster is gone need not be known sooner.
                 store.UseClustering(cluster =>
                 {
-                    cluster.CheckinInterval = options.WorkerGoneAfter / 3;
-                    cluster.CheckinMisfireThreshold = options.WorkerGoneAfter * 2 / 3;
+                    cluster.CheckinInterval = TimeSpan.FromMinutes(1);
+                    cluster.CheckinMisfireThreshold = TimeSpan.FromMinutes(2);
                 });
                 store.ProvisionSchema();
             });
-            quartz.ScheduleJob<RescueJob>(t => t.WithIdentity("rescue").StartNow().WithSimpleSchedule(s => s.WithInterval(options.RescueEvery).RepeatForever()), j => j.WithIdentity("rescue"));
             quartz.ScheduleJob<BudgetRolloverJob>(t => t.WithIdentity("budgets").WithSimpleSchedule(s => s.WithInterval(TimeSpan.FromHours(1)).RepeatForever()), j => j.WithIdentity("budgets"));
             quartz.ScheduleJob<PruneJob>(t => t.WithIdentity("prune").WithSimpleSchedule(s => s.WithInterval(TimeSpan.FromMinutes(30)).RepeatForever()), j => j.WithIdentity("prune"));
         });

@@ -18,6 +18,8 @@ public static class WorkerVariables
             FirstBackOff = Seconds("FIRST_BACK_OFF_SECONDS", defaults.FirstBackOff, 0.01, 600),
             WorkerGoneAfter = Seconds("WORKER_GONE_AFTER_SECONDS", defaults.WorkerGoneAfter, 1, 600),
             RescueEvery = Seconds("RESCUE_EVERY_SECONDS", defaults.RescueEvery, 0.5, 600),
+            AgeAfter = Seconds("AGE_AFTER_SECONDS", defaults.AgeAfter, 0, 86400),
+            AgedEvery = (int)Number("AGED_EVERY", defaults.AgedEvery, 1, 1000),
             KeepEnded = TimeSpan.FromDays(Number("KEEP_ENDED_DAYS", defaults.KeepEnded.TotalDays, 0.01, 36500)),
         };
         return problems.Count == 0 ? options : throw new SettingsException(problems);

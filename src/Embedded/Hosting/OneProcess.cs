@@ -165,7 +165,7 @@ internal sealed class OneProcess : IAsyncDisposable
         }
 
         builder.Services.AddQueueWorker(settings, installation.Catalogue, options);
-        builder.Services.AddQueueUpkeep(database, options);
+        builder.Services.AddQueueUpkeep(database);
         // Last, so that it stops first: open calls finish while claims, commits and the heartbeat still run.
         builder.Services.AddQueueBus(settings.RabbitMq, WorkerServices.Register, WorkerServices.Endpoints);
     }

@@ -83,8 +83,12 @@ internal sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
             var isLatest = bucket.AsOf <= settlement.Began;
             BucketRule.Refill(bucket, transition.Now);
             BucketRule.Settle(bucket, settlement.Reserved.Need, settlement.Used, settlement.Count?.RemainingTokensMinute is not null, settlement.ChargedOnArrival);
+            if (settlement is { WasAnswered: true, Began: { } startedAt })
+                BucketRule.Arrived(bucket, startedAt);
             if (settlement.Count is { } count)
                 BucketRule.Correct(bucket, count, isLatest);
+            if (settlement is { WasAnswered: true, Began: { } answered })
+                RequestProof.Prove(bucket, settlement.Reserved.Need, answered, transition.Now);
             if (settlement.Closing is { } closing)
                 BucketRule.Close(bucket, closing.Until, closing.Reason, closing.Window, settlement.Reserved.Need, transition.Now);
             if (settlement.DisabledReason is { } reason)
@@ -152,6 +156,13 @@ internal sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
                 bucket.Waiting++;
         if (!_tenants.TryGetValue(transition.Task!.Tenant, out var tenant))
             return;
+        if (parking.Again)
+        {
+            // It has stood in line and was refused through no fault of its own: its turn is the present, and it was booked for it already.
+            transition.Task.StartTag = _virtualTime;
+            return;
+        }
+
         transition.Task.StartTag = Math.Max(_virtualTime, tenant.VirtualFinish);
         tenant.VirtualFinish = transition.Task.StartTag + (parking.Cost / tenant.Weight);
     }

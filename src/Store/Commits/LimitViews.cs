@@ -98,7 +98,8 @@ public sealed class BucketView(BucketRow row)
     {
         var present = BucketRule.Copy(_row);
         BucketRule.Refill(present, now);
-        BucketRule.Take(present, new Need(_heldRequests, _heldTokens));
+        if (_heldRequests > 0)
+            BucketRule.Reserve(present, new Need(_heldRequests, _heldTokens));
         return present;
     }
 }

@@ -65,9 +65,10 @@ public sealed class StoreTables(IModel model)
 
     public NpgsqlBatchCommand InsertBuckets(IReadOnlyList<BucketRow> rows) => _buckets.Insert(rows, "on conflict (id) do nothing");
 
-    /// <summary>Takes the limits of a catalogue that has changed; what headers taught of an unchanged one is kept.</summary>
+    /// <summary>Takes the limits of a catalogue that has changed; what headers, refusals and use taught of an unchanged one is kept.</summary>
     public NpgsqlBatchCommand RelimitBuckets(IReadOnlyList<BucketRow> rows) => _buckets.Update(rows, [nameof(BucketRow.Id)],
-        [nameof(BucketRow.RequestsPerMinute), nameof(BucketRow.RequestsPerDay), nameof(BucketRow.TokensPerMinute), nameof(BucketRow.TokensPerDay), nameof(BucketRow.CatalogueLimits)], "and t.catalogue_limits <> u.catalogue_limits");
+        [nameof(BucketRow.RequestsPerMinute), nameof(BucketRow.RequestsPerDay), nameof(BucketRow.TokensPerMinute), nameof(BucketRow.TokensPerDay), nameof(BucketRow.CatalogueLimits),
+         nameof(BucketRow.ClaimedRequestsPerMinute), nameof(BucketRow.RequestsKnownUntil), nameof(BucketRow.ProvenRequests), nameof(BucketRow.MarkAt)], "and t.catalogue_limits <> u.catalogue_limits");
 
     /// <summary>Forgets why buckets were disabled: at a start a person may have replaced the key or mended the catalogue.</summary>
     public NpgsqlBatchCommand EnableBuckets(IReadOnlyList<BucketRow> rows) => _buckets.Update(rows, [nameof(BucketRow.Id)], [nameof(BucketRow.DisabledReason)], "and t.disabled_reason is not null");
@@ -84,6 +85,8 @@ public sealed class StoreTables(IModel model)
         ClosedUntil = r.IsDBNull(14) ? null : r.GetDateTime(14), ClosedReason = r.IsDBNull(15) ? null : r.GetString(15), DisabledReason = r.IsDBNull(16) ? null : r.GetString(16),
         Waiting = r.GetInt32(17), ReservedRequests = r.GetInt64(18), SettledRequests = r.GetInt64(19), ReleasedRequests = r.GetInt64(20),
         ReservedTokens = r.GetInt64(21), SettledTokens = r.GetInt64(22), ReleasedTokens = r.GetInt64(23), Throttled = r.GetInt64(24),
+        RequestsDripFrom = MaybeTime(r, 25), TokensDripFrom = MaybeTime(r, 26),
+        ClaimedRequestsPerMinute = Maybe(r, 27), RequestsKnownUntil = MaybeTime(r, 28), ProvenRequests = r.GetDouble(29), MarkRequests = r.GetDouble(30), MarkAt = MaybeTime(r, 31),
     };
 
     public static BudgetRow ReadBudget(NpgsqlDataReader r) => new()
@@ -93,6 +96,8 @@ public sealed class StoreTables(IModel model)
     };
 
     public static TenantRow ReadTenant(NpgsqlDataReader r) => new() { Name = r.GetString(0), Weight = r.GetDouble(1), VirtualFinish = r.GetDouble(2) };
+
+    private static DateTime? MaybeTime(NpgsqlDataReader r, int i) => r.IsDBNull(i) ? null : r.GetDateTime(i);
 
     private static double? Maybe(NpgsqlDataReader r, int i) => r.IsDBNull(i) ? null : r.GetDouble(i);
 }

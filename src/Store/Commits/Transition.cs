@@ -106,6 +106,8 @@ public sealed record Settlement
     public DateTime? Began { get; init; }
     public Closing? Closing { get; init; }
     public string? DisabledReason { get; init; }
+    /// <summary>The provider took the call and answered it: that it has arrived, and how many it takes, is known.</summary>
+    public bool WasAnswered { get; init; }
 }
 
 /// <summary>A refusal: the bucket is closed until a time.</summary>
@@ -114,7 +116,8 @@ public sealed record Closing(DateTime Until, string Reason, LimitWindow? Window)
 /// <summary>A task goes to stand in a line.</summary>
 /// <param name="Line">The line.</param>
 /// <param name="Cost">Its size in tokens: the unit of fair shares.</param>
-public sealed record Parking(LineRow Line, double Cost);
+/// <param name="Again">It comes from a call that was refused or met a fault.</param>
+public sealed record Parking(LineRow Line, double Cost, bool Again = false);
 
 /// <summary>One call through one key.</summary>
 public sealed record KeyUse(string Alias, long InputTokens, long OutputTokens, bool Throttled, bool Fault, string? RefusedReason);

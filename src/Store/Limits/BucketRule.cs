@@ -44,15 +44,18 @@ public static class BucketRule
     /// </summary>
     private const double MinuteHeadroom = 0.995;
 
+    /// <summary>A first call that takes longer than this from its reservation to the provider is not waited for.</summary>
+    private static readonly TimeSpan LongestWay = TimeSpan.FromSeconds(1);
+
     /// <summary>Brings the levels up to <paramref name="now"/>. A clock that went backwards changes nothing.</summary>
     public static void Refill(BucketRow bucket, DateTime now)
     {
         var passed = now - bucket.AsOf;
         if (passed <= TimeSpan.Zero)
             return;
-        bucket.LevelRequestsMinute = Refilled(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute, passed);
+        bucket.LevelRequestsMinute = Refilled(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute, Past(RequestsFrom(bucket), now));
         bucket.LevelRequestsDay = Refilled(bucket.LevelRequestsDay, bucket.RequestsPerDay, Day, passed);
-        bucket.LevelTokensMinute = Refilled(bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, passed);
+        bucket.LevelTokensMinute = Refilled(bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, Past(TokensFrom(bucket), now));
         bucket.LevelTokensDay = Refilled(bucket.LevelTokensDay, bucket.TokensPerDay, Day, passed);
         bucket.AsOf = now;
     }
@@ -68,27 +71,54 @@ public static class BucketRule
         var opening = new Opening(now, null);
         if (bucket.ClosedUntil is { } closed && closed > now)
             opening = new Opening(closed, null);
-        opening = Later(opening, LimitWindow.RequestsPerMinute, bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute, need.Requests, bucket.AsOf, now);
+        if (RequestProof.IsUntried(bucket, need) && opening.At < now + RequestProof.LookAgain)
+            opening = new Opening(now + RequestProof.LookAgain, null);
+        var open = bucket.LevelRequestsMinute - RequestProof.Withheld(bucket, now);
+        opening = Later(opening, LimitWindow.RequestsPerMinute, open, bucket.RequestsPerMinute, Minute, need.Requests, RequestsFrom(bucket), now);
         opening = Later(opening, LimitWindow.RequestsPerDay, bucket.LevelRequestsDay, bucket.RequestsPerDay, Day, need.Requests, bucket.AsOf, now);
-        opening = Later(opening, LimitWindow.TokensPerMinute, bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, need.Tokens, bucket.AsOf, now);
+        opening = Later(opening, LimitWindow.TokensPerMinute, bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, need.Tokens, TokensFrom(bucket), now);
         return Later(opening, LimitWindow.TokensPerDay, bucket.LevelTokensDay, bucket.TokensPerDay, Day, need.Tokens, bucket.AsOf, now);
     }
 
     /// <summary>How much of the tightest minute window is free, 0 to 1; an unlimited bucket is wholly free.</summary>
     public static double FreeShare(BucketRow bucket, DateTime now)
     {
-        var passed = now - bucket.AsOf;
-        var requests = bucket.RequestsPerMinute is { } rpm ? Refilled(bucket.LevelRequestsMinute, rpm, Minute, passed) / rpm : 1;
-        var tokens = bucket.TokensPerMinute is { } tpm ? Refilled(bucket.LevelTokensMinute, tpm, Minute, passed) / tpm : 1;
+        var requests = bucket.RequestsPerMinute is { } rpm ? (Refilled(bucket.LevelRequestsMinute, rpm, Minute, Past(RequestsFrom(bucket), now)) - RequestProof.Withheld(bucket, now)) / rpm : 1;
+        var tokens = bucket.TokensPerMinute is { } tpm ? Refilled(bucket.LevelTokensMinute, tpm, Minute, Past(TokensFrom(bucket), now)) / tpm : 1;
         return Math.Max(0, Math.Min(requests, tokens));
     }
 
     /// <summary>Takes a call's need out of every window.</summary>
     public static void Reserve(BucketRow bucket, Need need)
     {
+        if (IsFull(bucket.LevelRequestsMinute, bucket.RequestsPerMinute))
+            bucket.RequestsDripFrom = bucket.AsOf + LongestWay;
+        if (IsFull(bucket.LevelTokensMinute, bucket.TokensPerMinute))
+            bucket.TokensDripFrom = bucket.AsOf + LongestWay;
         Take(bucket, need);
         bucket.ReservedRequests += need.Requests;
         bucket.ReservedTokens += need.Tokens;
+    }
+
+    /// <summary>
+    /// The provider's full window gains nothing until the first call has arrived, while ours would drip from its reservation on: without this we are ahead
+    /// by rate × way for as long as the window stays busy, and no header tells of requests. The first answer says when its call was made: from then on both drip.
+    /// </summary>
+    public static void Arrived(BucketRow bucket, DateTime startedAt)
+    {
+        if (Owed(bucket.RequestsDripFrom, startedAt, bucket.AsOf) is { } requests)
+            (bucket.RequestsDripFrom, bucket.LevelRequestsMinute) = (null, Refilled(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute, requests));
+        if (Owed(bucket.TokensDripFrom, startedAt, bucket.AsOf) is { } tokens)
+            (bucket.TokensDripFrom, bucket.LevelTokensMinute) = (null, Refilled(bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, tokens));
+    }
+
+    /// <summary>The time that a window should have dripped and has not, negative the other way round; null when it waits for no call, or for a later one.</summary>
+    private static TimeSpan? Owed(DateTime? from, DateTime startedAt, DateTime asOf)
+    {
+        if (from is not { } until || startedAt < until - LongestWay)
+            return null;
+        var begun = until < asOf ? until : asOf;
+        return begun - (startedAt < asOf ? startedAt : asOf);
     }
 
     /// <summary>
@@ -127,14 +157,27 @@ public static class BucketRule
         var requestsInFlight = bucket.ReservedRequests - bucket.SettledRequests - bucket.ReleasedRequests;
         var tokensInFlight = bucket.ReservedTokens - bucket.SettledTokens - bucket.ReleasedTokens;
         // A window whose limit nobody knew has kept no account: the count is all there is.
-        bucket.LevelRequestsDay = Corrected(bucket.LevelRequestsDay, count.RemainingRequestsDay, requestsInFlight, isLatest || bucket.RequestsPerDay is null);
-        bucket.LevelRequestsMinute = Corrected(bucket.LevelRequestsMinute, count.RemainingRequestsMinute, requestsInFlight, isLatest || bucket.RequestsPerMinute is null);
-        bucket.LevelTokensMinute = Corrected(bucket.LevelTokensMinute, count.RemainingTokensMinute, tokensInFlight, isLatest || bucket.TokensPerMinute is null);
-        bucket.LevelTokensDay = Corrected(bucket.LevelTokensDay, count.RemainingTokensDay, tokensInFlight, isLatest || bucket.TokensPerDay is null);
-        if (count.LimitRequestsDay is { } rpd) bucket.RequestsPerDay = rpd;
-        if (count.LimitRequestsMinute is { } rpm) bucket.RequestsPerMinute = rpm;
-        if (count.LimitTokensMinute is { } tpm) bucket.TokensPerMinute = tpm;
-        if (count.LimitTokensDay is { } tpd) bucket.TokensPerDay = tpd;
+        var (anyRequestsDay, anyRequestsMinute, anyTokensMinute, anyTokensDay) = (bucket.RequestsPerDay is null, bucket.RequestsPerMinute is null, bucket.TokensPerMinute is null, bucket.TokensPerDay is null);
+        Relimit(bucket, count);
+        bucket.LevelRequestsDay = Corrected(bucket.LevelRequestsDay, count.RemainingRequestsDay, requestsInFlight, isLatest || anyRequestsDay);
+        bucket.LevelRequestsMinute = Corrected(bucket.LevelRequestsMinute, count.RemainingRequestsMinute, requestsInFlight, isLatest || anyRequestsMinute);
+        bucket.LevelTokensMinute = Corrected(bucket.LevelTokensMinute, count.RemainingTokensMinute, tokensInFlight, isLatest || anyTokensMinute);
+        bucket.LevelTokensDay = Corrected(bucket.LevelTokensDay, count.RemainingTokensDay, tokensInFlight, isLatest || anyTokensDay);
+    }
+
+    /// <summary>What was used of a window stays used when its limit turns out to be another: a claim that was too low gives its burst after all.</summary>
+    private static void Relimit(BucketRow bucket, ProviderCount count)
+    {
+        if (count.LimitRequestsDay is { } rpd)
+            (bucket.LevelRequestsDay, bucket.RequestsPerDay) = (Relimited(bucket.LevelRequestsDay, bucket.RequestsPerDay, rpd, Day), rpd);
+        if (count.LimitTokensMinute is { } tpm)
+            (bucket.LevelTokensMinute, bucket.TokensPerMinute) = (Relimited(bucket.LevelTokensMinute, bucket.TokensPerMinute, tpm, Minute), tpm);
+        if (count.LimitTokensDay is { } tpd)
+            (bucket.LevelTokensDay, bucket.TokensPerDay) = (Relimited(bucket.LevelTokensDay, bucket.TokensPerDay, tpd, Day), tpd);
+        if (count.LimitRequestsMinute is not { } rpm)
+            return;
+        bucket.LevelRequestsMinute = Relimited(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, rpm, Minute);
+        RequestProof.Named(bucket, rpm, bucket.AsOf);
     }
 
     /// <summary>
@@ -170,10 +213,20 @@ public static class BucketRule
         ClosedUntil = bucket.ClosedUntil, ClosedReason = bucket.ClosedReason, DisabledReason = bucket.DisabledReason, Waiting = bucket.Waiting,
         ReservedRequests = bucket.ReservedRequests, SettledRequests = bucket.SettledRequests, ReleasedRequests = bucket.ReleasedRequests,
         ReservedTokens = bucket.ReservedTokens, SettledTokens = bucket.SettledTokens, ReleasedTokens = bucket.ReleasedTokens, Throttled = bucket.Throttled,
+        RequestsDripFrom = bucket.RequestsDripFrom, TokensDripFrom = bucket.TokensDripFrom, ClaimedRequestsPerMinute = bucket.ClaimedRequestsPerMinute, RequestsKnownUntil = bucket.RequestsKnownUntil,
+        ProvenRequests = bucket.ProvenRequests, MarkRequests = bucket.MarkRequests, MarkAt = bucket.MarkAt,
     };
 
-    /// <summary>Takes a need without booking it: for deciding on a copy.</summary>
-    public static void Take(BucketRow bucket, Need need)
+    /// <summary>An untouched bucket.</summary>
+    public static void Fill(BucketRow bucket)
+    {
+        bucket.LevelRequestsMinute = Full(bucket.RequestsPerMinute, Minute);
+        bucket.LevelRequestsDay = Full(bucket.RequestsPerDay, Day);
+        bucket.LevelTokensMinute = Full(bucket.TokensPerMinute, Minute);
+        bucket.LevelTokensDay = Full(bucket.TokensPerDay, Day);
+    }
+
+    private static void Take(BucketRow bucket, Need need)
     {
         // An unlimited window keeps no account: it would be a debt on the day a limit is learned.
         if (bucket.RequestsPerMinute is not null) bucket.LevelRequestsMinute -= need.Requests;
@@ -182,15 +235,30 @@ public static class BucketRule
         if (bucket.TokensPerDay is not null) bucket.LevelTokensDay -= need.Tokens;
     }
 
+    /// <summary>Requests that the minute's window has counted of a full one.</summary>
+    internal static double UsedRequests(BucketRow bucket) => Full(bucket.RequestsPerMinute, Minute) - bucket.LevelRequestsMinute;
+
+    internal static double Full(double? limit, TimeSpan window) => limit is null ? 0 : Capacity(limit, window);
+
+    private static bool IsFull(double level, double? limit) => limit is not null && level >= Capacity(limit, Minute) - 1e-6;
+
+    private static TimeSpan Past(DateTime from, DateTime now) => now > from ? now - from : TimeSpan.Zero;
+
+    private static DateTime RequestsFrom(BucketRow bucket) => bucket.RequestsDripFrom is { } from && from > bucket.AsOf ? from : bucket.AsOf;
+
+    private static DateTime TokensFrom(BucketRow bucket) => bucket.TokensDripFrom is { } from && from > bucket.AsOf ? from : bucket.AsOf;
     private static double Corrected(double level, double? remaining, double inFlight, bool mayRise) =>
         remaining is not { } left ? level : mayRise ? Math.Clamp(level, left - inFlight, left) : Math.Min(level, left);
 
     private static double Capacity(double? limit, TimeSpan window) => limit is { } l ? (window == Minute ? l * MinuteHeadroom : l) : double.PositiveInfinity;
 
+    /// <summary>An unlimited window has kept no account and its level is 0: the remaining count that comes with the limit fills it.</summary>
+    private static double Relimited(double level, double? before, double now, TimeSpan window) => before is null ? level : level + Capacity(now, window) - Capacity(before, window);
+
     private static double Capped(double level, double? limit, TimeSpan window) => limit is null ? 0 : Math.Min(level, Capacity(limit, window));
 
     private static double Refilled(double level, double? limit, TimeSpan window, TimeSpan passed) =>
-        limit is null ? level : Math.Min(Capacity(limit, window), level + limit.Value * (passed / window));
+        limit is null ? level : Math.Min(Capacity(limit, window), level + (limit.Value * (passed / window)));
 
     private static double LevelThatOpens(double level, double? limit, TimeSpan window, double need, TimeSpan wait) =>
         limit is null ? level : Math.Min(level, need - limit.Value * (wait / window));

@@ -29,6 +29,21 @@ public sealed class BucketRow
     public double LevelTokensMinute { get; set; }
     public double LevelTokensDay { get; set; }
 
+    /// <summary>Until then the window does not drip: it was full, and the first call has been reserved and is on its way. See BucketRule.Arrived.</summary>
+    public DateTime? RequestsDripFrom { get; set; }
+    public DateTime? TokensDripFrom { get; set; }
+
+    // What is known of the requests a minute, which Groq tells in no header; see RequestProof
+    /// <summary>What the catalogue said when the limit was last taken from it: another word of it counts, the same one does not undo what was learned.</summary>
+    public double? ClaimedRequestsPerMinute { get; set; }
+    /// <summary>The provider itself has named the limit; until then it is believed, after that tried again.</summary>
+    public DateTime? RequestsKnownUntil { get; set; }
+    /// <summary>Requests that the provider has been seen to take within the window.</summary>
+    public double ProvenRequests { get; set; }
+    /// <summary>Requests within the window at <see cref="MarkAt"/>: proven by the first answer to a call that was made later.</summary>
+    public double MarkRequests { get; set; }
+    public DateTime? MarkAt { get; set; }
+
     // Closed by the provider
     public DateTime? ClosedUntil { get; set; }
     public string? ClosedReason { get; set; }

@@ -1,4 +1,5 @@
 using LlmQueue.Store.Catalogue;
+using LlmQueue.Store.Limits;
 using LlmQueue.Store.Rows;
 using LlmQueue.Store.Settings;
 
@@ -42,13 +43,14 @@ public sealed record BucketInfo(string Id, ModelEntry Model, string Organisation
     public BucketRow NewRow(DateTime now)
     {
         var limits = Model.Limits;
-        return new BucketRow
+        var row = new BucketRow
         {
             Id = Id, Provider = Model.Id.Provider, Organisation = Organisation, Model = Model.Id.Name, AsOf = now,
             RequestsPerMinute = limits.RequestsPerMinute, RequestsPerDay = limits.RequestsPerDay, TokensPerMinute = limits.TokensPerMinute, TokensPerDay = limits.TokensPerDay,
             CatalogueLimits = $"{limits.RequestsPerMinute}/{limits.RequestsPerDay}/{limits.TokensPerMinute}/{limits.TokensPerDay}",
-            LevelRequestsMinute = limits.RequestsPerMinute * 0.995 ?? 0, LevelRequestsDay = limits.RequestsPerDay ?? 0,
-            LevelTokensMinute = limits.TokensPerMinute * 0.995 ?? 0, LevelTokensDay = limits.TokensPerDay ?? 0,
+            ClaimedRequestsPerMinute = limits.RequestsPerMinute,
         };
+        BucketRule.Fill(row);
+        return row;
     }
 }

@@ -22,6 +22,10 @@ public sealed class Pacer(NpgsqlDataSource database, PacerRound round, LineBell 
     // A bell can be lost with its connection; then this sweep finds the line.
     private static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(5);
     private readonly SemaphoreSlim _bell = new(0, 1);
+    private volatile bool _leads;
+
+    /// <summary>True while no other worker's Pacer leads: what one worker of all is to do is done here, without another lock. A dead worker's leadership ends with its connection.</summary>
+    public bool Leads => _leads;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -72,6 +76,7 @@ public sealed class Pacer(NpgsqlDataSource database, PacerRound round, LineBell 
         logger.LogInformation("This worker's Pacer leads.");
         connection.Notification += (_, _) => Ring();
         lineBell.Here = Ring;
+        _leads = true;
         using var lost = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         var hearing = Hear(connection, lost);
         try
@@ -91,6 +96,7 @@ public sealed class Pacer(NpgsqlDataSource database, PacerRound round, LineBell 
         }
         finally
         {
+            _leads = false;
             lineBell.Here = null;
             await lost.CancelAsync();
             await hearing;

@@ -17,11 +17,13 @@ public sealed record PacerResult(IReadOnlyList<object> Bells, DateTime? NextOpen
 /// </summary>
 public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, LimitViews views, BucketDirectory directory, BudgetBook budgets, Thresholds thresholds, Announcer announcer, LineDirectory lines, Calibrations calibrations, Breakers breakers, WorkerOptions options, TimeProvider clock)
 {
-    private const int HeadsALine = 128;
     private const int MaxRings = 500;
 
     // A bell that brought nothing about in this time is rung again.
     private static readonly TimeSpan Unanswered = TimeSpan.FromSeconds(15);
+
+    // Only the Pacer that leads counts; one that takes over begins anew, which costs an aged task a few grants.
+    private readonly Ageing _ageing = new(options.AgeAfter, options.AgedEvery);
 
     public async Task<PacerResult> Run(CancellationToken cancellationToken)
     {
@@ -39,11 +41,11 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
 
         if (work.Buckets.Any(b => b.Waiting > 0))
         {
-            var heads = await Heads(connection, transaction, now, cancellationToken);
+            var heads = await LineHeads.Read(connection, transaction, budgets, now, Unanswered, cancellationToken);
             var plan = await Plan(heads, work, now);
             await Grant(connection, transaction, plan, work, heads.Count == 0, now, cancellationToken);
             bells.AddRange(plan.Grants.Where(g => g.Booked).Select(g => new CapacityGranted(g.Head.Id, g.Head.Attempt + 1)));
-            bells.AddRange(plan.WithoutMoney.Select(id => new BudgetReleased(id)));
+            bells.AddRange(plan.ToDecideAgain.Select(id => new BudgetReleased(id)));
             next = Earlier(next, plan.NextOpening);
             alerts = plan.Alerts;
         }
@@ -119,45 +121,19 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
         return bells;
     }
 
-    /// <summary>The first tasks of every line. The recursion steps from line to line through the index: its cost is the number of lines, not of tasks.</summary>
-    private async Task<List<Head>> Heads(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTime now, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand("""
-            with recursive l as (
-                (select line from tasks where state = 'WaitingForCapacity' and granted_at is null order by line limit 1)
-                union all
-                select (select t.line from tasks t where t.state = 'WaitingForCapacity' and t.granted_at is null and t.line > l.line order by t.line limit 1) from l where l.line is not null)
-            select h.id, l.line, h.priority, h.start_tag, h.prompt_units, h.max_output_tokens, h.attempt, h.unrung, h.tenant, h.agent, h.kind, h.bound from l
-            cross join lateral (
-                select t.id, t.priority, t.start_tag, t.prompt_units, t.max_output_tokens, t.attempt, t.rung_at <= t.waiting_since or t.rung_at < $2 as unrung,
-                    t.tenant, t.agent, t.kind, t.high_stakes or t.requested_model is not null as bound from tasks t
-                where t.state = 'WaitingForCapacity' and t.granted_at is null and t.line = l.line order by t.line, t.priority, t.start_tag, t.id limit $1) h
-            where l.line is not null
-            """, connection, transaction)
-        { Parameters = { new NpgsqlParameter<int> { TypedValue = HeadsALine }, new NpgsqlParameter<DateTime> { TypedValue = now - Unanswered } } };
-        var heads = new List<Head>();
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        while (await reader.ReadAsync(cancellationToken))
-            heads.Add(new Head(reader.GetGuid(0), reader.GetString(1), reader.GetInt16(2), reader.GetDouble(3), reader.GetDouble(4), reader.GetInt32(5), reader.GetInt32(6), reader.GetBoolean(7),
-                budgets.Of(reader.GetString(8), reader.IsDBNull(9) ? null : reader.GetString(9), reader.IsDBNull(10) ? null : reader.GetString(10), now), reader.GetBoolean(11)));
-        heads.Sort(static (a, b) => a.Priority != b.Priority ? a.Priority.CompareTo(b.Priority) : a.StartTag != b.StartTag ? a.StartTag.CompareTo(b.StartTag) : a.Id.CompareTo(b.Id));
-        return heads;
-    }
-
     /// <summary>
     /// Who goes where: in order, each to the first bucket of its line that has room. One for whom none has room keeps the bucket that opens soonest for it,
     /// so that smaller tasks behind it may use the others but cannot starve it.
     /// </summary>
-    private async Task<RoundPlan> Plan(List<Head> heads, Locked work, DateTime now)
+    private async Task<RoundPlan> Plan(IReadOnlyList<LineHead> heads, Locked work, DateTime now)
     {
         var buckets = work.Buckets.ToDictionary(b => b.Id, BucketRule.Copy, StringComparer.Ordinal);
         var money = work.Budgets.ToDictionary(b => b.Id, b => new Purse(b), StringComparer.Ordinal);
         var kept = new HashSet<string>(StringComparer.Ordinal);
         var plan = new RoundPlan();
-        foreach (var head in heads)
+        var turns = _ageing.Turns(heads, now);
+        while (kept.Count < buckets.Count && plan.Grants.Count < MaxRings && turns.Next() is { } head)
         {
-            if (kept.Count == buckets.Count || plan.Grants.Count == MaxRings)
-                break;
             var line = await lines.Find(head.Line);
             var purses = head.Budgets.Select(money.GetValueOrDefault).ToList();
             var candidates = InOrder(line, head, buckets, purses, now);
@@ -175,7 +151,8 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
                 if (opening <= now && !kept.Contains(bucket.Id))
                 {
                     granted = true;
-                    BucketRule.Take(bucket, need);
+                    BucketRule.Reserve(bucket, need);
+                    turns.Granted(head);
                     purses.ForEach(p => p!.Pay(price));
                     plan.Grants.Add(new PlannedGrant(head, bucket.Id, model.Id.ToString(), need, price, line));
                     break;
@@ -187,7 +164,10 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
 
             // It goes to wait for money, by itself: nobody stands behind one who cannot pay.
             if (!payable && head.Unrung)
-                plan.WithoutMoney.Add(head.Id);
+                plan.ToDecideAgain.Add(head.Id);
+            // A limit was learned since it came to stand here, and it can never pass: it is decided again, and told so.
+            else if (soonest is null && head.Unrung && candidates.Count > 0 && candidates.All(c => !BucketRule.CanEverFit(c.Bucket, c.Need)))
+                plan.ToDecideAgain.Add(head.Id);
             if (granted || soonest is null)
                 continue;
             kept.Add(soonest.Id);
@@ -201,7 +181,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
     }
 
     /// <summary>The ways a head may go, in the order in which they are tried: as its line says, as the pool's emptiest, or as the budget demands.</summary>
-    private IReadOnlyList<Candidate> InOrder(LineRow line, Head head, Dictionary<string, BucketRow> buckets, List<Purse?> purses, DateTime now)
+    private IReadOnlyList<Candidate> InOrder(LineRow line, LineHead head, Dictionary<string, BucketRow> buckets, List<Purse?> purses, DateTime now)
     {
         var candidates = new List<Candidate>();
         foreach (var id in line.BucketIds)
@@ -259,8 +239,8 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
         }
 
         await using var write = new NpgsqlBatch(connection, transaction);
-        if (plan.WithoutMoney.Count > 0)
-            write.BatchCommands.Add(new NpgsqlBatchCommand("update tasks set rung_at = $1 where id = any($2)") { Parameters = { new NpgsqlParameter<DateTime> { TypedValue = now }, new NpgsqlParameter<Guid[]> { TypedValue = [.. plan.WithoutMoney] } } });
+        if (plan.ToDecideAgain.Count > 0)
+            write.BatchCommands.Add(new NpgsqlBatchCommand("update tasks set rung_at = $1 where id = any($2)") { Parameters = { new NpgsqlParameter<DateTime> { TypedValue = now }, new NpgsqlParameter<Guid[]> { TypedValue = [.. plan.ToDecideAgain] } } });
         plan.Alerts = thresholds.Crossed(work.SharesBefore, work.Buckets, work.Budgets, now);
         if (plan.Alerts.Count > 0)
             write.BatchCommands.Add(tables.InsertAnnouncements([.. plan.Alerts.Select(a => a.ToRow())]));
@@ -283,9 +263,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
         public DateTime? NextDue { get; set; }
     }
 
-    private sealed record Head(Guid Id, string Line, short Priority, double StartTag, double PromptUnits, int MaxOutputTokens, int Attempt, bool Unrung, IReadOnlyList<string> Budgets, bool Bound);
-
-    private sealed record PlannedGrant(Head Head, string Bucket, string Model, Need Need, decimal? PriceUsd, LineRow Line)
+    private sealed record PlannedGrant(LineHead Head, string Bucket, string Model, Need Need, decimal? PriceUsd, LineRow Line)
     {
         public bool Booked { get; set; }
     }
@@ -293,7 +271,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
     private sealed class RoundPlan
     {
         public List<PlannedGrant> Grants { get; } = [];
-        public List<Guid> WithoutMoney { get; } = [];
+        public List<Guid> ToDecideAgain { get; } = [];
         public DateTime? NextOpening { get; set; }
         public IReadOnlyList<Announcement> Alerts { get; set; } = [];
     }

@@ -14,6 +14,9 @@ public static class AnswerReader
     {
         var count = RateHeaders.Count(answer.Header, provider);
         var outcome = answer.Status is >= 200 and < 300 ? ReadSuccess(answer, now) : ReadFailure(answer.Status, answer, now);
+        // A refusal's words name the limit of the window that refused, and for some windows there is no header: the words win.
+        if (outcome is CallOutcome.Throttled or CallOutcome.TooLarge)
+            count = RateHeaders.WithWords(count, System.Text.Encoding.UTF8.GetString(answer.Body.Span));
         return outcome with { Count = count };
     }
 
@@ -70,7 +73,7 @@ public static class AnswerReader
             // Billing limits come as 429 too; asking again would be refused until someone pays.
             429 when Says("insufficient_quota") || Says("credit_balance_exhausted") || Says("spend_limit_exceeded") => new CallOutcome.OutOfCredit(detail),
             429 or 498 => new CallOutcome.Throttled(RateHeaders.Window(body), RateHeaders.Wait(answer.Header("retry-after"), body, now), detail),
-            413 => new CallOutcome.TooLarge(RateHeaders.Window(body) == Store.Limits.LimitWindow.TokensPerMinute ? RateHeaders.Limit(body) : null, detail),
+            413 => new CallOutcome.TooLarge(detail),
             400 when Says("context_length") || detail.Contains("context length", StringComparison.OrdinalIgnoreCase) || detail.Contains("context window", StringComparison.OrdinalIgnoreCase) => new CallOutcome.ContextExceeded(detail),
             400 or 404 or 410 when Says("model_decommissioned") || Says("model_not_found") || status is 410 || detail.Contains("decommissioned", StringComparison.OrdinalIgnoreCase)
                 || (status == 404 && detail.Contains("model", StringComparison.OrdinalIgnoreCase)) => new CallOutcome.ModelGone(detail),

@@ -24,7 +24,7 @@ public abstract record CallOutcome
     }
 
     /// <summary>The request alone is above a limit: waiting would never help.</summary>
-    public sealed record TooLarge(double? TokensPerMinute, string Detail) : CallOutcome
+    public sealed record TooLarge(string Detail) : CallOutcome
     {
         public override string Word => "too large";
     }

@@ -53,6 +53,16 @@ public static partial class RateHeaders
     /// <summary>The limit a refusal names ("Limit 6000, Used …"); null where it does not.</summary>
     public static double? Limit(string body) => LimitWords().Match(body) is { Success: true } match ? Number(match.Groups[1].Value) : null;
 
+    /// <summary>What the headers told, and over it the limit that a refusal names for its window.</summary>
+    public static ProviderCount? WithWords(ProviderCount? count, string body) => (Window(body), Limit(body)) switch
+    {
+        (LimitWindow.RequestsPerMinute, { } limit) => (count ?? new()) with { LimitRequestsMinute = limit },
+        (LimitWindow.RequestsPerDay, { } limit) => (count ?? new()) with { LimitRequestsDay = limit },
+        (LimitWindow.TokensPerMinute, { } limit) => (count ?? new()) with { LimitTokensMinute = limit },
+        (LimitWindow.TokensPerDay, { } limit) => (count ?? new()) with { LimitTokensDay = limit },
+        _ => count,
+    };
+
     /// <summary>A Go duration: "2m59.56s", "7.66s", "1h2m3s", "235ms". Null for anything else.</summary>
     public static TimeSpan? Duration(string? text)
     {

@@ -60,7 +60,7 @@ public sealed partial class TaskDesk
         var cost = Cost(outcome, price, task.ReservedUsd);
         var (input, output) = Tokens(outcome);
 
-        transition.Settlement = Learn(task, new Settlement { Reserved = ReservationOf(task), Used = used, SpentUsd = cost, Count = outcome.Count, Began = transition.Now - finished.Took, ChargedOnArrival = ChargedOnArrival(task, outcome) }, finished, transition.Now);
+        transition.Settlement = Learn(task, new Settlement { Reserved = ReservationOf(task), Used = used, SpentUsd = cost, Count = outcome.Count, Began = transition.Now - finished.Took, ChargedOnArrival = ChargedOnArrival(task, outcome), WasAnswered = outcome is CallOutcome.Answered }, finished, transition.Now);
         transition.KeyUse = finished.KeyAlias.Length == 0 ? null : new KeyUse(finished.KeyAlias, input, output,
             outcome is CallOutcome.Throttled, outcome is CallOutcome.TimedOut or CallOutcome.Unreachable or CallOutcome.Malformed, (outcome as CallOutcome.KeyRefused)?.Detail);
 
@@ -179,8 +179,6 @@ public sealed partial class TaskDesk
                 return directory.Find(task.Bucket!)?.Keys.All(k => views.WhyKeyRefused(k.Alias) is not null) == true
                     ? Disabled($"{DisabledReasons.Refused}: {finished.KeyAlias} was refused ({refused.Detail}). Put a valid key into the environment and start again")
                     : settlement;
-            case CallOutcome.TooLarge { TokensPerMinute: { } limit }:
-                return settlement with { Count = (settlement.Count ?? new ProviderCount()) with { LimitTokensMinute = limit } };
             default:
                 return settlement;
         }

@@ -16,7 +16,7 @@ public sealed partial class TaskDesk
         var line = LineRow.Of(why.Buckets, task.Spread);
         lines.Know(line);
         task.Line = line.Id;
-        transition.Parking = new Parking(line, task.PromptTokens + task.MaxOutputTokens);
+        transition.Parking = new Parking(line, task.PromptTokens + task.MaxOutputTokens, Again: transition.Left is not null);
         Wait(task, transition, "capacity", why.Reason, why.ExpectedAt);
     }
 

@@ -1,27 +1,9 @@
-using LlmQueue.Store.Commits;
 using LlmQueue.Store.Limits;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Quartz;
 
 namespace LlmQueue.Worker.Upkeep;
-
-/// <summary>The Rescuer's sweep. One worker of all runs it at a time.</summary>
-[DisallowConcurrentExecution]
-public sealed class RescueJob(Rescuer rescuer, ILogger<RescueJob> logger) : IJob
-{
-    public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default)
-    {
-        try
-        {
-            await rescuer.Sweep(afterStart: false, cancellationToken);
-        }
-        catch (Exception e) when (DatabaseFaults.IsPassing(e))
-        {
-            logger.LogInformation("No sweep now: {Reason}", e.Message);
-        }
-    }
-}
 
 /// <summary>Opens the coming budget period, so that midnight finds its row.</summary>
 [DisallowConcurrentExecution]

@@ -64,8 +64,24 @@ public sealed class AnswerReaderTests
     {
         const string Body = """{"error":{"message":"Request too large for model `X` in organization `org_1` service tier `on_demand` on tokens per minute (TPM): Limit 6000, Requested 12328, please reduce your message size and try again.","type":"tokens","code":"rate_limit_exceeded"}}""";
 
-        Assert.Equal(6000, Assert.IsType<CallOutcome.TooLarge>(Read(413, Body, ("retry-after", "9"))).TokensPerMinute);
-        Assert.Null(Assert.IsType<CallOutcome.TooLarge>(Read(413, Body.Replace("minute (TPM)", "day (TPD)", StringComparison.Ordinal))).TokensPerMinute);
+        Assert.Equal(new ProviderCount { LimitTokensMinute = 6000 }, Assert.IsType<CallOutcome.TooLarge>(Read(413, Body, ("retry-after", "9"))).Count);
+    }
+
+    [Theory]
+    [InlineData("requests per minute (RPM)")]
+    [InlineData("requests per day (RPD)")]
+    [InlineData("tokens per minute (TPM)")]
+    [InlineData("tokens per day (TPD)")]
+    public void A_refusals_words_name_the_limit_of_its_window_and_go_before_the_headers(string window)
+    {
+        var body = $$"""{ "error": { "message": "Rate limit reached for model `m` on {{window}}: Limit 300, Used 300, Requested 1. Please try again in 200ms.", "type": "requests", "code": "rate_limit_exceeded" } }""";
+
+        var count = Read(429, body, ("x-ratelimit-limit-tokens", "6000"), ("x-ratelimit-remaining-tokens", "5000")).Count!;
+
+        Assert.Equal(5000, count.RemainingTokensMinute);
+        Assert.Equal(window.EndsWith("(TPM)", StringComparison.Ordinal) ? 300 : 6000, count.LimitTokensMinute);
+        double?[] named = [count.LimitRequestsMinute, count.LimitRequestsDay, count.LimitTokensMinute, count.LimitTokensDay];
+        Assert.Equal(300, Assert.Single(named, limit => limit == 300));
     }
 
     [Fact]

@@ -22,6 +22,9 @@ public sealed class PostgresServer : IAsyncDisposable
 
     private string Data => Path.Combine(folder.Path, "data");
 
+    /// <summary>What the server itself has printed, for example the statements of a database whose log_statement is on.</summary>
+    public IReadOnlyCollection<string> Output => server?.Output ?? [];
+
     public bool IsRunning => server is { HasExited: false };
 
     public static async Task<PostgresServer> StartNew()

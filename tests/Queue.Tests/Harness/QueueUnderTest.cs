@@ -77,7 +77,7 @@ public sealed class QueueUnderTest : IAsyncDisposable
         builder.Services.AddQueueStore(database);
         builder.Services.AddQueueWorker(settings, ModelCatalogue.Parse(setup.Catalogue, "test.json"), setup.Options);
         if (setup.Upkeep)
-            builder.Services.AddQueueUpkeep(database, setup.Options);
+            builder.Services.AddQueueUpkeep(database);
         // Last, so that it stops first.
         builder.Services.AddQueueBus(settings.RabbitMq, WorkerServices.Register, (context, bus) =>
         {

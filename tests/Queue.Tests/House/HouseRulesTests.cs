@@ -36,7 +36,7 @@ public sealed partial class HouseRulesTests
         // Npgsql lives in Store. These speak to the database themselves, each for a statement that no row of the store's model is: a claim, a sweep, a lock.
         ("Npgsql", [
             "Store/",
-            "Worker/Admission/Calibrations.cs", "Worker/Admission/Pacer.cs", "Worker/Admission/PacerRound.cs",
+            "Worker/Admission/Calibrations.cs", "Worker/Admission/LineHeads.cs", "Worker/Admission/Pacer.cs", "Worker/Admission/PacerRound.cs",
             "Worker/Calling/Claims.cs",
             "Worker/Upkeep/Heartbeat.cs", "Worker/Upkeep/Rescuer.cs", "Worker/Upkeep/UpkeepJobs.cs",
             "Worker/WorkerServices.cs",

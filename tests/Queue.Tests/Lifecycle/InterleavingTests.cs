@@ -46,7 +46,8 @@ public sealed class InterleavingTests(SimulatorFixture simulators) : IClassFixtu
     public async Task Every_task_ends_once_whatever_becomes_of_its_messages()
     {
         var simulator = await simulators.Fresh();
-        await simulator.Configure(new { latencyMs = new[] { 0, 15 } });
+        // A refusal names the limit, and the queue believes it: a simulator without limits would name one of thirty.
+        await simulator.Configure(new { latencyMs = new[] { 0, 15 }, models = new[] { new { name = "first", rpm = 60_000 }, new { name = "second", rpm = 60_000 } } });
         var lossy = new LossySends();
         await using var queue = await QueueUnderTest.Start(new QueueSetup
         {

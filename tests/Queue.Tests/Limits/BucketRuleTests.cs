@@ -167,7 +167,7 @@ public sealed class BucketRuleTests
     [InlineData(2000, 1000, 4000, 3000)]
     public void The_providers_count_wins_but_for_what_is_still_on_its_way(double ours, long inFlight, double theirs, double then)
     {
-        var bucket = Bucket(tpm: 6000, levelTpm: ours);
+        var bucket = Bucket(tpm: 8000, levelTpm: ours);
         bucket.ReservedTokens = inFlight;
 
         BucketRule.Correct(bucket, new ProviderCount { RemainingTokensMinute = theirs, LimitTokensMinute = 8000 }, isLatest: true);
@@ -339,6 +339,8 @@ public sealed class BucketRuleTests
     {
         AsOf = Noon,
         RequestsPerMinute = rpm, RequestsPerDay = rpd, TokensPerMinute = tpm, TokensPerDay = tpd,
+        // The limit has been proven: what is unknown of a new bucket is RequestProofTests' affair.
+        ProvenRequests = rpm ?? 0,
         LevelRequestsMinute = levelRpm, LevelRequestsDay = levelRpd, LevelTokensMinute = levelTpm, LevelTokensDay = levelTpd,
     };
 }

@@ -18,7 +18,7 @@ public sealed class RecoveryRuleTests
         (new CallOutcome.OutOfCredit("pay"), typeof(RecoveryDecision.SeekAgain)),
         (new CallOutcome.KeyRefused("401"), typeof(RecoveryDecision.SeekAgain)),
         (new CallOutcome.ModelGone("gone"), typeof(RecoveryDecision.LeaveModel)),
-        (new CallOutcome.TooLarge(6000, "large"), typeof(RecoveryDecision.LeaveModel)),
+        (new CallOutcome.TooLarge("large"), typeof(RecoveryDecision.LeaveModel)),
         (new CallOutcome.ContextExceeded("long"), typeof(RecoveryDecision.LeaveModel)),
         (new CallOutcome.ContentRefused("no"), typeof(RecoveryDecision.LeaveModel)),
         (new CallOutcome.BadRequest("400"), typeof(RecoveryDecision.GiveUp)),
