@@ -57,9 +57,7 @@ public sealed class First : Migration
             level_requests_minute double precision not null, level_requests_day double precision not null, level_tokens_minute double precision not null, level_tokens_day double precision not null,
             closed_until timestamptz, closed_reason text, disabled_reason text, waiting int not null,
             reserved_requests bigint not null, settled_requests bigint not null, released_requests bigint not null,
-            reserved_tokens bigint not null, settled_tokens bigint not null, released_tokens bigint not null, throttled bigint not null,
-            requests_drip_from timestamptz, tokens_drip_from timestamptz,
-            claimed_requests_per_minute double precision, requests_known_until timestamptz, proven_requests double precision not null, mark_requests double precision not null, mark_at timestamptz
+            reserved_tokens bigint not null, settled_tokens bigint not null, released_tokens bigint not null, throttled bigint not null
         ) with (fillfactor = 50);
         create table budgets (
             id text primary key, scope text not null, period_start timestamptz not null, period_end timestamptz not null, limit_usd numeric(18,9),
