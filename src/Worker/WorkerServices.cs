@@ -1,3 +1,4 @@
+using LlmQueue.Worker.Estimation;
 using LlmQueue.Contracts;
 using LlmQueue.Store;
 using LlmQueue.Store.Bus;
@@ -37,7 +38,7 @@ public static class WorkerServices
         services.AddSingleton<SummaryDesk>().AddSingleton<SummaryStages>().AddSingleton<SummaryPools>();
         services.AddSingleton<Rescuer>().AddSingleton<PacerRound>();
         services.AddGroupedSagas<TaskRow>().AddGroupedSagas<SummaryRow>();
-        services.AddLoop<Calibrations>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<Pacer>();
+        services.AddSingleton<Calibrations>().AddSingleton<OutputUses>().AddLoop<CallEstimates>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<Pacer>();
         return services;
     }
 
@@ -131,7 +132,7 @@ public static class WorkerServices
         foreach (var bucket in await db.Buckets.AsNoTracking().ToListAsync(cancellationToken))
             views.Show(bucket);
         await services.GetRequiredService<LlmQueue.Store.Limits.BudgetBook>().Begin(settings.DailyBudgetUsd, cancellationToken);
-        await services.GetRequiredService<Calibrations>().Load(cancellationToken);
+        await services.GetRequiredService<CallEstimates>().Load(cancellationToken);
         await services.GetRequiredService<Heartbeat>().Beat(cancellationToken);
     }
 

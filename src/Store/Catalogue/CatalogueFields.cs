@@ -62,11 +62,11 @@ internal sealed class CatalogueFields
         return null;
     }
 
-    public bool Flag(string name)
+    public bool Flag(string name, bool otherwise = false)
     {
         if (Optional(name) is { } part && part.Kind is not (JsonTokenType.True or JsonTokenType.False))
             problems.Add(part.Line, $"'{name}' is {part.Shown}; expected true or false.");
-        return Optional(name)?.Kind == JsonTokenType.True;
+        return Optional(name) is { } flag ? flag.Kind == JsonTokenType.True : otherwise;
     }
 
     public DateOnly? Date(string name)

@@ -36,7 +36,7 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
     private ModelEntry? Model(JsonPart part)
     {
         var fields = new CatalogueFields(part, "a model",
-            ["id", "context", "maxOutput", "limits", "price", "retires", "replacedBy", "strengths", "vision", "firstChoiceTimeoutSeconds"], problems);
+            ["id", "context", "maxOutput", "limits", "price", "retires", "replacedBy", "strengths", "vision", "chargesMaxOutput", "firstChoiceTimeoutSeconds"], problems);
         if (!fields.IsObject)
             return null;
         var id = Id(fields.Required("id", "'provider:model'"));
@@ -58,6 +58,7 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
             Price = Price(fields.Optional("price")),
             Strengths = Texts(fields, "strengths"),
             Vision = fields.Flag("vision"),
+            ChargesMaxOutput = fields.Flag("chargesMaxOutput", otherwise: true),
             FirstChoiceTimeout = fields.OptionalCount("firstChoiceTimeoutSeconds") is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
         };
         if (models.TryAdd(id, (entry, fields.Line)))

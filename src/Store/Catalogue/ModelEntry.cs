@@ -66,6 +66,9 @@ public sealed record ModelEntry
     /// <summary>It reads images.</summary>
     public bool Vision { get; init; }
 
+    /// <summary>The provider takes the longest answer that was asked for out of its minute when the call arrives, as Groq and OpenAI do; false where it counts the answer as it is, as Anthropic does.</summary>
+    public bool ChargesMaxOutput { get; init; } = true;
+
     /// <summary>How long the first choice of a chain may take before the next one is asked; null is the worker's default.</summary>
     public TimeSpan? FirstChoiceTimeout { get; init; }
 

@@ -1,3 +1,4 @@
+using LlmQueue.Worker.Estimation;
 using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Commits;
 using LlmQueue.Store.Limits;
@@ -7,7 +8,7 @@ using LlmQueue.Worker.Calling;
 namespace LlmQueue.Worker.Admission;
 
 /// <summary>Decides on this process's view of the limits and holds what it decided until the commit has made it true, or not.</summary>
-public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, BudgetBook budgets, ModelCatalogue catalogue, Calibrations calibrations, Breakers breakers)
+public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, BudgetBook budgets, ModelCatalogue catalogue, CallEstimates estimates, Breakers breakers)
 {
     /// <summary>Admits the task if it can: then its reservation is in the transition and its row names the bucket.</summary>
     public async ValueTask<AdmissionDecision> Decide(TaskRow task, Transition transition, Errand errand)
@@ -68,8 +69,7 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
         {
             if (catalogue.Find(id) is not { } model)
                 continue;
-            var input = calibrations.Estimate(id, errand.InputUnits);
-            var need = new Need(1, input + errand.OutputTokens);
+            var need = estimates.Need(model, errand.Kind, errand.InputUnits, errand.OutputTokens);
             foreach (var info in directory.Of(model.Id))
             {
                 if (views.Bucket(info.Id) is not { } view)
@@ -79,7 +79,7 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
                     (row.ClosedUntil, row.ClosedReason) = (until, "its circuit breaker is open after repeated faults");
                 if (info.Keys.All(k => views.WhyKeyRefused(k.Alias) is not null))
                     row.DisabledReason ??= $"{DisabledReasons.Refused}: {info.Keys[0].Alias} was refused ({views.WhyKeyRefused(info.Keys[0].Alias)}). Put a valid key into the environment and start again";
-                candidates.Add(new Candidate(info.Id, model, row, need, model.Price.CostUsd(calibrations.MostTokens(id, errand.InputUnits), errand.OutputTokens)));
+                candidates.Add(new Candidate(info.Id, model, row, need, estimates.MostUsd(model, errand.InputUnits, errand.OutputTokens)));
             }
         }
 
@@ -148,9 +148,10 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
 /// <param name="Spread">True for a pool.</param>
 /// <param name="InputUnits">The prompt's size in the estimate's units.</param>
 /// <param name="OutputTokens">The longest answer.</param>
-public sealed record Errand(IReadOnlyList<ModelId> Chain, bool Spread, double InputUnits, int OutputTokens)
+/// <param name="Kind">What the task is.</param>
+public sealed record Errand(IReadOnlyList<ModelId> Chain, bool Spread, double InputUnits, int OutputTokens, string? Kind)
 {
-    public static Errand Of(TaskRow task) => new(Models(task.Chain), task.Spread, task.PromptUnits, task.MaxOutputTokens);
+    public static Errand Of(TaskRow task) => new(Models(task.Chain), task.Spread, task.PromptUnits, task.MaxOutputTokens, task.Kind);
 
     public static IReadOnlyList<ModelId> Models(string? chain) => [.. (chain ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(ModelId.Parse)];
 }

@@ -4,7 +4,7 @@ using Npgsql;
 namespace LlmQueue.Worker.Admission;
 
 /// <summary>A task near the front of its line, with what the Pacer must know to book room for it.</summary>
-public sealed record LineHead(Guid Id, string Line, short Priority, double StartTag, double LineTokens, double PromptUnits, int MaxOutputTokens, int Attempt, DateTime WaitingSince, bool Unrung, IReadOnlyList<string> Budgets, bool Bound);
+public sealed record LineHead(Guid Id, string Line, short Priority, double StartTag, double LineTokens, double PromptUnits, int MaxOutputTokens, int Attempt, DateTime WaitingSince, bool Unrung, string? Kind, IReadOnlyList<string> Budgets, bool Bound);
 
 /// <summary>Reads the first tasks of every line.</summary>
 public static class LineHeads
@@ -39,8 +39,10 @@ public static class LineHeads
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
             heads.Add(new LineHead(reader.GetGuid(0), reader.GetString(1), reader.GetInt16(2), reader.GetDouble(3), reader.GetDouble(4), reader.GetDouble(5), reader.GetInt32(6), reader.GetInt32(7), reader.GetDateTime(8), reader.GetBoolean(9),
-                budgets.Of(reader.GetString(10), reader.IsDBNull(11) ? null : reader.GetString(11), reader.IsDBNull(12) ? null : reader.GetString(12), now), reader.GetBoolean(13)));
+                Text(reader, 12), budgets.Of(reader.GetString(10), Text(reader, 11), Text(reader, 12), now), reader.GetBoolean(13)));
         heads.Sort(static (a, b) => a.Priority != b.Priority ? a.Priority.CompareTo(b.Priority) : a.StartTag != b.StartTag ? a.StartTag.CompareTo(b.StartTag) : a.Id.CompareTo(b.Id));
         return heads;
     }
+
+    private static string? Text(NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetString(column);
 }

@@ -1,3 +1,4 @@
+using LlmQueue.Worker.Estimation;
 using LlmQueue.Contracts;
 using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Commits;
@@ -15,7 +16,7 @@ public sealed record PacerResult(IReadOnlyList<object> Bells, DateTime? NextOpen
 /// One round of the Pacer, one transaction: pauses that are over, money that has come back, and the lines. Buckets are locked before anything is looked at,
 /// so a task that is just going to stand in line is either seen now or rings the bell after.
 /// </summary>
-public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, LimitViews views, BucketDirectory directory, BudgetBook budgets, Thresholds thresholds, Announcer announcer, LineDirectory lines, Calibrations calibrations, Breakers breakers, WorkerOptions options, TimeProvider clock)
+public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, LimitViews views, BucketDirectory directory, BudgetBook budgets, Thresholds thresholds, Announcer announcer, LineDirectory lines, CallEstimates estimates, Breakers breakers, WorkerOptions options, TimeProvider clock)
 {
     private const int MaxRings = 500;
 
@@ -188,8 +189,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
         {
             if (!buckets.TryGetValue(id, out var bucket) || bucket.DisabledReason is not null || directory.Find(id) is not { } info)
                 continue;
-            var input = calibrations.Estimate(info.Model.Id, head.PromptUnits);
-            candidates.Add(new Candidate(id, info.Model, bucket, new Need(1, input + head.MaxOutputTokens), info.Model.Price.CostUsd(calibrations.MostTokens(info.Model.Id, head.PromptUnits), head.MaxOutputTokens)));
+            candidates.Add(new Candidate(id, info.Model, bucket, estimates.Need(info.Model, head.Kind, head.PromptUnits, head.MaxOutputTokens), estimates.MostUsd(info.Model, head.PromptUnits, head.MaxOutputTokens)));
         }
 
         var tightest = purses.OfType<Purse>().MaxBy(p => p.UsedShare);

@@ -10,6 +10,9 @@ public static class ClassifierPrompt
     /// <summary>Room for the object and for the hidden reasoning that some small models spend before it.</summary>
     public const int MaxOutputTokens = 512;
 
+    /// <summary>What the question itself is, where answers of a kind are of a length.</summary>
+    public const string Errand = "what is it";
+
     /// <summary>The kinds the model chooses from; what it answers besides these is not taken.</summary>
     public static IReadOnlyList<string> Kinds { get; } =
         ["analysis", "summarization", "creative", "ideation", "classification", "reasoning", "code", "architecture", "multilingual", "question"];

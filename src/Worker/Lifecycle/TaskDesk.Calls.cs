@@ -65,7 +65,7 @@ public sealed partial class TaskDesk
             outcome is CallOutcome.Throttled, outcome is CallOutcome.TimedOut or CallOutcome.Unreachable or CallOutcome.Malformed, (outcome as CallOutcome.KeyRefused)?.Detail);
 
         if (outcome is CallOutcome.Answered && task.State == TaskStates.Calling)
-            calibrations.Learn(task.Model!, task.PromptUnits, input);
+            estimates.Learn(task.Model!, task.Kind, task.PromptUnits, input, output);
         task.InputTokens += input;
         task.OutputTokens += output;
         task.CostUsd += cost ?? 0;
@@ -211,8 +211,9 @@ public sealed partial class TaskDesk
         _ => new Need(0, 0),
     };
 
-    private static long? ChargedOnArrival(TaskRow task, CallOutcome outcome) => outcome switch
+    private long? ChargedOnArrival(TaskRow task, CallOutcome outcome) => outcome switch
     {
+        CallOutcome.Answered { InputTokens: > 0 } answered when catalogue.Find(ModelId.Parse(task.Model!)) is { ChargesMaxOutput: false } => answered.InputTokens + answered.OutputTokens,
         CallOutcome.Answered { InputTokens: > 0 } answered => answered.InputTokens + (task.State == TaskStates.Classifying ? ClassifierPrompt.MaxOutputTokens : task.MaxOutputTokens),
         CallOutcome.Throttled or CallOutcome.OutOfCredit or CallOutcome.KeyRefused or CallOutcome.ModelGone or CallOutcome.TooLarge => 0,
         _ => null,

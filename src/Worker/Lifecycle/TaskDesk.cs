@@ -1,3 +1,4 @@
+using LlmQueue.Worker.Estimation;
 using LlmQueue.Contracts;
 using LlmQueue.Store;
 using LlmQueue.Store.Catalogue;
@@ -14,7 +15,7 @@ namespace LlmQueue.Worker.Lifecycle;
 
 /// <summary>Does what the machine's verbs say: asks the rules and records what they decide in the transition. Sends nothing, writes nothing.</summary>
 public sealed partial class TaskDesk(ModelCatalogue catalogue, BucketDirectory directory, AdmissionDesk admission, LimitViews views, LineDirectory lines,
-    IDbContextFactory<QueueDb> contexts, WorkerOptions options, KeyChoice keys, Chance chance, UsableProviders providers, Calibrations calibrations)
+    IDbContextFactory<QueueDb> contexts, WorkerOptions options, KeyChoice keys, Chance chance, UsableProviders providers, CallEstimates estimates)
 {
     // ---- Taking in ----
 
@@ -91,7 +92,7 @@ public sealed partial class TaskDesk(ModelCatalogue catalogue, BucketDirectory d
         if (chain.Count == 0)
             return false;
         var input = TokenEstimateRule.UnitsWithFrame(ClassifierPrompt.Messages(messages));
-        return await admission.Decide(task, transition, new Errand(chain, Spread: false, input, ClassifierPrompt.MaxOutputTokens)) is AdmissionDecision.Open;
+        return await admission.Decide(task, transition, new Errand(chain, Spread: false, input, ClassifierPrompt.MaxOutputTokens, ClassifierPrompt.Errand)) is AdmissionDecision.Open;
     }
 
     private NextStep? Route(TaskRow task, Transition transition)

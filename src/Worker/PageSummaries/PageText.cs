@@ -1,3 +1,4 @@
+using LlmQueue.Worker.Estimation;
 using AngleSharp.Html.Parser;
 using LlmQueue.Contracts;
 using LlmQueue.Worker.Admission;

@@ -1,3 +1,4 @@
+using LlmQueue.Worker.Estimation;
 using System.Text.Json;
 using LlmQueue.Contracts;
 using LlmQueue.Store;

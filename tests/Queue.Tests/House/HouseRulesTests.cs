@@ -1,3 +1,4 @@
+using LlmQueue.Worker.Estimation;
 using System.Reflection;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
@@ -36,7 +37,7 @@ public sealed partial class HouseRulesTests
         // Npgsql lives in Store. These speak to the database themselves, each for a statement that no row of the store's model is: a claim, a sweep, a lock.
         ("Npgsql", [
             "Store/",
-            "Worker/Admission/Calibrations.cs", "Worker/Admission/LineHeads.cs", "Worker/Admission/Pacer.cs", "Worker/Admission/PacerRound.cs",
+            "Worker/Estimation/", "Worker/Admission/LineHeads.cs", "Worker/Admission/Pacer.cs", "Worker/Admission/PacerRound.cs",
             "Worker/Calling/Claims.cs",
             "Worker/Upkeep/Heartbeat.cs", "Worker/Upkeep/Rescuer.cs", "Worker/Upkeep/UpkeepJobs.cs",
             "Worker/WorkerServices.cs",

@@ -94,7 +94,9 @@ public sealed class ThrottleTests(SimulatorFixture simulators) : IClassFixture<S
     [Fact]
     public async Task After_a_refusal_nobody_else_runs_into_it_and_all_are_answered()
     {
-        var simulator = await simulators.Fresh();
+        // Its own: settings of a simulator stay. A refusal names the limit, and is believed.
+        await using var simulator = await SimulatorProcess.Start();
+        await simulator.Configure(new { models = new[] { new { name = "first", rpm = 6000 } } });
         await simulator.PostFault(new { throttle = new { retryAfterSeconds = 1, window = "RPM" } }, times: 1);
         await using var queue = await QueueUnderTest.Start(Setup(simulator, new TestModel("first") { Rpm = 6000 }));
 

@@ -1,6 +1,6 @@
 using LlmQueue.Contracts;
 
-namespace LlmQueue.Worker.Admission;
+namespace LlmQueue.Worker.Estimation;
 
 /// <summary>How a model's own counts differ from the estimate, learned from its answers: tokens = A + B × units.</summary>
 /// <param name="A">Tokens of the model's chat template, whatever the prompt.</param>

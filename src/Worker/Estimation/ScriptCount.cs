@@ -1,4 +1,4 @@
-namespace LlmQueue.Worker.Admission;
+namespace LlmQueue.Worker.Estimation;
 
 /// <summary>
 /// One pass over a text: how many characters of which script, and what digits, punctuation and white space cost apart.

@@ -3,10 +3,10 @@ using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
 using LlmQueue.Contracts;
-using LlmQueue.Worker.Admission;
+using LlmQueue.Worker.Estimation;
 using Xunit;
 
-namespace LlmQueue.Tests.Admission;
+namespace LlmQueue.Tests.Estimation;
 
 public sealed class TokenEstimateTests
 {
