@@ -23,6 +23,9 @@ public sealed class ModelCatalogue
     /// <summary>Models that classify what the rules could not, first choice first; empty means nobody is asked.</summary>
     public IReadOnlyList<ModelId> Classifier { get; }
 
+    /// <summary>Tells one text of the file from another; empty for a catalogue that came from no text.</summary>
+    public string Fingerprint { get; private init; } = "";
+
     public ModelEntry? Find(ModelId id) => byId.GetValueOrDefault(id);
 
     /// <summary>The model itself, or who serves in its place today; null when it has retired without a successor, or is not listed.</summary>
@@ -54,15 +57,18 @@ public sealed class ModelCatalogue
         {
             Limits = new ModelLimits(model.Limits.RequestsPerMinute * factor, model.Limits.RequestsPerDay * factor, model.Limits.TokensPerMinute * factor, model.Limits.TokensPerDay * factor),
         });
-        return new ModelCatalogue([.. models], Routes, SummaryPool, SynthesisModels, Classifier);
+        return new ModelCatalogue([.. models], Routes, SummaryPool, SynthesisModels, Classifier) { Fingerprint = Fingerprint };
     }
 
     /// <exception cref="CatalogueException">The file is not there, cannot be read or does not fit.</exception>
-    public static ModelCatalogue Load(string path)
+    public static ModelCatalogue Load(string path) => Parse(ReadText(path), Path.GetFileName(path));
+
+    /// <exception cref="CatalogueException">The file is not there or cannot be read.</exception>
+    public static string ReadText(string path)
     {
         try
         {
-            return Parse(File.ReadAllText(path), Path.GetFileName(path));
+            return File.ReadAllText(path);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
@@ -79,8 +85,10 @@ public sealed class ModelCatalogue
         var root = PositionedJson.Read(json, problems);
         var catalogue = root is null ? null : new CatalogueReader(problems).Read(root);
         problems.ThrowIfAny();
-        return catalogue!;
+        return new ModelCatalogue(catalogue!.Models, catalogue.Routes, catalogue.SummaryPool, catalogue.SynthesisModels, catalogue.Classifier) { Fingerprint = FingerprintOf(json) };
     }
+
+    public static string FingerprintOf(string json) => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(json)), 0, 6);
 }
 
 /// <summary>The catalogue doesn't fit: the file, the line, what was found and what was expected.</summary>

@@ -56,7 +56,7 @@ public sealed partial class TaskDesk
         var (task, transition) = (context.Saga, Of(context));
         var outcome = finished.Outcome;
         var used = Used(outcome, task.ReservedTokens);
-        var price = catalogue.Find(ModelId.Parse(task.Model!))?.Price ?? ModelPrice.Unknown;
+        var price = catalogue.Now.Find(ModelId.Parse(task.Model!))?.Price ?? ModelPrice.Unknown;
         var cost = Cost(outcome, price, task.ReservedUsd);
         var (input, output) = Tokens(outcome);
 
@@ -213,7 +213,7 @@ public sealed partial class TaskDesk
 
     private long? ChargedOnArrival(TaskRow task, CallOutcome outcome) => outcome switch
     {
-        CallOutcome.Answered { InputTokens: > 0 } answered when catalogue.Find(ModelId.Parse(task.Model!)) is { ChargesMaxOutput: false } => answered.InputTokens + answered.OutputTokens,
+        CallOutcome.Answered { InputTokens: > 0 } answered when catalogue.Now.Find(ModelId.Parse(task.Model!)) is { ChargesMaxOutput: false } => answered.InputTokens + answered.OutputTokens,
         CallOutcome.Answered { InputTokens: > 0 } answered => answered.InputTokens + (task.State == TaskStates.Classifying ? ClassifierPrompt.MaxOutputTokens : task.MaxOutputTokens),
         CallOutcome.Throttled or CallOutcome.OutOfCredit or CallOutcome.KeyRefused or CallOutcome.ModelGone or CallOutcome.TooLarge => 0,
         _ => null,
