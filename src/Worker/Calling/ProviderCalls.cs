@@ -4,6 +4,7 @@ using System.Collections.Concurrent;
 using System.Text.Json;
 using LlmQueue.Contracts;
 using LlmQueue.Store.Settings;
+using LlmQueue.Worker.Calling.Reading;
 using OpenAI;
 using OpenAI.Chat;
 

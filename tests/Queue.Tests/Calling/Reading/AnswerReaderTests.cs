@@ -1,8 +1,9 @@
 using System.Text;
 using LlmQueue.Store.Limits;
 using LlmQueue.Worker.Calling;
+using LlmQueue.Worker.Calling.Reading;
 
-namespace LlmQueue.Tests.Calling;
+namespace LlmQueue.Tests.Calling.Reading;
 
 public sealed class AnswerReaderTests
 {

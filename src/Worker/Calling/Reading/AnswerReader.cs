@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace LlmQueue.Worker.Calling;
+namespace LlmQueue.Worker.Calling.Reading;
 
 /// <summary>An HTTP answer, as it came.</summary>
 public sealed record RawAnswer(int Status, ReadOnlyMemory<byte> Body, Func<string, string?> Header);
@@ -12,11 +12,13 @@ public static class AnswerReader
 
     public static CallOutcome Read(RawAnswer answer, string provider, DateTimeOffset now)
     {
-        var count = RateHeaders.Count(answer.Header, provider);
-        var outcome = answer.Status is >= 200 and < 300 ? ReadSuccess(answer, now) : ReadFailure(answer.Status, answer, now);
+        var isSuccess = answer.Status is >= 200 and < 300;
+        var error = isSuccess ? new ErrorBody { Text = "" } : ErrorBody.Read(answer.Body);
+        var outcome = isSuccess ? ReadSuccess(answer, now) : ReadFailure(answer.Status, answer.Header, error, now);
+        var count = RateHeaders.Count(name => answer.Header(name) ?? error.Headers.GetValueOrDefault(name), provider, now);
         // A refusal's words name the limit of the window that refused, and for some windows there is no header: the words win.
         if (outcome is CallOutcome.Throttled or CallOutcome.TooLarge)
-            count = RateHeaders.WithWords(count, System.Text.Encoding.UTF8.GetString(answer.Body.Span));
+            count = RateHeaders.WithWords(count, error);
         return outcome with { Count = count };
     }
 
@@ -33,7 +35,7 @@ public static class AnswerReader
         }
 
         if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("error", out var error) && error.ValueKind == JsonValueKind.Object)
-            return ReadFailure(StatusIn(error) ?? 500, answer, now);
+            return ReadFailure(StatusIn(error) ?? 500, answer.Header, ErrorBody.Read(answer.Body), now);
         if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("choices", out var choices) || choices.ValueKind != JsonValueKind.Array || choices.GetArrayLength() == 0)
             return new CallOutcome.Malformed("the answer has no choices");
 
@@ -59,49 +61,26 @@ public static class AnswerReader
         return new CallOutcome.Answered(text.Replace("\0", "", StringComparison.Ordinal), input, output, version, finish == "length");
     }
 
-    private static CallOutcome ReadFailure(int status, RawAnswer answer, DateTimeOffset now)
+    private static CallOutcome ReadFailure(int status, Func<string, string?> header, ErrorBody error, DateTimeOffset now)
     {
-        var body = System.Text.Encoding.UTF8.GetString(answer.Body.Span);
-        var (message, code, type) = ErrorOf(answer.Body);
-        var detail = Shortened(message ?? body);
-        bool Says(string word) => code?.Contains(word, StringComparison.OrdinalIgnoreCase) == true || type?.Contains(word, StringComparison.OrdinalIgnoreCase) == true;
+        var detail = Shortened(error.Message ?? error.Text);
+        string? Header(string name) => header(name) ?? error.Headers.GetValueOrDefault(name);
 
         return status switch
         {
             401 or 403 => new CallOutcome.KeyRefused($"{status} {detail}"),
             402 => new CallOutcome.OutOfCredit(detail),
             // Billing limits come as 429 too; asking again would be refused until someone pays.
-            429 when Says("insufficient_quota") || Says("credit_balance_exhausted") || Says("spend_limit_exceeded") => new CallOutcome.OutOfCredit(detail),
-            429 or 498 => new CallOutcome.Throttled(RateHeaders.Window(body), RateHeaders.Wait(answer.Header("retry-after"), body, now), detail),
+            429 when error.Names("insufficient_quota") || error.Names("credit_balance_exhausted") || error.Names("spend_limit_exceeded") => new CallOutcome.OutOfCredit(detail),
+            429 or 498 => new CallOutcome.Throttled(RateHeaders.Window(error), RetryWait.Of(Header, error, now), detail),
             413 => new CallOutcome.TooLarge(detail),
-            400 when Says("context_length") || detail.Contains("context length", StringComparison.OrdinalIgnoreCase) || detail.Contains("context window", StringComparison.OrdinalIgnoreCase) => new CallOutcome.ContextExceeded(detail),
-            400 or 404 or 410 when Says("model_decommissioned") || Says("model_not_found") || status is 410 || detail.Contains("decommissioned", StringComparison.OrdinalIgnoreCase)
-                || (status == 404 && detail.Contains("model", StringComparison.OrdinalIgnoreCase)) => new CallOutcome.ModelGone(detail),
-            400 when Says("content") || Says("safety") => new CallOutcome.ContentRefused(detail),
+            400 when error.Names("context_length") || error.Says("context length") || error.Says("context window") => new CallOutcome.ContextExceeded(detail),
+            400 or 404 or 410 when error.Names("model_decommissioned") || error.Names("model_not_found") || status is 410 || error.Says("decommissioned")
+                || (status == 404 && error.Says("model")) => new CallOutcome.ModelGone(detail),
+            400 when error.Names("content") || error.Names("safety") => new CallOutcome.ContentRefused(detail),
             408 or 404 or >= 500 => new CallOutcome.Unreachable($"{status} {detail}"),
             _ => new CallOutcome.BadRequest($"{status} {detail}"),
         };
-    }
-
-    /// <summary>Groq and OpenAI: an object; Gemini: an array of one; some: a string.</summary>
-    private static (string? Message, string? Code, string? Type) ErrorOf(ReadOnlyMemory<byte> body)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(body);
-            var root = document.RootElement;
-            if (root.ValueKind == JsonValueKind.Array && root.GetArrayLength() > 0)
-                root = root[0];
-            if (root.ValueKind != JsonValueKind.Object)
-                return (null, null, null);
-            if (!root.TryGetProperty("error", out var error))
-                return (Text(root, "message"), Text(root, "code"), Text(root, "type"));
-            return error.ValueKind == JsonValueKind.Object ? (Text(error, "message"), Text(error, "code") ?? Text(error, "status"), Text(error, "type")) : (error.ToString(), null, null);
-        }
-        catch (JsonException)
-        {
-            return (null, null, null);
-        }
     }
 
     private static int? StatusIn(JsonElement error) =>
