@@ -10,6 +10,7 @@ using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Lifecycle;
 using LlmQueue.Worker.PageSummaries;
+using LlmQueue.Worker.PageSummaries.Extraction;
 using LlmQueue.Worker.Selection;
 using LlmQueue.Worker.Upkeep;
 using MassTransit;
@@ -34,10 +35,10 @@ public static class WorkerServices
         services.AddSingleton<WorkerIdentity>().AddSingleton<LineDirectory>().AddSingleton<AdmissionDesk>().AddSingleton<KeyChoice>();
         services.AddSingleton<Breakers>().AddSingleton<StopPatience>().AddSingleton(provider => new ProviderCalls(settings.Providers, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<TaskDesk>().AddSingleton<LifecycleDoor>();
-        services.AddSingleton<SummaryDesk>().AddSingleton<SummaryStages>().AddSingleton<SummaryPools>();
+        services.AddSingleton<SummaryDesk>().AddSingleton<SummaryStages>().AddSingleton<SummaryPools>().AddSingleton<SummaryReadings>().AddSingleton<SummaryResults>().AddSingleton<PageExtracts>();
         services.AddSingleton<Rescuer>().AddSingleton<PacerRound>();
         services.AddGroupedSagas<TaskRow>().AddGroupedSagas<SummaryRow>();
-        services.AddLoop<Calibrations>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<Pacer>();
+        services.AddLoop<Calibrations>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<Pacer>().AddLoop<SummaryDeadlines>();
         return services;
     }
 
