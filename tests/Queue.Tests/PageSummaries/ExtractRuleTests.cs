@@ -44,7 +44,7 @@ public sealed class ExtractRuleTests
 
     [Theory]
     [InlineData("A pump moves heat, e.g. from the ground. Dr. Weber measured 3.5 kWh on 3. May. Does it pay in the end? It does so in most houses!", 4)]
-    [InlineData("Die Pumpe fördert Wärme, z. B. aus dem Boden. Am 3. Mai kam Hr. Weber. Das kostet ca. 20 Euro im Monat. „Lohnt sich das?“ Es lohnt sich sehr.", 5)]
+    [InlineData("Die Pumpe fördert Wärme, z. B. aus dem Boden. Am 3. Mai kam Hr. Weber. Das kostet ca. 20 Euro im Monat. „Lohnt sich das auch?“ Es lohnt sich sehr.", 5)]
     [InlineData("La pompe déplace la chaleur, p. ex. du sol vers la maison. Mme. Durand est venue hier soir. « Est-ce que cela est utile ? » Elle le croit vraiment.", 4)]
     [InlineData("La bomba mueve el calor del suelo. El Sr. García midió 3.5 kWh de calor. ¿Merece la pena hacerlo? ¡Claro que sí, mucho!", 4)]
     [InlineData("热泵把热量从地下送到房屋里。电价决定热泵是否划算！你觉得这样值得吗？", 3)]
