@@ -48,6 +48,10 @@ public sealed record StartSummary(Guid SummaryId);
 /// <param name="Stage">The stage; an old one changes nothing.</param>
 public sealed record StageSettled(Guid SummaryId, int Stage);
 
+/// <summary>A summary's deadline is near: its result is to be made of what there is.</summary>
+/// <param name="SummaryId">The summary.</param>
+public sealed record SummaryDeadlineNears(Guid SummaryId);
+
 /// <summary>The summary's owner wants it no more.</summary>
 /// <param name="SummaryId">The summary.</param>
 public sealed record CancelSummary(Guid SummaryId);

@@ -13,7 +13,7 @@ public sealed record SummarizePages
     public string? Model { get; init; }
     /// <summary><c>interactive</c>, <c>normal</c> or <c>batch</c> (the default for pages).</summary>
     public string? Priority { get; init; }
-    /// <summary>After this moment the result is of no use.</summary>
+    /// <summary>After this moment the result is of no use: shortly before it the result is made of what there is, with extracts in place of what no model could write in time.</summary>
     public DateTimeOffset? Deadline { get; init; }
     /// <summary>Whose work this is. Left out: <c>default</c>.</summary>
     public string? Tenant { get; init; }
@@ -43,6 +43,8 @@ public sealed record PagesSummarized
     public required string State { get; init; }
     /// <summary>The summary of the whole; null when none could be made.</summary>
     public string? Summary { get; init; }
+    /// <summary>True when no model wrote <see cref="Summary"/>: it is made of sentences of the pages' summaries.</summary>
+    public bool IsExtract { get; init; }
     /// <summary>The answer to the question; null without a question.</summary>
     public string? Answer { get; init; }
     /// <summary>Why there is no summary, or what is missing from it.</summary>
@@ -66,12 +68,12 @@ public sealed record PageResult
     public required int Number { get; init; }
     /// <summary>Its title.</summary>
     public required string Title { get; init; }
-    /// <summary><c>Completed</c>, <c>Failed</c>, <c>Rejected</c> or <c>Canceled</c>.</summary>
+    /// <summary><c>Completed</c>, <c>Extracted</c> (no model could take it in time: the summary is sentences of the page itself), <c>Failed</c>, <c>Rejected</c>, <c>Canceled</c> or <c>Expired</c>.</summary>
     public required string State { get; init; }
-    /// <summary>Its summary; null when it failed.</summary>
+    /// <summary>Its summary; null when there is none.</summary>
     public string? Summary { get; init; }
     /// <summary>The model that wrote it; several, separated by a comma, when the page was split.</summary>
     public string? Model { get; init; }
-    /// <summary>Why there is no summary.</summary>
+    /// <summary>Why there is no summary, or why it is an extract.</summary>
     public string? Reason { get; init; }
 }

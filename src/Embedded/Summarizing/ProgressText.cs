@@ -51,6 +51,8 @@ internal static class ProgressText
     public static string Line(ProgressLook look)
     {
         var parts = new List<string> { Stage(look.Summary), $"{look.PagesDone} of {look.Pages} pages" };
+        if (look.Summary.Progress.PagesExtracted > 0)
+            parts.Add($"{look.Summary.Progress.PagesExtracted} as extracts");
         if (look.PagesFailed > 0)
             parts.Add($"{look.PagesFailed} failed");
         if (look.Summary.Waiting.Count > 0)

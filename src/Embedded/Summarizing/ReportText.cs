@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using LlmQueue.Contracts;
+using LlmQueue.Store.Rows;
 
 namespace LlmQueue.Embedded.Summarizing;
 
@@ -20,7 +21,7 @@ internal static class ReportText
     {
         var text = new StringBuilder();
         if (report.Summary is not null)
-            text.AppendLine(report.Summary.Trim()).AppendLine();
+            text.AppendLine((report.IsExtract ? "Extract (no model wrote this): " : "") + report.Summary.Trim()).AppendLine();
         if (report.Question is not null)
             text.AppendLine($"Question: {report.Question}").AppendLine(report.Answer is null ? "It was not answered." : $"Answer: {report.Answer.Trim()}").AppendLine();
         if (report.Reason is not null)
@@ -42,14 +43,14 @@ internal static class ReportText
         if (report.Question is not null)
             text.AppendLine($"**Question:** {report.Question}").AppendLine().AppendLine($"**Answer:** {report.Answer?.Trim() ?? "It was not answered."}").AppendLine();
         if (report.Summary is not null)
-            text.AppendLine("## The whole").AppendLine().AppendLine(report.Summary.Trim()).AppendLine();
+            text.AppendLine(report.IsExtract ? "## The whole (an extract, no model wrote it)" : "## The whole").AppendLine().AppendLine(report.Summary.Trim()).AppendLine();
         if (report.Reason is not null)
             text.AppendLine($"_{report.Reason}_").AppendLine();
         text.AppendLine("## The pages").AppendLine();
         foreach (var page in report.Pages)
         {
             text.AppendLine($"### {page.Number}. {page.Title}").AppendLine();
-            text.AppendLine(page.Summary is null ? $"**{page.State}:** {page.Reason}" : $"_{page.Model}_").AppendLine();
+            text.AppendLine(page.Summary is null || page.State == PageStates.Extracted ? $"**{page.State}:** {page.Reason}" : $"_{page.Model}_").AppendLine();
             if (page.Summary is not null)
                 text.AppendLine(page.Summary.Trim()).AppendLine();
         }
@@ -88,6 +89,8 @@ internal static class ReportText
             new[] { "Calls that met a fault", N(report.Retried) },
             new[] { "Times a task waited", N(report.Deferrals.Sum(d => d.Count)) },
         };
+        if (report.PagesExtracted > 0)
+            rows.Insert(2, ["Pages as extracts, no model wrote them", N(report.PagesExtracted)]);
         rows.AddRange(report.Deferrals.Select(d => new[] { "  because " + Short(d.Reason), N(d.Count) }));
         rows.Add(["Time", Duration(report.Seconds)]);
         return rows;

@@ -14,6 +14,9 @@ internal sealed record SummaryReport
     public string? Answer { get; init; }
     public string? Summary { get; init; }
 
+    /// <summary>No model wrote the summary: it is made of sentences of the pages' summaries.</summary>
+    public bool IsExtract { get; init; }
+
     /// <summary>Why there is no summary, or what is missing from it.</summary>
     public string? Reason { get; init; }
 
@@ -34,7 +37,8 @@ internal sealed record SummaryReport
     public required IReadOnlyList<DeferralCount> Deferrals { get; init; }
     public required double Seconds { get; init; }
 
-    public int PagesDone => Pages.Count(page => page.State == TaskStates.Completed);
+    public int PagesDone => Pages.Count(page => page.State is TaskStates.Completed or PageStates.Extracted);
+    public int PagesExtracted => Pages.Count(page => page.State == PageStates.Extracted);
     public int PagesFailed => Pages.Count - PagesDone;
 
     /// <summary>Pages that the model wrote, or a part of which it wrote.</summary>
@@ -44,7 +48,7 @@ internal sealed record SummaryReport
     {
         return new SummaryReport
         {
-            Id = view.Id, State = view.State, Simulated = simulated, Question = view.Question, Answer = view.Answer, Summary = view.Summary, Reason = view.Reason,
+            Id = view.Id, State = view.State, Simulated = simulated, Question = view.Question, Answer = view.Answer, Summary = view.Summary, IsExtract = view.IsExtract, Reason = view.Reason,
             Pages = files is null ? view.Pages : Merge(view.Pages, files), Models = view.Models, Usage = view.Usage, CostUsd = view.CostUsd,
             Calls = view.Calls.Sum(c => c.Calls), Refused = view.Calls.Sum(c => c.Throttled), Retried = view.Calls.Sum(c => c.OtherFaults),
             Deferrals = view.Deferrals, Seconds = Math.Round(((view.EndedAt ?? view.SubmittedAt) - view.SubmittedAt).TotalSeconds, 1),

@@ -15,7 +15,7 @@ public static class QueueNames
     public static Uri AddressOf(object command) => command switch
     {
         CallProvider => CallsAddress,
-        StageSettled or StartSummary or CancelSummary => SummaryAddress,
+        StageSettled or StartSummary or SummaryDeadlineNears or CancelSummary => SummaryAddress,
         StartTask or CapacityGranted or BudgetReleased or RetryDelayElapsed or LeaseExpired or CancelTask or DeadlinePassed => LifecycleAddress,
         _ => throw new ArgumentException($"No queue answers {command.GetType().Name}."),
     };

@@ -45,12 +45,16 @@ public sealed class HistoryRow
 public sealed class PayloadRow
 {
     public Guid SubjectId { get; set; }
-    /// <summary>"prompt" (JSON: the messages), "answer" (text), "page/7" …</summary>
+    /// <summary>"prompt" (JSON: the messages), "answer" (text), "page/7", "extract/7" (JSON: what stands in for that page's summary) …</summary>
     public string Part { get; set; } = "";
     public string Content { get; set; } = "";
 
     public const string Prompt = "prompt";
     public const string Answer = "answer";
+
+    /// <summary>Of a set of pages: the summary of the whole, by a model or, in the other part, by extraction.</summary>
+    public const string Summary = "summary";
+    public const string ExtractedSummary = "summary-extract";
 }
 
 /// <summary>An event for the outside world, in the transaction that made it true; deleted once the broker has confirmed it.</summary>

@@ -46,6 +46,13 @@ public static class SummaryStates
     public static readonly IReadOnlyList<string> Ends = [Completed, Failed, Canceled];
 }
 
+/// <summary>What a page can be besides the states of its tasks.</summary>
+public static class PageStates
+{
+    /// <summary>No model could take it in time; sentences of its own stand in for a summary.</summary>
+    public const string Extracted = "Extracted";
+}
+
 /// <summary>The roles a task can have within a summary.</summary>
 public static class SummaryRoles
 {

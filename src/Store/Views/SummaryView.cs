@@ -28,12 +28,13 @@ public record SummaryProgress
 
 /// <summary>Pages, and the tasks of the present stage.</summary>
 /// <param name="Pages">All pages.</param>
-/// <param name="PagesDone">Those that are summarised.</param>
+/// <param name="PagesDone">Those that are summarised, the extracted ones among them.</param>
+/// <param name="PagesExtracted">Those that no model could take in time, so that sentences of their own stand in.</param>
 /// <param name="PagesFailed">Those that ended without a summary.</param>
 /// <param name="Stage">The stage's number: plan, pages, each level of merging, synthesis and answer count.</param>
 /// <param name="StageTasks">Tasks of the present stage.</param>
 /// <param name="OpenTasks">Those of them that have not ended.</param>
-public sealed record PageProgress(int Pages, int PagesDone, int PagesFailed, int Stage, int StageTasks, int OpenTasks);
+public sealed record PageProgress(int Pages, int PagesDone, int PagesExtracted, int PagesFailed, int Stage, int StageTasks, int OpenTasks);
 
 /// <summary>Tasks that wait for the same thing.</summary>
 /// <param name="WaitingFor"><c>capacity</c>, <c>budget</c> or <c>retry</c>.</param>
@@ -67,6 +68,9 @@ public sealed record SummaryView : SummaryProgress
     /// <summary>In their order; every page is in it, whatever became of it.</summary>
     public IReadOnlyList<PageResult> Pages { get; init; } = [];
     public string? Summary { get; init; }
+
+    /// <summary>True when no model wrote the summary: it is made of sentences of the pages' summaries.</summary>
+    public bool IsExtract { get; init; }
     public string? Answer { get; init; }
     public IReadOnlyList<CallCount> Calls { get; init; } = [];
     public IReadOnlyList<DeferralCount> Deferrals { get; init; } = [];

@@ -1,4 +1,6 @@
+using System.Text.Json;
 using LlmQueue.Contracts;
+using LlmQueue.Store.Commits;
 using LlmQueue.Store.Rows;
 using Microsoft.EntityFrameworkCore;
 
@@ -22,12 +24,13 @@ public sealed class SummaryViews(IDbContextFactory<QueueDb> contexts)
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         if (await ReadProgress(db, id, cancellationToken) is not { } standing)
             return null;
-        var results = await db.Payloads.AsNoTracking().Where(p => p.SubjectId == id && (p.Part == "summary" || p.Part == "answer")).ToDictionaryAsync(p => p.Part, p => p.Content, cancellationToken);
+        var results = await db.Payloads.AsNoTracking().Where(p => p.SubjectId == id && (p.Part == PayloadRow.Summary || p.Part == PayloadRow.ExtractedSummary || p.Part == PayloadRow.Answer)).ToDictionaryAsync(p => p.Part, p => p.Content, cancellationToken);
         return new SummaryView(standing)
         {
             Pages = await ReadPages(db, id, standing, cancellationToken),
-            Summary = results.GetValueOrDefault("summary"),
-            Answer = results.GetValueOrDefault("answer"),
+            Summary = results.GetValueOrDefault(PayloadRow.Summary) ?? results.GetValueOrDefault(PayloadRow.ExtractedSummary),
+            IsExtract = results.ContainsKey(PayloadRow.ExtractedSummary),
+            Answer = results.GetValueOrDefault(PayloadRow.Answer),
             Calls = await db.Database.SqlQuery<CallCount>($"""
                 select a.model as "Model", count(*)::int as "Calls", (count(*) filter (where a.outcome = 'throttled'))::int as "Throttled",
                     (count(*) filter (where a.outcome not in ('throttled', 'answered', 'canceled')))::int as "OtherFaults"
@@ -59,9 +62,10 @@ public sealed class SummaryViews(IDbContextFactory<QueueDb> contexts)
             """).ToListAsync(cancellationToken);
         // A page too long for one call is several tasks: it is done when all of them are, and failed when all have ended and one without an answer.
         var pages = await db.Database.SqlQuery<PageCount>($"""
-            select (count(*) filter (where done))::int as "Done", (count(*) filter (where ended and not done))::int as "Failed"
-            from (select bool_and(state = 'Completed') as done, bool_and(ended_at is not null) as ended from tasks
+            select (count(*) filter (where done and extract is null))::int as "Done", (count(extract))::int as "Extracted", (count(*) filter (where ended and not done and extract is null))::int as "Failed"
+            from (select page_number as number, bool_and(state = 'Completed') as done, bool_and(ended_at is not null) as ended from tasks
                 where summary_id = {id} and summary_role = 'page' group by page_number) p
+            full join (select substr(part, 9)::int as extract from payloads where subject_id = {id} and part like 'extract/%') e on e.extract = p.number
             """).SingleAsync(cancellationToken);
         var calls = await db.Database.SqlQuery<CallTotals>($"""
             select count(a.started_at)::int as "Made", (count(*) filter (where a.ended_at is null))::int as "Open", (count(*) filter (where a.outcome = 'throttled'))::int as "Throttled",
@@ -74,12 +78,13 @@ public sealed class SummaryViews(IDbContextFactory<QueueDb> contexts)
     private static SummaryProgress Progress(SummaryRow row, List<TaskGroup> groups, PageCount pages, CallTotals calls)
     {
         // Where the summary ended before its pages became tasks, none of them has a summary.
-        var failed = row.EndedAt is null ? pages.Failed : row.Pages - pages.Done;
+        var done = pages.Done + pages.Extracted;
+        var failed = row.EndedAt is null ? pages.Failed : row.Pages - done;
         return new SummaryProgress
         {
             Id = row.CorrelationId, State = row.State, Tenant = row.Tenant, Question = row.Question, Reason = row.FailureReason,
             SubmittedAt = row.SubmittedAt, EndedAt = row.EndedAt, Metadata = TaskViews.Labels(row.Metadata),
-            Progress = new PageProgress(row.Pages, pages.Done, failed, row.Stage, row.StageTasks, row.OpenTasks),
+            Progress = new PageProgress(row.Pages, done, pages.Extracted, failed, row.Stage, row.StageTasks, row.OpenTasks),
             Waiting = [.. groups.Where(g => g.WaitingFor is not null).GroupBy(g => (g.WaitingFor, g.WaitReason))
                 .Select(g => new WaitView(g.Key.WaitingFor!, g.Key.WaitReason ?? "", g.Sum(x => x.Tasks), g.Min(x => x.ExpectedAt)))
                 .OrderByDescending(w => w.Count).ThenBy(w => w.Reason, StringComparer.Ordinal).Take(MostReasons)],
@@ -106,12 +111,17 @@ public sealed class SummaryViews(IDbContextFactory<QueueDb> contexts)
             orderby task.PageNumber, task.PartNumber
             select new PagePart(task.PageNumber ?? 0, task.Title, task.State, task.AnsweredModel, answer!.Content, task.FailureReason)).ToListAsync(cancellationToken);
         var byNumber = parts.GroupBy(p => p.Number).ToDictionary(g => g.Key, g => g.ToList());
-        return [.. Enumerable.Range(1, standing.Progress.Pages).Select(n => byNumber.TryGetValue(n, out var page) ? Page(n, page) : NotYet(n, standing))];
+        var extracts = standing.Progress.PagesExtracted == 0 ? [] : (await db.Payloads.AsNoTracking().Where(p => p.SubjectId == id && p.Part.StartsWith("extract/")).Select(p => p.Content).ToListAsync(cancellationToken))
+            .Select(c => JsonSerializer.Deserialize<Extract>(c, Transition.Json)!).ToDictionary(e => e.Number);
+        return [.. Enumerable.Range(1, standing.Progress.Pages).Select(n => Extracted(byNumber.TryGetValue(n, out var page) ? Page(n, page) : NotYet(n, standing), extracts.GetValueOrDefault(n)))];
     }
 
     /// <summary>A page that has no task: it is too early, or the summary ended before. Its title is in its text, which is too much to read for that.</summary>
     private static PageResult NotYet(int number, SummaryProgress standing) =>
         new() { Number = number, Title = $"Page {number}", State = standing.EndedAt is null ? SummaryStates.Submitted : standing.State, Reason = standing.EndedAt is null ? null : standing.Reason };
+
+    private static PageResult Extracted(PageResult page, Extract? extract) =>
+        extract is null ? page : page with { Title = extract.Title, State = PageStates.Extracted, Summary = extract.Text, Reason = extract.Reason };
 
     private static PageResult Page(int number, List<PagePart> parts)
     {
@@ -130,7 +140,10 @@ public sealed class SummaryViews(IDbContextFactory<QueueDb> contexts)
 
     private sealed record PagePart(int Number, string? Title, string State, string? Model, string? Answer, string? Reason);
 
-    private sealed record PageCount(int Done, int Failed);
+    private sealed record PageCount(int Done, int Extracted, int Failed);
+
+    /// <summary>As its row keeps it.</summary>
+    private sealed record Extract(int Number, string Title, string Text, string Reason);
 
     private sealed record TaskGroup(string? Model, string? WaitingFor, string? WaitReason, DateTime? ExpectedAt, int Tasks, int Pages, long InputTokens, long OutputTokens, decimal CostUsd, bool CostUnknown);
 }

@@ -5,15 +5,17 @@ using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Commits;
 using LlmQueue.Store.Intake;
 using LlmQueue.Store.Rows;
-using LlmQueue.Worker.Admission;
+using LlmQueue.Worker.PageSummaries.Extraction;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Worker.PageSummaries;
 
 /// <summary>Does what the summary's machine says: reads what the stages gave, decides what is next, opens its tasks.</summary>
-public sealed class SummaryDesk(SummaryPools pools, SummaryStages stages, IDbContextFactory<QueueDb> contexts)
+public sealed class SummaryDesk(SummaryPools pools, SummaryStages stages, SummaryReadings readings, PageExtracts extracts, SummaryResults results, SummaryDeadlines deadlines, IDbContextFactory<QueueDb> contexts)
 {
+    private const string NoSynthesis = "The summary of the whole is an extract of its pages' summaries, because no model wrote one:";
+
     public SummaryRow TakeIn(ConsumeContext<SummarizePages> context, DateTime now)
     {
         var taken = SummaryIntake.Read(context.Message, Lifecycle.MessageIdentity.Of(context, context.Message.Id), tenant: null, now);
@@ -38,6 +40,11 @@ public sealed class SummaryDesk(SummaryPools pools, SummaryStages stages, IDbCon
 
     public bool IsOld(BehaviorContext<SummaryRow, StageSettled> context) => !IsCurrent(context);
 
+    /// <summary>It is late enough for the result to be made of what there is; a bell of another moment changes nothing.</summary>
+    public bool IsNear(BehaviorContext<SummaryRow, SummaryDeadlineNears> context) => Of(context).Now >= DeadlineRule.FinishBy(context.Saga);
+
+    public bool IsNotNear(BehaviorContext<SummaryRow, SummaryDeadlineNears> context) => !IsNear(context);
+
     public void RingAgain(BehaviorContext<SummaryRow, SummarizePages> context) => Of(context).Ring(new StartSummary(context.Saga.CorrelationId));
 
     // ---- What is next ----
@@ -57,7 +64,7 @@ public sealed class SummaryDesk(SummaryPools pools, SummaryStages stages, IDbCon
     public async Task DecideAfterPlan<T>(BehaviorContext<SummaryRow, T> context) where T : class
     {
         var (summary, transition) = (context.Saga, Of(context));
-        var plan = await stages.AnswersOf(summary, SummaryRoles.Plan);
+        var plan = await readings.AnswersOf(summary, SummaryRoles.Plan);
         var guide = plan.Count == 1 ? plan[0].Text : null;
         transition.Record(summary.CorrelationId, "Planned", SummaryStates.Planning, guide is null ? "no plan could be made; the pages are read without one" : null);
         transition.Decision = await stages.Pages(summary, guide, transition.Now);
@@ -66,34 +73,73 @@ public sealed class SummaryDesk(SummaryPools pools, SummaryStages stages, IDbCon
     public async Task DecideAfterSummaries<T>(BehaviorContext<SummaryRow, T> context) where T : class
     {
         var (summary, transition) = (context.Saga, Of(context));
-        var texts = await stages.TextsToCondense(summary);
+        var texts = summary.State == SummaryStates.SummarizingPages ? await readings.PageTexts(summary, await ExtractPages(summary, transition, noTimeLeft: false)) : await readings.MergedTexts(summary);
         transition.Decision = texts.Count == 0
-            ? new SummaryStep.GiveUp(await stages.WhyNoPage(summary))
+            ? new SummaryStep.GiveUp(await readings.WhyNoPage(summary))
             : stages.Condense(summary, texts, transition.Now);
     }
 
     public async Task DecideAfterSynthesis<T>(BehaviorContext<SummaryRow, T> context) where T : class
     {
         var (summary, transition) = (context.Saga, Of(context));
-        var synthesis = await stages.AnswersOf(summary, SummaryRoles.Synthesis);
-        if (synthesis.Count == 0)
-        {
-            transition.Decision = new SummaryStep.GiveUp($"The summary of the whole could not be written: {await stages.WhyFailed(summary, SummaryRoles.Synthesis)} The pages' summaries are kept.");
-            return;
-        }
-
-        transition.Payloads.Add(new PayloadRow { SubjectId = summary.CorrelationId, Part = "summary", Content = synthesis[0].Text });
-        transition.Decision = summary.Question is null ? new SummaryStep.Finish(await stages.WhatIsMissing(summary)) : stages.Answer(summary, synthesis[0].Text, transition.Now);
+        var synthesis = await readings.AnswersOf(summary, SummaryRoles.Synthesis);
+        var whole = synthesis.Count > 0 ? Keep(summary, transition, PayloadRow.Summary, synthesis[0].Text) : await ExtractWhole(summary, transition, []);
+        var missing = await results.WhatIsMissing(summary, transition);
+        transition.Decision = summary.Question is not null ? stages.Answer(summary, whole, transition.Now)
+            : new SummaryStep.Finish(synthesis.Count > 0 ? missing : $"{NoSynthesis} {await readings.WhyFailed(summary, SummaryRoles.Synthesis)} {missing}".Trim());
     }
 
     public async Task DecideAfterAnswer<T>(BehaviorContext<SummaryRow, T> context) where T : class
     {
         var (summary, transition) = (context.Saga, Of(context));
-        var answer = await stages.AnswersOf(summary, SummaryRoles.Answer);
+        var answer = await readings.AnswersOf(summary, SummaryRoles.Answer);
         if (answer.Count > 0)
-            transition.Payloads.Add(new PayloadRow { SubjectId = summary.CorrelationId, Part = "answer", Content = answer[0].Text });
-        var missing = await stages.WhatIsMissing(summary);
-        transition.Decision = new SummaryStep.Finish(answer.Count > 0 ? missing : $"The question could not be answered: {await stages.WhyFailed(summary, SummaryRoles.Answer)} {missing}".Trim());
+            Keep(summary, transition, PayloadRow.Answer, answer[0].Text);
+        var missing = await results.WhatIsMissing(summary, transition);
+        transition.Decision = new SummaryStep.Finish(answer.Count > 0 ? missing : $"The question could not be answered: {await readings.WhyFailed(summary, SummaryRoles.Answer)} {missing}".Trim());
+    }
+
+    /// <summary>The deadline is near: no more is waited for. What models wrote is in the result, extracts stand in for the rest.</summary>
+    public async Task DecideInTime(BehaviorContext<SummaryRow, SummaryDeadlineNears> context)
+    {
+        var (summary, transition) = (context.Saga, Of(context));
+        var texts = await readings.PageTexts(summary, await ExtractPages(summary, transition, noTimeLeft: true));
+        if (texts.Count == 0)
+        {
+            transition.Decision = new SummaryStep.GiveUp(await readings.WhyNoPage(summary));
+            return;
+        }
+
+        // While the question is being answered, the summary of the whole is there.
+        var synthesized = summary.State == SummaryStates.Answering;
+        if (!synthesized)
+            await ExtractWhole(summary, transition, texts);
+        var why = $"The deadline {summary.Deadline:yyyy-MM-dd HH:mm:ss} UTC was near, so the result was made of what there was{(synthesized ? "" : "; the summary of the whole is an extract of its pages' summaries")}{(summary.Question is null ? "" : "; the question was not answered")}.";
+        transition.Decision = new SummaryStep.Finish($"{why} {await results.WhatIsMissing(summary, transition)}".Trim());
+    }
+
+    private async Task<List<PageExtract>> ExtractPages(SummaryRow summary, Transition transition, bool noTimeLeft)
+    {
+        var taken = (await extracts.Taken(summary.CorrelationId, transition)).Select(e => e.Number).ToHashSet();
+        var made = await extracts.Make(summary, noTimeLeft, pools.NoneIsLeft(Today(transition), transition.Now));
+        var fresh = made.FindAll(e => !taken.Contains(e.Number));
+        PageExtracts.Keep(summary, transition, fresh);
+        if (fresh.Count > 0)
+            transition.Record(summary.CorrelationId, "Extracted", summary.State, $"{fresh.Count} pages, the first because {fresh[0].Reason}");
+        return made;
+    }
+
+    private async Task<string> ExtractWhole(SummaryRow summary, Transition transition, IReadOnlyList<string> texts)
+    {
+        var pages = texts.Count > 0 ? texts : await readings.PageTexts(summary, await extracts.Taken(summary.CorrelationId, transition));
+        transition.Record(summary.CorrelationId, "Extracted", summary.State, "the summary of the whole");
+        return Keep(summary, transition, PayloadRow.ExtractedSummary, PageExtracts.Whole(pages, summary.Question));
+    }
+
+    private static string Keep(SummaryRow summary, Transition transition, string part, string text)
+    {
+        transition.Payloads.Add(new PayloadRow { SubjectId = summary.CorrelationId, Part = part, Content = text });
+        return text;
     }
 
     // ---- What is done ----
@@ -118,6 +164,7 @@ public sealed class SummaryDesk(SummaryPools pools, SummaryStages stages, IDbCon
 
         summary.StageTasks = summary.OpenTasks = step.Tasks.Count(t => t.Row.EndedAt is null);
         summary.RungAt = transition.Now;
+        deadlines.Note(summary);
         transition.Record(summary.CorrelationId, step.GetType().Name, step.GetType().Name, $"{summary.StageTasks} tasks");
     }
 
@@ -139,18 +186,25 @@ public sealed class SummaryDesk(SummaryPools pools, SummaryStages stages, IDbCon
     {
         var (summary, transition) = (context.Saga, Of(context));
         summary.FailureReason = "canceled by its owner";
+        await CancelTasks(summary, transition);
+        await End(summary, transition, SummaryStates.Canceled);
+    }
+
+    /// <summary>What is still open is of no use any more.</summary>
+    public Task CancelTasks<T>(BehaviorContext<SummaryRow, T> context) where T : class => CancelTasks(context.Saga, Of(context));
+
+    private async Task CancelTasks(SummaryRow summary, Transition transition)
+    {
         await using var db = await contexts.CreateDbContextAsync();
         foreach (var task in await db.Tasks.AsNoTracking().Where(t => t.SummaryId == summary.CorrelationId && t.EndedAt == null).Select(t => t.CorrelationId).ToListAsync())
             transition.Ring(new CancelTask(task));
-        await End(summary, transition, SummaryStates.Canceled);
     }
 
     private async Task End(SummaryRow summary, Transition transition, string state)
     {
         summary.EndedAt = transition.Now;
         transition.Record(summary.CorrelationId, state, state, summary.FailureReason);
-        var texts = transition.Payloads.ToDictionary(p => p.Part, p => p.Content, StringComparer.Ordinal);
-        transition.Announce(await stages.Result(summary, state, texts.GetValueOrDefault("summary"), texts.GetValueOrDefault("answer"), transition.Now));
+        transition.Announce(await results.Of(summary, state, transition));
     }
 
     private static DateOnly Today(Transition transition) => DateOnly.FromDateTime(transition.Now);

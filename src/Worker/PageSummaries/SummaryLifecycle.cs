@@ -23,6 +23,7 @@ public sealed class SummaryLifecycle : MassTransitStateMachine<SummaryRow>
         });
         Event(() => Started, e => { e.CorrelateById(c => c.Message.SummaryId); e.OnMissingInstance(m => m.Discard()); });
         Event(() => StageEnded, e => { e.CorrelateById(c => c.Message.SummaryId); e.OnMissingInstance(m => m.Discard()); });
+        Event(() => DeadlineNears, e => { e.CorrelateById(c => c.Message.SummaryId); e.OnMissingInstance(m => m.Discard()); });
         Event(() => CancelAsked, e => { e.CorrelateById(c => c.Message.SummaryId); e.OnMissingInstance(m => m.Discard()); });
 
         Initially(
@@ -40,14 +41,18 @@ public sealed class SummaryLifecycle : MassTransitStateMachine<SummaryRow>
         During(Answering, Next(When(StageEnded, desk.IsCurrent).ThenAsync(desk.DecideAfterAnswer), desk));
 
         foreach (var open in new[] { Submitted, Planning, SummarizingPages, Merging, Synthesizing, Answering })
+        {
             During(open, When(CancelAsked).ThenAsync(desk.Cancel).TransitionTo(Canceled));
+            // A result in time, of what there is, is worth more than a better one too late.
+            During(open, InTime(When(DeadlineNears, desk.IsNear).ThenAsync(desk.DecideInTime).ThenAsync(desk.CancelTasks), desk), Ignore(DeadlineNears, desk.IsNotNear));
+        }
 
         // Doubled and late bells change nothing; a producer's message that comes again rings for its summary.
         During(Submitted, When(Received).Then(desk.RingAgain), Ignore(StageEnded));
         foreach (var open in new[] { Planning, SummarizingPages, Merging, Synthesizing, Answering })
             During(open, Ignore(Received), Ignore(Started), Ignore(StageEnded, desk.IsOld));
         foreach (var end in new[] { Completed, Failed, Canceled })
-            During(end, Ignore(Received), Ignore(Started), Ignore(StageEnded), Ignore(CancelAsked));
+            During(end, Ignore(Received), Ignore(Started), Ignore(StageEnded), Ignore(DeadlineNears), Ignore(CancelAsked));
     }
 
     /// <summary>The rows are written. The worker that answers StartSummary moves it on; the Rescuer rings again.</summary>
@@ -80,7 +85,13 @@ public sealed class SummaryLifecycle : MassTransitStateMachine<SummaryRow>
     public Event<SummarizePages> Received { get; private set; } = null!;
     public Event<StartSummary> Started { get; private set; } = null!;
     public Event<StageSettled> StageEnded { get; private set; } = null!;
+    public Event<SummaryDeadlineNears> DeadlineNears { get; private set; } = null!;
     public Event<CancelSummary> CancelAsked { get; private set; } = null!;
+
+    /// <summary>The fork of a deadline: what there is, or nothing.</summary>
+    private EventActivityBinder<SummaryRow, T> InTime<T>(EventActivityBinder<SummaryRow, T> summary, SummaryDesk desk) where T : class => summary
+        .If(desk.Decided<SummaryStep.Finish>, step => step.ThenAsync(desk.Complete).TransitionTo(Completed))
+        .If(desk.Decided<SummaryStep.GiveUp>, step => step.ThenAsync(desk.Fail).TransitionTo(Failed));
 
     /// <summary>The fork between stages: each opens its tasks and waits for the last of them.</summary>
     private EventActivityBinder<SummaryRow, T> Next<T>(EventActivityBinder<SummaryRow, T> summary, SummaryDesk desk) where T : class => summary

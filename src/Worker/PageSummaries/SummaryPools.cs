@@ -19,6 +19,9 @@ public sealed class SummaryPools(CurrentCatalogue catalogue, QueueSettings setti
 
     public IReadOnlyList<ModelId> Synthesis(DateOnly today) => Usable(settings.SynthesisModels, catalogue.Now.SynthesisModels, today) is { Count: > 0 } models ? models : Pages(today);
 
+    /// <summary>True when nothing can ever be sent to any model of the pool again, or not until a person mends it: every one is gone, retired or refuses every key.</summary>
+    public bool NoneIsLeft(DateOnly today, DateTime now) => Pages(today).SelectMany(directory.Of).All(b => views.Bucket(b.Id)?.At(now).DisabledReason is not null);
+
     /// <summary>Tokens of material that one call may carry so that every model of the pool can take it.</summary>
     public int MaterialOf(IReadOnlyList<ModelId> models, int outputTokens)
     {

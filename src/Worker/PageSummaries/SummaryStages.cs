@@ -1,32 +1,46 @@
 using LlmQueue.Worker.Estimation;
-using System.Text.Json;
 using LlmQueue.Contracts;
-using LlmQueue.Store;
 using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Intake;
 using LlmQueue.Store.Rows;
 using LlmQueue.Worker.Admission;
-using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Worker.PageSummaries;
 
-/// <summary>The answer of one task of a stage.</summary>
-public sealed record StageAnswer(TaskRow Task, string Text);
+/// <summary>A task of a stage, with its prompt.</summary>
+public sealed record StageTask(TaskRow Row, IReadOnlyList<LlmMessage> Messages);
+
+/// <summary>What a set of pages needs next. A closed set; the state machine has one branch for each.</summary>
+public abstract record SummaryStep
+{
+    /// <summary>The tasks the step opens.</summary>
+    public IReadOnlyList<StageTask> Tasks { get; init; } = [];
+
+    public sealed record Plan : SummaryStep;
+
+    public sealed record SummarizePages : SummaryStep;
+
+    public sealed record Merge : SummaryStep;
+
+    public sealed record Synthesize : SummaryStep;
+
+    public sealed record Answer : SummaryStep;
+
+    public sealed record Finish(string? Reason) : SummaryStep;
+
+    public sealed record GiveUp(string Reason) : SummaryStep;
+}
 
 /// <summary>Makes the tasks of each stage from what the stages before it gave.</summary>
-public sealed class SummaryStages(SummaryPools pools, IDbContextFactory<QueueDb> contexts)
+public sealed class SummaryStages(SummaryPools pools, SummaryReadings readings)
 {
     private const int MostTitles = 300;
 
     /// <summary>More levels than any set of pages needs: every level at least halves the number of texts.</summary>
     private const int DeepestTree = 20;
 
-    // ---- Making tasks ----
-
     public async Task<SummaryStep> Plan(SummaryRow summary, DateTime now)
     {
-        var titles = (await ReadPages(summary.CorrelationId)).Take(MostTitles).Select(p => p.Page.Title);
+        var titles = (await readings.Pages(summary.CorrelationId)).Take(MostTitles).Select(p => p.Page.Title);
         return new SummaryStep.Plan { Tasks = [NewTask(summary, SummaryRoles.Plan, SummaryPrompts.Plan(summary.Question!, titles), SummaryPrompts.PlanOutputTokens, CallerModels(summary, now), now)] };
     }
 
@@ -36,7 +50,7 @@ public sealed class SummaryStages(SummaryPools pools, IDbContextFactory<QueueDb>
         var models = pools.Pages(DateOnly.FromDateTime(now));
         var material = pools.MaterialOf(models, SummaryPrompts.PageOutputTokens);
         var tasks = new List<StageTask>();
-        foreach (var (page, number, wrong) in await ReadPages(summary.CorrelationId))
+        foreach (var (page, number, wrong) in await readings.Pages(summary.CorrelationId))
         {
             var parts = wrong is null ? PageText.Split(page.Text, material) : [""];
             for (var part = 1; part <= parts.Count; part++)
@@ -81,100 +95,11 @@ public sealed class SummaryStages(SummaryPools pools, IDbContextFactory<QueueDb>
     public SummaryStep Answer(SummaryRow summary, string synthesis, DateTime now) =>
         new SummaryStep.Answer { Tasks = [NewTask(summary, SummaryRoles.Answer, SummaryPrompts.Answer(summary.Question!, synthesis), SummaryPrompts.AnswerOutputTokens, CallerModels(summary, now), now)] };
 
-    // ---- Reading what they gave ----
-
-    public async Task<List<StageAnswer>> AnswersOf(SummaryRow summary, string role, int? stage = null)
-    {
-        await using var db = await contexts.CreateDbContextAsync();
-        var rows = await (from task in db.Tasks.AsNoTracking()
-                          join answer in db.Payloads.AsNoTracking() on task.CorrelationId equals answer.SubjectId
-                          where task.SummaryId == summary.CorrelationId && task.SummaryRole == role && task.State == TaskStates.Completed && answer.Part == PayloadRow.Answer
-                              && (stage == null || task.PartNumber == stage)
-                          orderby task.PageNumber, task.PartNumber
-                          select new { task, answer.Content }).ToListAsync();
-        return [.. rows.Select(r => new StageAnswer(r.task, r.Content))];
-    }
-
-    /// <summary>The texts of the stage that has just ended: page summaries with their titles, or merged ones; for a merge that failed, the beginnings of what it was to merge.</summary>
-    public async Task<List<string>> TextsToCondense(SummaryRow summary)
-    {
-        if (summary.State == SummaryStates.SummarizingPages)
-            return [.. (await AnswersOf(summary, SummaryRoles.Page)).GroupBy(a => a.Task.PageNumber).Select(p => $"[{p.First().Task.Title}]\n{string.Join("\n", p.Select(a => a.Text))}")];
-        var merged = (await AnswersOf(summary, SummaryRoles.Merge, summary.Stage)).ToDictionary(a => a.Task.CorrelationId, a => a.Text);
-        await using var db = await contexts.CreateDbContextAsync();
-        var tasks = await (from task in db.Tasks.AsNoTracking()
-                           join prompt in db.Payloads.AsNoTracking() on task.CorrelationId equals prompt.SubjectId
-                           where task.SummaryId == summary.CorrelationId && task.SummaryRole == SummaryRoles.Merge && task.PartNumber == summary.Stage && prompt.Part == PayloadRow.Prompt
-                           orderby task.PageNumber
-                           select new { task.CorrelationId, prompt.Content }).ToListAsync();
-        return [.. tasks.Select(t => merged.TryGetValue(t.CorrelationId, out var text) ? text : PageText.Beginning(TaskIntake.ReadPrompt(t.Content)[^1].Content, SummaryPrompts.MergeOutputTokens))];
-    }
-
-    public async Task<string> WhyNoPage(SummaryRow summary) => $"None of the {summary.Pages} pages could be summarised. The first that failed: {await WhyFailed(summary, SummaryRoles.Page)}";
-
-    public async Task<string> WhyFailed(SummaryRow summary, string role)
-    {
-        await using var db = await contexts.CreateDbContextAsync();
-        return await db.Tasks.AsNoTracking().Where(t => t.SummaryId == summary.CorrelationId && t.SummaryRole == role && t.FailureReason != null)
-            .OrderBy(t => t.PageNumber).Select(t => t.FailureReason).FirstOrDefaultAsync() ?? "no reason was recorded.";
-    }
-
-    /// <summary>Which pages are not in the result, as a sentence; null when all are.</summary>
-    public async Task<string?> WhatIsMissing(SummaryRow summary)
-    {
-        await using var db = await contexts.CreateDbContextAsync();
-        var failed = await db.Tasks.AsNoTracking().Where(t => t.SummaryId == summary.CorrelationId && t.SummaryRole == SummaryRoles.Page && t.State != TaskStates.Completed)
-            .OrderBy(t => t.PageNumber).Select(t => t.Title).ToListAsync();
-        return failed.Count == 0 ? null : $"{failed.Count} of the parts of {summary.Pages} pages could not be summarised and are not in the result, among them '{failed[0]}'.";
-    }
-
-    public async Task<PagesSummarized> Result(SummaryRow summary, string state, string? synthesis, string? answer, DateTime now)
-    {
-        await using var db = await contexts.CreateDbContextAsync();
-        var tasks = await db.Tasks.AsNoTracking().Where(t => t.SummaryId == summary.CorrelationId).OrderBy(t => t.PageNumber).ThenBy(t => t.PartNumber).ToListAsync();
-        var texts = (await AnswersOf(summary, SummaryRoles.Page)).ToDictionary(a => a.Task.CorrelationId, a => a.Text);
-        synthesis ??= await db.Payloads.AsNoTracking().Where(p => p.SubjectId == summary.CorrelationId && p.Part == "summary").Select(p => p.Content).FirstOrDefaultAsync();
-        return new PagesSummarized
-        {
-            SummaryId = summary.CorrelationId, Tenant = summary.Tenant, State = state, Summary = synthesis, Answer = answer, Reason = summary.FailureReason,
-            Pages = [.. tasks.Where(t => t.SummaryRole == SummaryRoles.Page).GroupBy(t => t.PageNumber!.Value).Select(p => PageResultOf(p.Key, [.. p], texts))],
-            Usage = new LlmUsage(tasks.Sum(t => t.InputTokens), tasks.Sum(t => t.OutputTokens)),
-            CostUsd = tasks.Exists(t => t.CostUnknown) ? null : tasks.Sum(t => t.CostUsd),
-            At = now,
-            Metadata = summary.Metadata is null ? null : JsonSerializer.Deserialize<Dictionary<string, string>>(summary.Metadata, Transition.Json),
-        };
-    }
-
-    private static PageResult PageResultOf(int number, List<TaskRow> parts, Dictionary<Guid, string> texts)
-    {
-        var written = parts.Where(p => texts.ContainsKey(p.CorrelationId)).ToList();
-        return new PageResult
-        {
-            Number = number, Title = parts[0].Title ?? $"Page {number}",
-            State = parts.Find(p => p.State != TaskStates.Completed)?.State ?? TaskStates.Completed,
-            Summary = written.Count == 0 ? null : string.Join("\n\n", written.Select(p => texts[p.CorrelationId])),
-            Model = written.Count == 0 ? null : string.Join(", ", written.Select(p => p.AnsweredModel).Distinct()),
-            Reason = parts.Find(p => p.FailureReason is not null)?.FailureReason,
-        };
-    }
-
-    private async Task<List<(ReadablePage Page, int Number, string? Wrong)>> ReadPages(Guid id)
-    {
-        await using var db = await contexts.CreateDbContextAsync();
-        var rows = await db.Payloads.AsNoTracking().Where(p => p.SubjectId == id && p.Part.StartsWith("page/")).ToListAsync();
-        return [.. rows.Select(r => (Content: SummaryIntake.ReadPage(r.Content), Number: int.Parse(r.Part.AsSpan(5)))).OrderBy(p => p.Number).Select(p =>
-        {
-            var wrong = p.Content.Wrong;
-            var page = wrong is null ? PageText.Read(new PageContent { Title = p.Content.Title, Text = p.Content.Text, Html = p.Content.Html }, p.Number) : new ReadablePage(p.Content.Title ?? $"Page {p.Number}", "");
-            return (page, p.Number, wrong ?? (page.Text.Length == 0 ? $"Page {p.Number} has no readable text; expected some outside its scripts and navigation." : null));
-        })];
-    }
-
     private IReadOnlyList<ModelId> CallerModels(SummaryRow summary, DateTime now) => summary.Model is null ? pools.Synthesis(DateOnly.FromDateTime(now)) : [];
 
     private static StageTask NewTask(SummaryRow summary, string role, IReadOnlyList<LlmMessage> messages, int outputTokens, IReadOnlyList<ModelId> models, DateTime now) => new(new TaskRow
     {
-        CorrelationId = Guid.CreateVersion7(now), Version = 1, State = TaskStates.Submitted, Tenant = summary.Tenant, Priority = summary.Priority, Deadline = summary.Deadline,
+        CorrelationId = Guid.CreateVersion7(now), Version = 1, State = TaskStates.Submitted, Tenant = summary.Tenant, Priority = summary.Priority, Deadline = DeadlineRule.StageEnd(summary, role, now),
         Kind = "summarization", Complexity = "medium", MaxOutputTokens = outputTokens, PromptTokens = TokenEstimateRule.EstimatePromptTokens(messages, TokenCalibration.None), PromptUnits = TokenEstimateRule.UnitsWithFrame(messages),
         // The caller's own model is routed like any request for it; the pools are chains of their own.
         Chain = models.Count == 0 ? null : string.Join(' ', models), Route = $"summary, {role}", RequestedModel = models.Count == 0 ? summary.Model : null,

@@ -2,6 +2,7 @@ using LlmQueue.Contracts;
 using LlmQueue.Store.Commits;
 using LlmQueue.Store.Rows;
 using LlmQueue.Store.Sagas;
+using LlmQueue.Worker.PageSummaries;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
@@ -11,7 +12,7 @@ namespace LlmQueue.Worker.Upkeep;
 /// Finds what a crash, a lost message or a dead worker left behind and rings for it. It changes no state: it only says "look at this row",
 /// so it can do no harm however often it runs, and wherever.
 /// </summary>
-public sealed class Rescuer(NpgsqlDataSource database, Doorbells doorbells, Announcer announcer, WorkerIdentity identity, Heartbeat heartbeat, WorkerOptions options, ILogger<Rescuer> logger)
+public sealed class Rescuer(NpgsqlDataSource database, Doorbells doorbells, Announcer announcer, WorkerIdentity identity, Heartbeat heartbeat, SummaryDeadlines deadlines, WorkerOptions options, ILogger<Rescuer> logger)
 {
     private const int MaxRings = 1000;
 
@@ -39,6 +40,7 @@ public sealed class Rescuer(NpgsqlDataSource database, Doorbells doorbells, Anno
         bells.AddRange(await Read(connection, UnansweredGrants, r => new CapacityGranted(r.GetGuid(0), r.GetInt32(1) + 1), cancellationToken, unanswered));
         bells.AddRange(await Read(connection, PastDeadline, r => new DeadlinePassed(r.GetGuid(0)), cancellationToken));
         bells.AddRange(await Read(connection, SettledStages, SummaryBell, cancellationToken, unanswered));
+        await NoteDeadlines(connection, cancellationToken);
         if (bells.Count > 0)
         {
             logger.LogInformation("The Rescuer rings for {Count} rows: {Kinds}", bells.Count, string.Join(", ", bells.GroupBy(b => b.GetType().Name).Select(g => $"{g.Count()} {g.Key}")));
@@ -84,6 +86,15 @@ public sealed class Rescuer(NpgsqlDataSource database, Doorbells doorbells, Anno
             select id from summaries where ended_at is null and (open_tasks = 0 or state = 'Submitted') and rung_at <= now() - $1 order by rung_at limit 1000 for update skip locked)
         returning s.id, s.stage, s.state
         """;
+
+    /// <summary>Summaries that somebody waits for: their bell rings at its moment, whoever had it in mind before.</summary>
+    private async Task NoteDeadlines(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("select id, submitted_at, deadline, pages from summaries where ended_at is null and deadline is not null order by deadline limit 1000", connection);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+            deadlines.Note(new SummaryRow { CorrelationId = reader.GetGuid(0), SubmittedAt = reader.GetDateTime(1), Deadline = reader.GetDateTime(2), Pages = reader.GetInt32(3) });
+    }
 
     private static object SummaryBell(NpgsqlDataReader row) =>
         row.GetString(2) == SummaryStates.Submitted ? new StartSummary(row.GetGuid(0)) : new StageSettled(row.GetGuid(0), row.GetInt32(1));

@@ -15,7 +15,7 @@ public sealed class SummariesApiTests(ApiUnderTest api) : IClassFixture<ApiUnder
         await api.Sent<StartSummary>(s => s.SummaryId == accepted.GetProperty("id").GetGuid());
         var summary = await api.Anna.Get(accepted.GetProperty("links").Text("self")).Body(200);
         Assert.Equal(("Submitted", "What?"), (summary.Text("state"), summary.Text("question")));
-        Assert.Equal("""{"pages":2,"pagesDone":0,"pagesFailed":0,"stage":0,"stageTasks":0,"openTasks":0}""", JsonSerializer.Serialize(summary.GetProperty("progress")));
+        Assert.Equal("""{"pages":2,"pagesDone":0,"pagesExtracted":0,"pagesFailed":0,"stage":0,"stageTasks":0,"openTasks":0}""", JsonSerializer.Serialize(summary.GetProperty("progress")));
         Assert.Equal(["Submitted", "Submitted"], summary.GetProperty("pages").EnumerateArray().Select(p => p.Text("state")));
     }
 
@@ -52,7 +52,7 @@ public sealed class SummariesApiTests(ApiUnderTest api) : IClassFixture<ApiUnder
         await api.Write(summary, done, split1, split2, waiting, refused, Answer(done, "About one."), Answer(split1, "First half."));
 
         var view = await api.Anna.Get($"/v1/summaries/{summary.CorrelationId}").Body(200);
-        Assert.Equal("""{"pages":4,"pagesDone":1,"pagesFailed":1,"stage":1,"stageTasks":5,"openTasks":2}""", JsonSerializer.Serialize(view.GetProperty("progress")));
+        Assert.Equal("""{"pages":4,"pagesDone":1,"pagesExtracted":0,"pagesFailed":1,"stage":1,"stageTasks":5,"openTasks":2}""", JsonSerializer.Serialize(view.GetProperty("progress")));
         Assert.Equal("""[{"waitingFor":"capacity","reason":"groq:small of groq-1 has no room: tokens a minute are used up","count":2,"expectedAt":"2026-11-21T12:00:05Z"}]""", JsonSerializer.Serialize(view.GetProperty("waiting")));
         Assert.Equal("""[{"model":"groq:large","tasks":1,"pages":1,"inputTokens":200,"outputTokens":20,"costUsd":0.5},{"model":"groq:small","tasks":1,"pages":1,"inputTokens":100,"outputTokens":10,"costUsd":0.25}]""", JsonSerializer.Serialize(view.GetProperty("models")));
         Assert.Equal("0.75", view.GetProperty("costUsd").GetRawText());

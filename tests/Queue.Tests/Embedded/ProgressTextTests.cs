@@ -29,7 +29,7 @@ public sealed class ProgressTextTests
 
     private static SummaryProgress Summary(string state, int done, int open) => new()
     {
-        Id = Guid.NewGuid(), State = state, Tenant = "default", Progress = new PageProgress(10, done, 0, 1, done + open, open),
+        Id = Guid.NewGuid(), State = state, Tenant = "default", Progress = new PageProgress(10, done, 0, 0, 1, done + open, open),
         Waiting = state == "SummarizingPages" ? [new WaitView("capacity", "tokens a minute are used up", 3, Now.AddSeconds(5))] : [],
         Models = [], Usage = new LlmUsage(1000, 50), CallTotals = new CallTotals(7, 2, 1, 0), CostUsd = null, SubmittedAt = Now,
     };
