@@ -5,9 +5,9 @@ public sealed class ModelCatalogue
 {
     private readonly Dictionary<ModelId, ModelEntry> byId;
 
-    internal ModelCatalogue(IReadOnlyList<ModelEntry> models, IReadOnlyList<Route> routes, IReadOnlyList<ModelId> summaryPool, IReadOnlyList<ModelId> synthesisModels, IReadOnlyList<ModelId> classifier)
+    internal ModelCatalogue(IReadOnlyList<ModelEntry> models, IReadOnlyList<Route> routes, IReadOnlyList<ModelId> summaryPool, IReadOnlyList<ModelId> synthesisModels, IReadOnlyList<ModelId> classifier, IReadOnlyList<ModelId> critics)
     {
-        (Models, Routes, SummaryPool, SynthesisModels, Classifier) = (models, routes, summaryPool, synthesisModels, classifier);
+        (Models, Routes, SummaryPool, SynthesisModels, Classifier, Critics) = (models, routes, summaryPool, synthesisModels, classifier, critics);
         byId = models.ToDictionary(model => model.Id);
     }
 
@@ -22,6 +22,9 @@ public sealed class ModelCatalogue
 
     /// <summary>Models that classify what the rules could not, first choice first; empty means nobody is asked.</summary>
     public IReadOnlyList<ModelId> Classifier { get; }
+
+    /// <summary>Models that review the drafts of tasks with much at stake, first choice first; empty means that drafts are the answers.</summary>
+    public IReadOnlyList<ModelId> Critics { get; }
 
     public ModelEntry? Find(ModelId id) => byId.GetValueOrDefault(id);
 
@@ -54,7 +57,7 @@ public sealed class ModelCatalogue
         {
             Limits = new ModelLimits(model.Limits.RequestsPerMinute * factor, model.Limits.RequestsPerDay * factor, model.Limits.TokensPerMinute * factor, model.Limits.TokensPerDay * factor),
         });
-        return new ModelCatalogue([.. models], Routes, SummaryPool, SynthesisModels, Classifier);
+        return new ModelCatalogue([.. models], Routes, SummaryPool, SynthesisModels, Classifier, Critics);
     }
 
     /// <exception cref="CatalogueException">The file is not there, cannot be read or does not fit.</exception>

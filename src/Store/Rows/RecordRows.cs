@@ -45,12 +45,16 @@ public sealed class HistoryRow
 public sealed class PayloadRow
 {
     public Guid SubjectId { get; set; }
-    /// <summary>"prompt" (JSON: the messages), "answer" (text), "page/7" …</summary>
+    /// <summary>"prompt" and "prompt/critique" (JSON: the messages that are sent), "answer" and "draft" (text), "page/7" …</summary>
     public string Part { get; set; } = "";
     public string Content { get; set; } = "";
 
     public const string Prompt = "prompt";
     public const string Answer = "answer";
+    public const string Draft = "draft";
+
+    /// <summary>What is sent in a pass: the question itself, or the messages made for it.</summary>
+    public static string PromptOf(string? pass) => pass is null ? Prompt : $"{Prompt}/{pass}";
 }
 
 /// <summary>An event for the outside world, in the transaction that made it true; deleted once the broker has confirmed it.</summary>

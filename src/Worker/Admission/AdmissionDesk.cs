@@ -150,7 +150,7 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
 /// <param name="OutputTokens">The longest answer.</param>
 public sealed record Errand(IReadOnlyList<ModelId> Chain, bool Spread, double InputUnits, int OutputTokens)
 {
-    public static Errand Of(TaskRow task) => new(Models(task.Chain), task.Spread, task.PromptUnits, task.MaxOutputTokens);
+    public static Errand Of(TaskRow task) => new(Models(task.Chain), task.Spread, task.PromptUnits, task.CallOutputTokens);
 
     public static IReadOnlyList<ModelId> Models(string? chain) => [.. (chain ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(ModelId.Parse)];
 }

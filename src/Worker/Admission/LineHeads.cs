@@ -23,7 +23,7 @@ public static class LineHeads
                 select t.line, t.priority from tasks t where t.state = 'WaitingForCapacity' and t.granted_at is null and (t.line, t.priority) > (l.line, l.priority) order by t.line, t.priority limit 1) n)
         select h.id, l.line, h.priority, h.start_tag, h.prompt_units, h.max_output_tokens, h.attempt, h.waiting_since, h.unrung, h.tenant, h.agent, h.kind, h.bound from l
         cross join lateral (
-            select t.id, t.priority, t.start_tag, t.prompt_units, t.max_output_tokens, t.attempt, t.waiting_since, t.rung_at <= t.waiting_since or t.rung_at < $2 as unrung,
+            select t.id, t.priority, t.start_tag, t.prompt_units, coalesce(t.pass_output_tokens, t.max_output_tokens) as max_output_tokens, t.attempt, t.waiting_since, t.rung_at <= t.waiting_since or t.rung_at < $2 as unrung,
                 t.tenant, t.agent, t.kind, t.high_stakes or t.requested_model is not null as bound from tasks t
             where t.state = 'WaitingForCapacity' and t.granted_at is null and t.line = l.line and t.priority = l.priority order by t.line, t.priority, t.start_tag, t.id limit $1) h
         """;

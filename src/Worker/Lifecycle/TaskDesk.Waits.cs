@@ -16,7 +16,7 @@ public sealed partial class TaskDesk
         var line = LineRow.Of(why.Buckets, task.Spread);
         lines.Know(line);
         task.Line = line.Id;
-        transition.Parking = new Parking(line, task.PromptTokens + task.MaxOutputTokens, Again: transition.Left is not null);
+        transition.Parking = new Parking(line, task.PromptTokens + task.CallOutputTokens, Again: transition.Left is not null);
         Wait(task, transition, "capacity", why.Reason, why.ExpectedAt);
     }
 
@@ -57,8 +57,8 @@ public sealed partial class TaskDesk
                 transition.BudgetWaits(task.Line!, -1);
                 task.ReservedUsd = null;
                 break;
-            case TaskStates.Calling or TaskStates.Classifying:
-                EndAttempt(task, transition, "canceled", "its owner canceled the task while the call was on its way");
+            case TaskStates.Calling or TaskStates.Classifying or TaskStates.Critiquing or TaskStates.Revising:
+                EndAttempt(task, transition, "canceled", $"{(context.Message is DeadlinePassed ? "the task's deadline passed" : "its owner canceled the task")} while the call was on its way");
                 transition.Settlement = new Settlement { Reserved = ReservationOf(task), Used = new Need(1, task.ReservedTokens), SpentUsd = task.ReservedUsd };
                 task.CostUsd += task.ReservedUsd ?? 0;
                 ClearReservation(task);
