@@ -161,7 +161,7 @@ public sealed class QueueUnderTest : IAsyncDisposable
     public Task<Dictionary<string, string>> Payloads(Guid id) => Read(db => db.Payloads.AsNoTracking().Where(p => p.SubjectId == id).ToDictionaryAsync(p => p.Part, p => p.Content));
 
     /// <summary>As GET /v1/tasks/{id} shows it.</summary>
-    public async Task<TaskView> View(Guid id) => (await new TaskViews(Services.GetRequiredService<IDbContextFactory<QueueDb>>()).Read(id, TestContext.Current.CancellationToken))!;
+    public async Task<TaskView> View(Guid id) => (await new TaskViews(Services.GetRequiredService<IDbContextFactory<QueueDb>>(), Services.GetRequiredService<TimeProvider>()).Read(id, TestContext.Current.CancellationToken))!;
 
     public Task<List<BucketRow>> Buckets() => Read(db => db.Buckets.AsNoTracking().OrderBy(b => b.Id).ToListAsync());
 
