@@ -23,7 +23,7 @@ public sealed class QueueDb(DbContextOptions<QueueDb> options) : DbContext(optio
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
-        modelBuilder.Entity<TaskRow>(e => { e.ToTable("tasks"); e.HasKey(r => r.CorrelationId); e.Property(r => r.CorrelationId).HasColumnName("id"); });
+        modelBuilder.Entity<TaskRow>(e => { e.ToTable("tasks"); e.HasKey(r => r.CorrelationId); e.Property(r => r.CorrelationId).HasColumnName("id"); e.Ignore(r => r.CallOutputTokens); });
         modelBuilder.Entity<SummaryRow>(e => { e.ToTable("summaries"); e.HasKey(r => r.CorrelationId); e.Property(r => r.CorrelationId).HasColumnName("id"); });
         modelBuilder.Entity<AttemptRow>(e => { e.ToTable("attempts"); e.HasKey(r => new { r.TaskId, r.Number }); });
         modelBuilder.Entity<HistoryRow>(e => { e.ToTable("history"); e.HasKey(r => new { r.SubjectId, r.Version, r.Ordinal }); });

@@ -15,7 +15,7 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
 
     public ModelCatalogue Read(JsonPart root)
     {
-        var file = new CatalogueFields(root, "the catalogue", ["models", "routes", "pools", "classifier"], problems);
+        var file = new CatalogueFields(root, "the catalogue", ["models", "routes", "pools", "classifier", "passes"], problems);
         var list = file.List(file.Required("models", "a list of at least one model"), "models", "a list of models");
         if (file.Optional("models") is { Kind: JsonTokenType.StartArray, Items.Count: 0 } empty)
             problems.Add(empty.Line, "'models' is empty; expected at least one model.");
@@ -29,8 +29,10 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
         var pools = file.Optional("pools") is { } part ? new CatalogueFields(part, "the pools", ["summary", "synthesis"], problems) : null;
         var (summary, synthesis) = (Chain(pools, "summary", "the pool 'summary'"), Chain(pools, "synthesis", "the pool 'synthesis'"));
         var classifier = Chain(file, "classifier", "the classifier");
+        var passes = file.Optional("passes") is { } roles ? new CatalogueFields(roles, "the passes", ["critique"], problems) : null;
+        var critics = Chain(passes, "critique", "the pass 'critique'");
         CheckReferences();
-        return new ModelCatalogue(entries, routes, summary, synthesis, classifier);
+        return new ModelCatalogue(entries, routes, summary, synthesis, classifier, critics);
     }
 
     private ModelEntry? Model(JsonPart part)

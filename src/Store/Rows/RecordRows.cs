@@ -45,7 +45,7 @@ public sealed class HistoryRow
 public sealed class PayloadRow
 {
     public Guid SubjectId { get; set; }
-    /// <summary>"prompt" (JSON: the messages), "answer" (text), "page/7", "extract/7" (JSON: what stands in for that page's summary) …</summary>
+    /// <summary>"prompt" and "prompt/critique" (JSON: the messages that are sent), "answer" and "draft" (text), "page/7", "extract/7" (JSON: what stands in for that page's summary) …</summary>
     public string Part { get; set; } = "";
     public string Content { get; set; } = "";
 
@@ -55,6 +55,10 @@ public sealed class PayloadRow
     /// <summary>Of a set of pages: the summary of the whole, by a model or, in the other part, by extraction.</summary>
     public const string Summary = "summary";
     public const string ExtractedSummary = "summary-extract";
+    public const string Draft = "draft";
+
+    /// <summary>What is sent in a pass: the question itself, or the messages made for it.</summary>
+    public static string PromptOf(string? pass) => pass is null ? Prompt : $"{Prompt}/{pass}";
 }
 
 /// <summary>An event for the outside world, in the transaction that made it true; deleted once the broker has confirmed it.</summary>

@@ -50,6 +50,20 @@ public sealed class TaskRow : SagaStateMachineInstance
     /// <summary>The prompt's size in the estimate's units: what a model's calibration turns into its tokens.</summary>
     public double PromptUnits { get; set; }
 
+    // The pass it is at, when one call is not enough
+    /// <summary>Null while the question itself is put; else one of <see cref="TaskPasses"/>. A wait and a restart go on in it.</summary>
+    public string? Pass { get; set; }
+    /// <summary>The longest answer of this pass; null is as asked.</summary>
+    public int? PassOutputTokens { get; set; }
+    /// <summary>The model whose draft is the answer until a revision is found no worse.</summary>
+    public string? DraftedBy { get; set; }
+    /// <summary>The model that scored the draft, and its score from 0 to 1: one that scored another way could not be compared.</summary>
+    public string? Critic { get; set; }
+    public double? DraftScore { get; set; }
+
+    /// <summary>The longest answer of the call it is at or waits for.</summary>
+    public int CallOutputTokens => PassOutputTokens ?? MaxOutputTokens;
+
     // The open attempt and what is reserved for it: a reservation is part of its task's row, so it cannot leak
     public int Attempt { get; set; }
     public int Faults { get; set; }
@@ -117,6 +131,8 @@ public static class TaskStates
     public const string WaitingForBudget = "WaitingForBudget";
     public const string WaitingToRetry = "WaitingToRetry";
     public const string Calling = "Calling";
+    public const string Critiquing = "Critiquing";
+    public const string Revising = "Revising";
     public const string Completed = "Completed";
     public const string Failed = "Failed";
     public const string Rejected = "Rejected";
@@ -124,7 +140,37 @@ public static class TaskStates
     public const string Expired = "Expired";
 
     public static readonly IReadOnlyList<string> All =
-        [Submitted, Classifying, WaitingForCapacity, WaitingForBudget, WaitingToRetry, Calling, Completed, Failed, Rejected, Canceled, Expired];
+        [Submitted, Classifying, WaitingForCapacity, WaitingForBudget, WaitingToRetry, Calling, Critiquing, Revising, Completed, Failed, Rejected, Canceled, Expired];
 
     public static readonly IReadOnlyList<string> Ends = [Completed, Failed, Rejected, Canceled, Expired];
+
+    /// <summary>A call is on its way in each of these, for SQL.</summary>
+    public const string Called = $"'{Classifying}', '{Calling}', '{Critiquing}', '{Revising}'";
+
+    /// <summary>Those in which the call is for an answer that nothing else could stand in for: no deadline cuts it off.</summary>
+    public const string CalledForTheFirst = $"'{Classifying}', '{Calling}'";
+}
+
+/// <summary>The passes after the draft of a task with much at stake. Each is an ordinary call: reserved, admitted, claimed, settled.</summary>
+public static class TaskPasses
+{
+    /// <summary>Another model reviews the draft.</summary>
+    public const string Critique = "critique";
+
+    /// <summary>The draft's model writes it anew with what was found.</summary>
+    public const string Revision = "revision";
+
+    /// <summary>The critic scores the revision as it scored the draft.</summary>
+    public const string Verdict = "verdict";
+
+    /// <summary>The payloads in which what a pass gave is kept, in order.</summary>
+    public static readonly IReadOnlyList<string> Kept = [PayloadRow.Draft, Critique, Revision, Verdict];
+
+    /// <summary>The state of a task whose call for this pass is on its way.</summary>
+    public static string StateOf(string? pass) => pass switch
+    {
+        Critique or Verdict => TaskStates.Critiquing,
+        Revision => TaskStates.Revising,
+        _ => TaskStates.Calling,
+    };
 }

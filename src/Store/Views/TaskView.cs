@@ -67,6 +67,9 @@ public sealed record TaskView : TaskItem
     public IReadOnlyList<AttemptView> Attempts { get; init; } = [];
     public IReadOnlyList<HistoryView> History { get; init; } = [];
 
+    /// <summary>What the passes of a task with much at stake gave, in order; the output is one of them. Empty for every other task.</summary>
+    public IReadOnlyList<PassView> Passes { get; init; } = [];
+
     /// <summary>The answer; null until there is one.</summary>
     public string? Output { get; init; }
     public IReadOnlyDictionary<string, string>? Metadata { get; init; }
@@ -94,6 +97,11 @@ public sealed record AttemptView
     public DateTime? StartedAt { get; init; }
     public DateTime? EndedAt { get; init; }
 }
+
+/// <summary>What one pass gave.</summary>
+/// <param name="Pass"><c>draft</c>, <c>critique</c>, <c>revision</c> or <c>verdict</c>: the critique of the revision.</param>
+/// <param name="Text">As the model wrote it.</param>
+public sealed record PassView(string Pass, string Text);
 
 /// <summary>What happened, when, and why; <see cref="State"/> is the state after it.</summary>
 public sealed record HistoryView(DateTime At, string Entry, string State, string? Reason);

@@ -148,7 +148,7 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
 /// <param name="Kind">What the task is.</param>
 public sealed record Errand(IReadOnlyList<ModelId> Chain, bool Spread, double InputUnits, int OutputTokens, string? Kind)
 {
-    public static Errand Of(TaskRow task) => new(Models(task.Chain), task.Spread, task.PromptUnits, task.MaxOutputTokens, task.Kind);
+    public static Errand Of(TaskRow task) => new(Models(task.Chain), task.Spread, task.PromptUnits, task.CallOutputTokens, task.Pass ?? task.Kind);
 
     public static IReadOnlyList<ModelId> Models(string? chain) => [.. (chain ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(ModelId.Parse)];
 }

@@ -192,7 +192,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
         {
             if (!buckets.TryGetValue(id, out var bucket) || bucket.DisabledReason is not null || directory.Find(id) is not { } info)
                 continue;
-            candidates.Add(new Candidate(id, info.Model, bucket, estimates.Need(info.Model, head.Kind, head.PromptUnits, head.MaxOutputTokens), estimates.MostUsd(info.Model, head.PromptUnits, head.MaxOutputTokens)));
+            candidates.Add(new Candidate(id, info.Model, bucket, estimates.Need(info.Model, head.Errand, head.PromptUnits, head.MaxOutputTokens), estimates.MostUsd(info.Model, head.PromptUnits, head.MaxOutputTokens)));
         }
 
         var tightest = purses.OfType<Purse>().MaxBy(p => p.UsedShare);

@@ -58,6 +58,6 @@ public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers br
         var messages = TaskIntake.ReadPrompt(claim.Prompt);
         return claim.State == TaskStates.Classifying
             ? new ProviderRequest(model, ClassifierPrompt.Messages(messages), ClassifierPrompt.MaxOutputTokens, Json: true)
-            : new ProviderRequest(model, messages, claim.MaxOutputTokens, Json: false);
+            : new ProviderRequest(model, messages, claim.MaxOutputTokens, Json: claim.State == TaskStates.Critiquing);
     }
 }

@@ -22,6 +22,9 @@ public abstract record NextStep
 
     /// <summary>It can run no further, after calls were made.</summary>
     public sealed record Fail(string Reason) : NextStep;
+
+    /// <summary>The pass it is at can run no further: what a former one gave is the answer.</summary>
+    public sealed record Keep(string Part, string Reason) : NextStep;
 }
 
 /// <summary>Where a task goes after a call. A closed set; the state machine has one branch for each.</summary>
@@ -29,6 +32,12 @@ public abstract record AfterCall
 {
     /// <summary>The answer is kept.</summary>
     public sealed record Done : AfterCall;
+
+    /// <summary>One call was not enough: the next pass asks for room.</summary>
+    public sealed record NextPass(string Pass, IReadOnlyList<string> Issues) : AfterCall;
+
+    /// <summary>No further pass: what a former one gave is the answer.</summary>
+    public sealed record Keep(string Part, string Reason) : AfterCall;
 
     /// <summary>Ask for room again.</summary>
     public sealed record SeekAgain : AfterCall;

@@ -18,12 +18,12 @@ public sealed partial class TaskDesk
     {
         var (task, transition) = (context.Saga, Of(context));
         var call = transition.Decision as NextStep.Call;
-        task.Why = call is null ? "asked what the task is" : task.Route;
+        task.Why = call is null ? "asked what the task is" : Why(task);
         if (call?.WhyNotFirst is { } why && !task.Spread && task.Model != call.FirstChoice)
             Downgrade(task, transition, call.FirstChoice, why);
         else if (call is not null && transition.Left is { } left && left.Model != task.Model)
             Downgrade(task, transition, left.Model, left.Reason);
-        Open(task, transition, call is null ? TaskStates.Classifying : TaskStates.Calling);
+        Open(task, transition, call is null ? TaskStates.Classifying : TaskPasses.StateOf(task.Pass));
     }
 
     /// <summary>The Pacer has booked the room; the attempt is opened on it.</summary>
@@ -31,11 +31,11 @@ public sealed partial class TaskDesk
     {
         var (task, transition) = (context.Saga, Of(context));
         var firstChoice = task.Chain?.Split(' ')[0];
-        task.Why = task.Route;
+        task.Why = Why(task);
         if (!task.Spread && firstChoice is not null && task.Model != firstChoice)
             Downgrade(task, transition, firstChoice, $"{task.Model} had room sooner");
         EndWait(task);
-        Open(task, transition, TaskStates.Calling);
+        Open(task, transition, TaskPasses.StateOf(task.Pass));
     }
 
     /// <summary>The outcome of the open call, and no other.</summary>
@@ -64,8 +64,8 @@ public sealed partial class TaskDesk
         transition.KeyUse = finished.KeyAlias.Length == 0 ? null : new KeyUse(finished.KeyAlias, input, output,
             outcome is CallOutcome.Throttled, outcome is CallOutcome.TimedOut or CallOutcome.Unreachable or CallOutcome.Malformed, (outcome as CallOutcome.KeyRefused)?.Detail);
 
-        if (outcome is CallOutcome.Answered && task.State == TaskStates.Calling)
-            estimates.Learn(task.Model!, task.Kind, task.PromptUnits, input, output);
+        if (outcome is CallOutcome.Answered && task.State != TaskStates.Classifying)
+            estimates.Learn(task.Model!, task.Pass ?? task.Kind, task.PromptUnits, input, output);
         task.InputTokens += input;
         task.OutputTokens += output;
         task.CostUsd += cost ?? 0;
@@ -91,10 +91,7 @@ public sealed partial class TaskDesk
         switch (decision)
         {
             case RecoveryDecision.Complete complete:
-                transition.Payloads.Add(new PayloadRow { SubjectId = task.CorrelationId, Part = PayloadRow.Answer, Content = complete.Answer.Text });
-                task.AnsweredModel = model;
-                transition.Decision = new AfterCall.Done();
-                transition.Announce(Completed(task, complete.Answer.Text, transition.Now));
+                transition.Decision = task.HighStakes ? AfterPass(task, transition, complete.Answer, model) : Answered(task, transition, complete.Answer.Text, model);
                 break;
             case RecoveryDecision.SeekAgain again:
                 transition.Record(task.CorrelationId, Entry(outcome), task.State, again.Reason);
@@ -103,7 +100,7 @@ public sealed partial class TaskDesk
             case RecoveryDecision.LeaveModel leave:
                 transition.Record(task.CorrelationId, Entry(outcome), task.State, leave.Reason);
                 task.Chain = string.Join(' ', rest);
-                transition.Decision = rest.Count > 0 ? new AfterCall.SeekAgain() : new AfterCall.Fail($"No model is left: {leave.Reason}");
+                transition.Decision = rest.Count > 0 ? new AfterCall.SeekAgain() : Lost(task, $"No model is left: {leave.Reason}");
                 break;
             case RecoveryDecision.TryAgain fault:
                 task.Faults++;
@@ -117,7 +114,7 @@ public sealed partial class TaskDesk
             case RecoveryDecision.GiveUp end:
                 task.Faults++;
                 transition.Record(task.CorrelationId, Entry(outcome), task.State, end.Reason);
-                transition.Decision = new AfterCall.Fail(end.Reason);
+                transition.Decision = Lost(task, end.Reason);
                 break;
         }
     }
@@ -153,7 +150,7 @@ public sealed partial class TaskDesk
 
     private static void Downgrade(TaskRow task, Transition transition, string from, string why)
     {
-        task.Why = $"{task.Route}; not {from}, because {why}";
+        task.Why = $"{Why(task)}; not {from}, because {why}";
         transition.Record(task.CorrelationId, "Downgraded", task.State, $"{from} → {task.Model}: {why}");
         transition.Announce(new LlmTaskDowngraded { TaskId = task.CorrelationId, Tenant = task.Tenant, From = from, To = task.Model!, Reason = why, At = transition.Now, Metadata = MetadataOf(task) });
     }
@@ -214,7 +211,7 @@ public sealed partial class TaskDesk
     private long? ChargedOnArrival(TaskRow task, CallOutcome outcome) => outcome switch
     {
         CallOutcome.Answered { InputTokens: > 0 } answered when catalogue.Now.Find(ModelId.Parse(task.Model!)) is { ChargesMaxOutput: false } => answered.InputTokens + answered.OutputTokens,
-        CallOutcome.Answered { InputTokens: > 0 } answered => answered.InputTokens + (task.State == TaskStates.Classifying ? ClassifierPrompt.MaxOutputTokens : task.MaxOutputTokens),
+        CallOutcome.Answered { InputTokens: > 0 } answered => answered.InputTokens + (task.State == TaskStates.Classifying ? ClassifierPrompt.MaxOutputTokens : task.CallOutputTokens),
         CallOutcome.Throttled or CallOutcome.OutOfCredit or CallOutcome.KeyRefused or CallOutcome.ModelGone or CallOutcome.TooLarge => 0,
         _ => null,
     };

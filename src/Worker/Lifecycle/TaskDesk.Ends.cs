@@ -50,7 +50,7 @@ public sealed partial class TaskDesk
         object? bell = task.State switch
         {
             TaskStates.Submitted => new StartTask(task.CorrelationId),
-            TaskStates.Calling or TaskStates.Classifying => new CallProvider(task.CorrelationId, task.Attempt),
+            TaskStates.Calling or TaskStates.Classifying or TaskStates.Critiquing or TaskStates.Revising => new CallProvider(task.CorrelationId, task.Attempt),
             TaskStates.WaitingForCapacity when task.GrantedAt is not null => new CapacityGranted(task.CorrelationId, task.Attempt + 1),
             _ => null,
         };
@@ -64,6 +64,15 @@ public sealed partial class TaskDesk
         task.FailureReason = reason;
         transition.EndedForSummary = task.SummaryId;
         transition.Record(task.CorrelationId, state, state, reason);
+    }
+
+    /// <summary>Keeps the answer and tells of it, in the transaction that makes it one.</summary>
+    private static AfterCall Answered(TaskRow task, Transition transition, string text, string model)
+    {
+        transition.Payloads.Add(new PayloadRow { SubjectId = task.CorrelationId, Part = PayloadRow.Answer, Content = text });
+        task.AnsweredModel = model;
+        transition.Announce(Completed(task, text, transition.Now));
+        return new AfterCall.Done();
     }
 
     private static LlmTaskCompleted Completed(TaskRow task, string output, DateTime now) => new()

@@ -18,7 +18,7 @@ public sealed partial class TaskDesk
         task.Line = line.Id;
         task.LineTokens = why.Tokens;
         var deferral = Wait(task, transition, "capacity", why.Reason, why.ExpectedAt);
-        transition.Parking = new Parking(line, task.PromptTokens + task.MaxOutputTokens, Again: transition.Left is not null) { Expected = deferral.Expect };
+        transition.Parking = new Parking(line, task.PromptTokens + task.CallOutputTokens, Again: transition.Left is not null) { Expected = deferral.Expect };
     }
 
     public void WaitForMoney<T>(BehaviorContext<TaskRow, T> context) where T : class
@@ -58,8 +58,8 @@ public sealed partial class TaskDesk
                 transition.BudgetWaits(task.Line!, -1);
                 task.ReservedUsd = null;
                 break;
-            case TaskStates.Calling or TaskStates.Classifying:
-                EndAttempt(task, transition, "canceled", "its owner canceled the task while the call was on its way");
+            case TaskStates.Calling or TaskStates.Classifying or TaskStates.Critiquing or TaskStates.Revising:
+                EndAttempt(task, transition, "canceled", $"{(context.Message is DeadlinePassed ? "the task's deadline passed" : "its owner canceled the task")} while the call was on its way");
                 transition.Settlement = new Settlement { Reserved = ReservationOf(task), Used = new Need(1, task.ReservedTokens), SpentUsd = task.ReservedUsd };
                 task.CostUsd += task.ReservedUsd ?? 0;
                 ClearReservation(task);

@@ -62,8 +62,14 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
             return;
         }
 
+        if (task is { Pass: not null, Chain: "" })
+        {
+            transition.Decision = new NextStep.Keep(PayloadRow.Draft, $"no model can be asked for the {task.Pass}; see the catalogue's passes and keys");
+            return;
+        }
+
         var decision = await admission.Decide(task, transition, Errand.Of(task));
-        if (decision is AdmissionDecision.Impossible && !Errand.Models(task.Chain).Any(id => directory.Of(id).Count > 0))
+        if (decision is AdmissionDecision.Impossible && task.Pass is null && !Errand.Models(task.Chain).Any(id => directory.Of(id).Count > 0))
         {
             // The catalogue has changed since it was routed, and no model of its chain is there any more.
             task.Spread = false;
@@ -82,6 +88,7 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
             AdmissionDecision.Open open => new NextStep.Call(open.WhyNotFirst, firstChoice),
             AdmissionDecision.NoRoom full => new NextStep.StandInLine(full),
             AdmissionDecision.NoMoney broke => new NextStep.WaitForMoney(broke),
+            AdmissionDecision.Impossible impossible when HasDraft(task) => new NextStep.Keep(PayloadRow.Draft, $"no model can be asked for the {task.Pass}: {impossible.Reason}"),
             AdmissionDecision.Impossible impossible when task.Attempt == 0 => new NextStep.Reject(impossible.Reason),
             AdmissionDecision.Impossible impossible => new NextStep.Fail(impossible.Reason),
             var other => throw new InvalidOperationException($"No step is written for {other.GetType().Name}."),
@@ -116,8 +123,7 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
             Kind = task.Kind, Complexity = task.Complexity, Priority = Priorities.Name(task.Priority), HighStakes = task.HighStakes,
             PromptTokens = task.PromptTokens, MaxOutputTokens = task.MaxOutputTokens, Model = task.RequestedModel,
         };
-        var today = DateOnly.FromDateTime(transition.Now);
-        switch (RoutingRule.Decide(request, catalogue.Now, new RouteConditions(providers.Has, today, LargestMinute)))
+        switch (RoutingRule.Decide(request, catalogue.Now, Conditions(transition.Now)))
         {
             case Routed routed:
                 task.Route = routed.Rule;
@@ -129,6 +135,8 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
                 throw new InvalidOperationException($"No step is written for {other.GetType().Name}.");
         }
     }
+
+    private RouteConditions Conditions(DateTime now) => new(providers.Has, DateOnly.FromDateTime(now), LargestMinute);
 
     /// <summary>The prompt is in the transition when the task was just taken in, else in its row.</summary>
     private async Task<IReadOnlyList<LlmMessage>> PromptOf(BehaviorContext<TaskRow> context) =>
@@ -148,11 +156,13 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
         return (long)largest;
     }
 
-    private async Task<IReadOnlyList<LlmMessage>> ReadPrompt(Guid taskId)
+    private async Task<IReadOnlyList<LlmMessage>> ReadPrompt(Guid taskId) => TaskIntake.ReadPrompt(await ReadPayload(taskId, PayloadRow.Prompt));
+
+    private async Task<string> ReadPayload(Guid taskId, string part)
     {
         await using var db = await contexts.CreateDbContextAsync();
-        var prompt = await db.Payloads.AsNoTracking().Where(p => p.SubjectId == taskId && p.Part == PayloadRow.Prompt).Select(p => p.Content).FirstOrDefaultAsync();
-        return prompt is null ? throw new InvalidOperationException($"Task {taskId} has no prompt row; it was written in the same transaction, so the row was removed by hand.") : TaskIntake.ReadPrompt(prompt);
+        return await db.Payloads.AsNoTracking().Where(p => p.SubjectId == taskId && p.Part == part).Select(p => p.Content).FirstOrDefaultAsync()
+            ?? throw new InvalidOperationException($"Task {taskId} has no row '{part}'; it was written in the transaction that the row's state stands for, so it was removed by hand.");
     }
 
     private static Transition Of(PipeContext context) => context.GetPayload<Transition>();

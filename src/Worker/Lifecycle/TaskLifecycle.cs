@@ -45,14 +45,13 @@ public sealed class TaskLifecycle : MassTransitStateMachine<TaskRow>
             SeekRoom(When(Finished, desk.IsCurrent).SettleCall(desk).KeepClassification(desk), desk),
             SeekRoom(When(LeaseRanOut, desk.IsCurrentLease).AbandonCall(desk).KeepClassification(desk), desk));
 
-        During(Calling,
+        // Whatever the call is for: the answer, or with much at stake its critique and its revision.
+        DuringEach([Calling, Critiquing, Revising],
             AfterCalling(When(Finished, desk.IsCurrent).SettleCall(desk), desk),
             AfterCalling(When(LeaseRanOut, desk.IsCurrentLease).AbandonCall(desk), desk));
 
         During(WaitingForCapacity,
-            When(Granted, desk.IsCurrentGrant)
-                .OpenGrantedAttempt(desk)
-                .TransitionTo(Calling),
+            ToCall(When(Granted, desk.IsCurrentGrant).OpenGrantedAttempt(desk)),
             SeekRoom(When(MoneyReleased, desk.IsNotGranted).LeaveWait(desk), desk));
 
         During(WaitingForBudget,
@@ -62,21 +61,31 @@ public sealed class TaskLifecycle : MassTransitStateMachine<TaskRow>
             SeekRoom(When(DelayElapsed, desk.IsCurrentDelay).LeaveWait(desk), desk));
 
         // Its owner may cancel it until it has ended; a call on its way is paid for, and its answer comes too late.
-        DuringEach([Submitted, Classifying, Calling, WaitingForCapacity, WaitingForBudget, WaitingToRetry],
+        DuringEach([Submitted, Classifying, Calling, Critiquing, Revising, WaitingForCapacity, WaitingForBudget, WaitingToRetry],
             When(CancelAsked)
                 .LeaveWait(desk)
                 .Cancel(desk)
                 .TransitionTo(Canceled));
 
-        // A deadline ends what waits. What is being called is let finish: the answer is paid for and may still be of use.
-        DuringEach([Submitted, WaitingForCapacity, WaitingForBudget, WaitingToRetry],
+        // A deadline ends what waits, or makes its draft the answer. A first answer on its way is let come: it is paid for and may still be of use.
+        During(Submitted,
             When(DeadlineReached)
-                .LeaveWait(desk)
                 .Expire(desk)
                 .TransitionTo(Expired));
+        DuringEach([WaitingForCapacity, WaitingForBudget, WaitingToRetry],
+            When(DeadlineReached)
+                .LeaveWait(desk)
+                .IfElse(desk.HasDraft,
+                    drafted => drafted.KeepAnswer(desk).TransitionTo(Completed),
+                    empty => empty.Expire(desk).TransitionTo(Expired)));
+        DuringEach([Critiquing, Revising],
+            When(DeadlineReached)
+                .LeaveWait(desk)
+                .KeepAnswer(desk)
+                .TransitionTo(Completed));
 
         // A producer's message that comes again finds its task on the way: its bell may have been lost, so it is rung again.
-        DuringEach([Submitted, Classifying, Calling, WaitingForCapacity, WaitingForBudget, WaitingToRetry],
+        DuringEach([Submitted, Classifying, Calling, Critiquing, Revising, WaitingForCapacity, WaitingForBudget, WaitingToRetry],
             When(Received).RingAgain(desk));
 
         // Late, doubled and overtaken messages change nothing.
@@ -84,6 +93,8 @@ public sealed class TaskLifecycle : MassTransitStateMachine<TaskRow>
         During(Classifying, Ignore(Started), Ignore(Granted), Ignore(MoneyReleased), Ignore(DelayElapsed), Ignore(DeadlineReached),
             Ignore(Finished, desk.IsOld), Ignore(LeaseRanOut, desk.IsOldLease));
         During(Calling, Ignore(Started), Ignore(Granted), Ignore(MoneyReleased), Ignore(DelayElapsed), Ignore(DeadlineReached),
+            Ignore(Finished, desk.IsOld), Ignore(LeaseRanOut, desk.IsOldLease));
+        DuringEach([Critiquing, Revising], Ignore(Started), Ignore(Granted), Ignore(MoneyReleased), Ignore(DelayElapsed),
             Ignore(Finished, desk.IsOld), Ignore(LeaseRanOut, desk.IsOldLease));
         During(WaitingForCapacity, Ignore(Started), Ignore(DelayElapsed), Ignore(Finished), Ignore(LeaseRanOut),
             Ignore(Granted, desk.IsOldGrant), Ignore(MoneyReleased, desk.IsGranted));
@@ -102,6 +113,12 @@ public sealed class TaskLifecycle : MassTransitStateMachine<TaskRow>
 
     /// <summary>A call is on its way. The worker that claimed it moves the task on; should that worker die, the Rescuer does.</summary>
     public State Calling { get; private set; } = null!;
+
+    /// <summary>Another model reviews the draft, or scores its revision. The worker that made that call moves it on; without a critic the draft is the answer.</summary>
+    public State Critiquing { get; private set; } = null!;
+
+    /// <summary>The draft's model writes it anew. The worker that made that call moves it on; the draft stays the answer until the revision is found no worse.</summary>
+    public State Revising { get; private set; } = null!;
 
     /// <summary>It stands in a line. The Pacer moves it when a bucket of the line has room.</summary>
     public State WaitingForCapacity { get; private set; } = null!;
@@ -137,22 +154,31 @@ public sealed class TaskLifecycle : MassTransitStateMachine<TaskRow>
     public Event<CancelTask> CancelAsked { get; private set; } = null!;
     public Event<DeadlinePassed> DeadlineReached { get; private set; } = null!;
 
-    /// <summary>The fork of admission: classify, route, reserve; then one of five ways.</summary>
+    /// <summary>The fork of admission: classify, route, reserve; then one of seven ways.</summary>
     private EventActivityBinder<TaskRow, T> SeekRoom<T>(EventActivityBinder<TaskRow, T> task, TaskDesk desk) where T : class => task
         .AskForRoom(desk)
-        .If(desk.Decided<NextStep.Call>, admitted => admitted.OpenAttempt(desk).TransitionTo(Calling))
+        .If(desk.Decided<NextStep.Call>, admitted => ToCall(admitted.OpenAttempt(desk)))
         .If(desk.Decided<NextStep.AskClassifier>, unsure => unsure.OpenAttempt(desk).TransitionTo(Classifying))
         .If(desk.Decided<NextStep.StandInLine>, full => full.StandInLine(desk).TransitionTo(WaitingForCapacity))
         .If(desk.Decided<NextStep.WaitForMoney>, broke => broke.WaitForMoney(desk).TransitionTo(WaitingForBudget))
         .If(desk.Decided<NextStep.Reject>, impossible => impossible.Reject(desk).TransitionTo(Rejected))
+        .If(desk.Decided<NextStep.Keep>, enough => enough.KeepAnswer(desk).TransitionTo(Completed))
         .If(desk.Decided<NextStep.Fail>, lost => lost.Fail(desk).TransitionTo(Failed));
 
-    /// <summary>The fork after a call: an answer, another try, a pause or the end.</summary>
+    /// <summary>A call is open; the state says what for.</summary>
+    private EventActivityBinder<TaskRow, T> ToCall<T>(EventActivityBinder<TaskRow, T> opened) where T : class => opened
+        .If(TaskDesk.Calls<T>(TaskStates.Calling), answer => answer.TransitionTo(Calling))
+        .If(TaskDesk.Calls<T>(TaskStates.Critiquing), critique => critique.TransitionTo(Critiquing))
+        .If(TaskDesk.Calls<T>(TaskStates.Revising), revision => revision.TransitionTo(Revising));
+
+    /// <summary>The fork after a call: an answer, another pass, another try, a pause or the end.</summary>
     private EventActivityBinder<TaskRow, T> AfterCalling<T>(EventActivityBinder<TaskRow, T> task, TaskDesk desk) where T : class => task
         .DecideRecovery(desk)
         .If(desk.Decided<AfterCall.Done>, answered => answered.Complete(desk).TransitionTo(Completed))
+        .If(desk.Decided<AfterCall.Keep>, enough => enough.KeepAnswer(desk).TransitionTo(Completed))
         .If(desk.Decided<AfterCall.BackOff>, faulted => faulted.BackOff(desk).TransitionTo(WaitingToRetry))
         .If(desk.Decided<AfterCall.Fail>, lost => lost.Fail(desk).TransitionTo(Failed))
+        .If(desk.Decided<AfterCall.NextPass>, more => SeekRoom(more.BeginPass(desk), desk))
         .If(desk.Decided<AfterCall.SeekAgain>, again => SeekRoom(again, desk));
 
     private void DuringEach(State[] states, params EventActivities<TaskRow>[] activities)

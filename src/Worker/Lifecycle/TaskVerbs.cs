@@ -30,6 +30,10 @@ internal static class TaskVerbs
 
     public static EventActivityBinder<TaskRow, T> DecideRecovery<T>(this EventActivityBinder<TaskRow, T> task, TaskDesk desk) where T : class => task.Then(desk.DecideRecovery);
 
+    public static EventActivityBinder<TaskRow, T> BeginPass<T>(this EventActivityBinder<TaskRow, T> task, TaskDesk desk) where T : class => task.ThenAsync(desk.BeginPass);
+
+    public static EventActivityBinder<TaskRow, T> KeepAnswer<T>(this EventActivityBinder<TaskRow, T> task, TaskDesk desk) where T : class => task.ThenAsync(desk.KeepAnswer);
+
     public static EventActivityBinder<TaskRow, T> Complete<T>(this EventActivityBinder<TaskRow, T> task, TaskDesk desk) where T : class => task.Then(desk.Complete);
 
     public static EventActivityBinder<TaskRow, T> BackOff<T>(this EventActivityBinder<TaskRow, T> task, TaskDesk desk) where T : class => task.Then(desk.BackOff);

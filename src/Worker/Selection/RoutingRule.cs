@@ -71,6 +71,10 @@ public static class RoutingRule
             : WhyNobody([.. rows.SelectMany(row => row.Models).Select(id => catalogue.InService(id, conditions.Today)).OfType<ModelEntry>().Distinct()], request, conditions));
     }
 
+    /// <summary>Those of a chain who can take the task today, in order: the retired are replaced, and who has no key or is too small is left out.</summary>
+    public static IReadOnlyList<ModelId> Able(IEnumerable<ModelId> chain, RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions) =>
+        [.. catalogue.InService(chain, conditions.Today).Where(id => conditions.HasKey(id.Provider) && Takes(catalogue.Find(id)!, request, conditions))];
+
     private static RouteChoice Requested(RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions)
     {
         var text = request.Model!.Trim();

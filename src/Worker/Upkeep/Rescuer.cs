@@ -52,17 +52,17 @@ public sealed class Rescuer(NpgsqlDataSource database, Doorbells doorbells, Anno
     }
 
     /// <summary>Claimed by a worker that is no more, or open longer than any call may take.</summary>
-    private const string GoneWorkers = """
-        select a.task_id, a.number from attempts a join tasks t on t.id = a.task_id and t.attempt = a.number and t.state in ('Calling', 'Classifying')
+    private const string GoneWorkers = $"""
+        select a.task_id, a.number from attempts a join tasks t on t.id = a.task_id and t.attempt = a.number and t.state in ({TaskStates.Called})
         where a.ended_at is null and a.worker is not null
           and (not exists (select 1 from workers w where w.id = a.worker and w.seen_at > now() - $1) or a.started_at < now() - $2)
         limit 1000
         """;
 
-    private const string UnclaimedCalls = """
+    private const string UnclaimedCalls = $"""
         update tasks t set rung_at = now() where t.id in (
             select t.id from tasks t join attempts a on a.task_id = t.id and a.number = t.attempt
-            where t.state in ('Calling', 'Classifying') and t.rung_at <= now() - $1 and a.worker is null and a.ended_at is null
+            where t.state in ({TaskStates.Called}) and t.rung_at <= now() - $1 and a.worker is null and a.ended_at is null
             order by t.rung_at limit 1000 for update of t skip locked)
         returning t.id, t.attempt
         """;
@@ -79,7 +79,7 @@ public sealed class Rescuer(NpgsqlDataSource database, Doorbells doorbells, Anno
         returning t.id, t.attempt
         """;
 
-    private const string PastDeadline = "select id from tasks where deadline < now() and ended_at is null and state not in ('Calling', 'Classifying') limit 1000";
+    private const string PastDeadline = $"select id from tasks where deadline < now() and ended_at is null and state not in ({TaskStates.CalledForTheFirst}) limit 1000";
 
     private const string SettledStages = """
         update summaries s set rung_at = now() where s.id in (

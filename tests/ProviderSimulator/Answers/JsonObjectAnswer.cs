@@ -3,7 +3,7 @@ using ProviderSimulator.Wire;
 
 namespace ProviderSimulator.Answers;
 
-/// <summary>json_object names no shape, so the prompt's own words do: a classification, a list of results, or one answer.</summary>
+/// <summary>json_object names no shape, so the prompt's own words do: a classification, a critique, a list of results, or one answer.</summary>
 internal static class JsonObjectAnswer
 {
     private static readonly string[] ListNames = ["results", "items", "answers", "summaries"];
@@ -14,6 +14,10 @@ internal static class JsonObjectAnswer
         if (request.Mentions("complexity") && request.Mentions("confidence") && request.Mentions("task"))
         {
             WriteClassification(writer, request);
+        }
+        else if (request.Mentions("\"verdict\"") && request.Mentions("\"issues\"") && request.Mentions("\"score\""))
+        {
+            WriteCritique(writer, request);
         }
         else if (Array.Find(ListNames, request.Mentions) is { } list && Entries.In(request.UserText) is { Count: > 0 } entries)
         {
@@ -35,6 +39,21 @@ internal static class JsonObjectAnswer
         writer.WriteBoolean(request.Mentions("requiresContext") ? "requiresContext" : "requires_context", Keywords.RequiresContext(text));
         writer.WriteString("category", Keywords.Category(text));
         writer.WriteNumber("confidence", Math.Round(Keywords.Confidence(text, request.Hash.Value), 2));
+    }
+
+    // As strict as its text is odd: about half are sent back with something to mend.
+    private static void WriteCritique(Utf8JsonWriter writer, ChatRequest request)
+    {
+        var score = 0.5 + (request.Hash.Value % 50 / 100.0);
+        writer.WriteString("verdict", score >= 0.75 ? "accept" : "revise");
+        writer.WriteStartArray("issues");
+        if (score < 0.75)
+        {
+            writer.WriteStringValue($"The answer to #{request.Hash} does not say under which conditions it holds.");
+        }
+
+        writer.WriteEndArray();
+        writer.WriteNumber("score", score);
     }
 
     private static void WriteList(Utf8JsonWriter writer, string name, List<Entry> entries)

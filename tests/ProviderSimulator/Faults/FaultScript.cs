@@ -51,6 +51,9 @@ internal sealed record Fault
     public bool ErrorIn200 { get; init; }
     public ThrottleFault? Throttle { get; init; }
 
+    /// <summary>The words of an answer that is otherwise whole: what a test needs a model to have said.</summary>
+    public string? Say { get; init; }
+
     /// <summary>The name it goes by in the log ("fault:hang"); throws when the script names none.</summary>
     [JsonIgnore]
     public FaultKind Kind => this switch
@@ -66,6 +69,7 @@ internal sealed record Fault
         { OutOfCredit: true } => FaultKind.OutOfCredit,
         { Refused: true } => FaultKind.Refused,
         { ErrorIn200: true } => FaultKind.ErrorIn200,
+        { Say: not null } => FaultKind.Say,
         { Throttle: not null } => FaultKind.Throttle,
         { Status: not null } => FaultKind.Status,
         { DelayMs: > 0 } => FaultKind.Delay,
@@ -89,6 +93,7 @@ internal enum FaultKind
     Garbage,
     Refused,
     ErrorIn200,
+    Say,
 }
 
 internal static class FaultKinds

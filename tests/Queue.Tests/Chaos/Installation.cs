@@ -23,8 +23,11 @@ internal sealed class Installation : IAsyncDisposable
             { "id": "groq:first", "context": 32000, "maxOutput": 1000, "limits": { "rpm": 220, "tpm": 200000 },
               "price": { "inputUsdPerMillion": 0.10, "outputUsdPerMillion": 0.40 } },
             { "id": "groq:second", "context": 32000, "maxOutput": 1000, "limits": { "rpm": 200, "tpm": 200000 },
+              "price": { "inputUsdPerMillion": 0.20, "outputUsdPerMillion": 0.80 } },
+            { "id": "groq:critic", "context": 32000, "maxOutput": 8000,
               "price": { "inputUsdPerMillion": 0.20, "outputUsdPerMillion": 0.80 } }
           ],
+          "passes": { "critique": ["groq:critic"] },
           "routes": [
             { "task": "code", "complexity": "any", "models": ["groq:second", "groq:first"] },
             { "task": "any", "complexity": "any", "models": ["groq:first", "groq:second"] }

@@ -46,6 +46,15 @@ internal sealed class Producer(string broker)
         }
     }
 
+    /// <summary>One task of the caller's own; returns when the broker has it.</summary>
+    public async Task Publish(LlmTask task, CancellationToken cancellationToken)
+    {
+        await using var connection = await Rabbit.Connect(broker, cancellationToken);
+        await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true), cancellationToken);
+        await Rabbit.DeclareExchange(channel, nameof(LlmTask), cancellationToken);
+        await Confirmed(channel, task, cancellationToken);
+    }
+
     private async Task PublishWave(IChannel channel, Queue<LlmTask> pending, CancellationToken cancellationToken)
     {
         var wave = pending.Take(Wave).ToList();

@@ -6,6 +6,7 @@ using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Rows;
 using LlmQueue.Store.Sagas;
 using LlmQueue.Store.Settings;
+using LlmQueue.Store.Views;
 using LlmQueue.Worker;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
@@ -159,6 +160,11 @@ public sealed class QueueUnderTest : IAsyncDisposable
     public Task<List<HistoryRow>> History(Guid id) => Read(db => db.History.AsNoTracking().Where(h => h.SubjectId == id).OrderBy(h => h.Version).ThenBy(h => h.Ordinal).ToListAsync());
 
     public Task<string?> Answer(Guid id) => Read(db => db.Payloads.AsNoTracking().Where(p => p.SubjectId == id && p.Part == PayloadRow.Answer).Select(p => (string?)p.Content).SingleOrDefaultAsync());
+
+    public Task<Dictionary<string, string>> Payloads(Guid id) => Read(db => db.Payloads.AsNoTracking().Where(p => p.SubjectId == id).ToDictionaryAsync(p => p.Part, p => p.Content));
+
+    /// <summary>As GET /v1/tasks/{id} shows it.</summary>
+    public async Task<TaskView> View(Guid id) => (await new TaskViews(Services.GetRequiredService<IDbContextFactory<QueueDb>>(), Services.GetRequiredService<TimeProvider>()).Read(id, TestContext.Current.CancellationToken))!;
 
     public Task<List<BucketRow>> Buckets() => Read(db => db.Buckets.AsNoTracking().OrderBy(b => b.Id).ToListAsync());
 

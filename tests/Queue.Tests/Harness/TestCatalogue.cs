@@ -19,7 +19,11 @@ public sealed record TestModel(string Name)
 /// <summary>Catalogues whose one route is all their models, in order.</summary>
 public static class TestCatalogue
 {
-    public static string Of(params TestModel[] models) => JsonSerializer.Serialize(
+    public static string Of(params TestModel[] models) => Of([], models);
+
+    /// <param name="critics">Names of models that review drafts; they stand in no route.</param>
+    /// <param name="models">The models.</param>
+    public static string Of(IReadOnlyList<string> critics, params TestModel[] models) => JsonSerializer.Serialize(
         new
         {
             models = models.Select(m => new
@@ -28,7 +32,8 @@ public static class TestCatalogue
                 limits = Given(("rpm", m.Rpm), ("rpd", m.Rpd), ("tpm", m.Tpm), ("tpd", m.Tpd)),
                 price = Given(("inputUsdPerMillion", m.Price), ("outputUsdPerMillion", m.Price)),
             }),
-            routes = new[] { new { task = "any", complexity = "any", models = models.Select(m => $"groq:{m.Name}") } },
+            routes = new[] { new { task = "any", complexity = "any", models = models.Where(m => !critics.Contains(m.Name)).Select(m => $"groq:{m.Name}") } },
+            passes = critics.Count == 0 ? null : new { critique = critics.Select(name => $"groq:{name}") },
             pools = new { summary = models.Select(m => $"groq:{m.Name}"), synthesis = models.Select(m => $"groq:{m.Name}") },
         });
 

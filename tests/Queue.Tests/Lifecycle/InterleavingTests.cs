@@ -47,11 +47,11 @@ public sealed class InterleavingTests(SimulatorFixture simulators) : IClassFixtu
     {
         var simulator = await simulators.Fresh();
         // A refusal names the limit, and the queue believes it: a simulator without limits would name one of thirty.
-        await simulator.Configure(new { latencyMs = new[] { 0, 15 }, models = new[] { new { name = "first", rpm = 60_000 }, new { name = "second", rpm = 60_000 } } });
+        await simulator.Configure(new { latencyMs = new[] { 0, 15 }, models = new[] { new { name = "first", rpm = 60_000 }, new { name = "second", rpm = 60_000 }, new { name = "critic", rpm = 60_000 } } });
         var lossy = new LossySends();
         await using var queue = await QueueUnderTest.Start(new QueueSetup
         {
-            Catalogue = TestCatalogue.Of(new TestModel("first") { Rpm = 60_000 }, new TestModel("second") { Rpm = 60_000 }), ProviderUrl = simulator.BaseUrl, DailyBudgetUsd = 1000,
+            Catalogue = TestCatalogue.Of(["critic"], new TestModel("first") { Rpm = 60_000 }, new TestModel("second") { Rpm = 60_000 }, new TestModel("critic") { Rpm = 60_000 }), ProviderUrl = simulator.BaseUrl, DailyBudgetUsd = 1000,
             Options = new WorkerOptions { FirstBackOff = TimeSpan.FromMilliseconds(5), MaxFaults = 50, Tick = TimeSpan.FromMilliseconds(5) },
         });
         queue.Services.GetRequiredService<IBus>().ConnectSendObserver(lossy);
@@ -61,6 +61,9 @@ public sealed class InterleavingTests(SimulatorFixture simulators) : IClassFixtu
             Task.Run(() => Play(queue, simulator, lossy, drawn.Script, drawn.Faults, drawn.Throttles, run++, n => seen = n, seen), TestContext.Current.CancellationToken).GetAwaiter().GetResult()));
 
         await queue.AssertLedgerIsSettled();
+        // The scripts have met every pass, or this would show nothing of them.
+        foreach (var why in new[] { "critique of the draft%", "revision after%", "critique of the revision%" })
+            Assert.True(await queue.Scalar<long>("select count(*) from attempts where why like $1", why) > 0, $"no '{why}' was ever called");
         Assert.Equal(await queue.Read(db => db.Tasks.SumAsync(t => t.CostUsd)), (await queue.Budget()).SpentUsd);
         var called = (await simulator.Log()).Count;
         Assert.InRange(called, 1, await queue.Scalar<long>("select count(*) from attempts where worker is not null"));
@@ -68,7 +71,7 @@ public sealed class InterleavingTests(SimulatorFixture simulators) : IClassFixtu
 
     private static async Task Play(QueueUnderTest queue, SimulatorProcess simulator, LossySends lossy, Step[] script, int faults, int throttles, int run, Action<long> saw, long since)
     {
-        var tasks = Enumerable.Range(0, TasksACase).Select(i => new LlmTask { Id = Guid.CreateVersion7(), Prompt = $"Run {run}, task {i}: why?", Kind = "analysis", Complexity = "low", MaxOutputTokens = 50 }).ToList();
+        var tasks = Enumerable.Range(0, TasksACase).Select(i => new LlmTask { Id = Guid.CreateVersion7(), Prompt = $"Run {run}, task {i}: why?", Kind = "analysis", Complexity = "low", MaxOutputTokens = 50, HighStakes = i % 2 == 1 }).ToList();
         var mark = $"Run {run},";
         if (faults > 0)
             await simulator.PostFault(new { empty = true }, times: faults, match: new { contains = mark });
@@ -123,7 +126,7 @@ public sealed class InterleavingTests(SimulatorFixture simulators) : IClassFixtu
     private static object[] BellOf(TaskRow task) => task.State switch
     {
         TaskStates.Submitted => [new StartTask(task.CorrelationId)],
-        TaskStates.Calling or TaskStates.Classifying => [new CallProvider(task.CorrelationId, task.Attempt)],
+        TaskStates.Calling or TaskStates.Classifying or TaskStates.Critiquing or TaskStates.Revising => [new CallProvider(task.CorrelationId, task.Attempt)],
         TaskStates.WaitingForCapacity when task.GrantedAt is not null => [new CapacityGranted(task.CorrelationId, task.Attempt + 1)],
         TaskStates.WaitingToRetry => [new RetryDelayElapsed(task.CorrelationId, task.Attempt)],
         TaskStates.WaitingForBudget => [new BudgetReleased(task.CorrelationId)],
@@ -150,7 +153,10 @@ public sealed class InterleavingTests(SimulatorFixture simulators) : IClassFixtu
         Assert.True(calls <= claimed, string.Create(CultureInfo.InvariantCulture, $"{calls} calls for {claimed} claimed attempts: {story}"));
         if (task.State == TaskStates.Completed)
         {
-            Assert.StartsWith($"[answer to #{hash}]", await queue.Answer(id), StringComparison.Ordinal);
+            // The answer to its own question: as it was first given, or what was made of that.
+            var kept = await queue.Payloads(id);
+            Assert.True(kept[PayloadRow.Answer].StartsWith($"[answer to #{hash}]", StringComparison.Ordinal) || kept[PayloadRow.Answer] == kept.GetValueOrDefault(TaskPasses.Revision), story);
+            Assert.Equal(task.DraftedBy is not null, kept.ContainsKey(PayloadRow.Draft));
             await queue.Event<LlmTaskCompleted>(e => e.TaskId == id);
             Assert.Single(queue.Events<LlmTaskCompleted>(), e => e.TaskId == id);
         }

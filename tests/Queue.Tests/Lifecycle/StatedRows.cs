@@ -31,13 +31,14 @@ internal static class StatedRows
             Attempt = 1, SubmittedAt = now, UpdatedAt = now, RungAt = now,
         };
         var line = LineRow.Of([bucketId], spread: false);
-        var reserved = state is TaskStates.Calling or TaskStates.Classifying || granted;
+        var called = state is TaskStates.Calling or TaskStates.Classifying or TaskStates.Critiquing or TaskStates.Revising;
+        var reserved = called || granted;
         switch (state)
         {
             case TaskStates.Submitted:
                 row.Attempt = 0;
                 break;
-            case TaskStates.Calling or TaskStates.Classifying:
+            case { } when called:
                 db.Attempts.Add(new AttemptRow { TaskId = row.CorrelationId, Number = 1, Model = "groq:first", Bucket = bucketId, KeyAlias = "groq-1", CreatedAt = now, Worker = Guid.NewGuid(), StartedAt = now });
                 break;
             case TaskStates.WaitingForCapacity:
@@ -61,6 +62,15 @@ internal static class StatedRows
             default:
                 row.EndedAt = now;
                 break;
+        }
+
+        if (state is TaskStates.Critiquing or TaskStates.Revising)
+        {
+            (row.HighStakes, row.Pass, row.DraftedBy) = (true, state == TaskStates.Critiquing ? TaskPasses.Critique : TaskPasses.Revision, "groq:second");
+            if (state == TaskStates.Revising)
+                (row.Critic, row.DraftScore) = ("groq:second", 0.4);
+            db.Payloads.Add(new PayloadRow { SubjectId = row.CorrelationId, Part = PayloadRow.Draft, Content = "A draft" });
+            db.Payloads.Add(new PayloadRow { SubjectId = row.CorrelationId, Part = PayloadRow.PromptOf(row.Pass), Content = """[{"role":"user","content":"Is it right?"}]""" });
         }
 
         if (reserved)
