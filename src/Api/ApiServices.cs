@@ -1,8 +1,11 @@
 using LlmQueue.Api.Access;
+using LlmQueue.Api.Batches;
+using LlmQueue.Api.Files;
 using LlmQueue.Api.Health;
 using LlmQueue.Api.Summaries;
 using LlmQueue.Api.Tasks;
 using LlmQueue.Api.Wire;
+using LlmQueue.Store;
 using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Settings;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -23,6 +26,11 @@ public static class ApiServices
         services.AddSingleton<Readiness>();
         services.AddSingleton<ModelChecks>();
         services.AddSingleton<TaskReader>();
+        services.AddSingleton<FileUpload>();
+        services.AddSingleton<BatchLine>();
+        services.AddSingleton<BatchReader>();
+        services.AddSingleton<BatchOutput>();
+        services.AddLoop<BatchMill>();
         services.ConfigureHttpJsonOptions(json => ApiJson.Configure(json.SerializerOptions));
         services.Configure<KestrelServerOptions>(kestrel =>
         {
@@ -38,6 +46,8 @@ public static class ApiServices
         app.UseAccessGate();
         app.MapTasks();
         app.MapSummaries();
+        app.MapFiles();
+        app.MapBatches();
         app.MapHealth();
         app.MapBudgets();
         return app;

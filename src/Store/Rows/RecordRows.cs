@@ -51,6 +51,10 @@ public sealed class PayloadRow
 
     public const string Prompt = "prompt";
     public const string Answer = "answer";
+    /// <summary>How an answer ended that is not simply a text which came to its end (JSON: finish_reason, tool_calls).</summary>
+    public const string Ending = "ending";
+    /// <summary>Why a line of a batch could not be taken in (JSON: OpenAI's error object).</summary>
+    public const string Error = "error";
 }
 
 /// <summary>An event for the outside world, in the transaction that made it true; deleted once the broker has confirmed it.</summary>

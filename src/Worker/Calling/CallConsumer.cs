@@ -55,9 +55,9 @@ public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers br
     private static ProviderRequest Request(ClaimedCall claim)
     {
         var model = ModelId.Parse(claim.Model).Name;
-        var messages = TaskIntake.ReadPrompt(claim.Prompt);
+        var (messages, parameters) = StoredPrompt.Read(claim.Prompt);
         return claim.State == TaskStates.Classifying
             ? new ProviderRequest(model, ClassifierPrompt.Messages(messages), ClassifierPrompt.MaxOutputTokens, Json: true)
-            : new ProviderRequest(model, messages, claim.MaxOutputTokens, Json: false);
+            : new ProviderRequest(model, messages, claim.MaxOutputTokens, Json: false) { Parameters = parameters };
     }
 }

@@ -14,7 +14,11 @@ namespace LlmQueue.Worker.Calling;
 /// <param name="Messages">The conversation.</param>
 /// <param name="MaxOutputTokens">The longest answer.</param>
 /// <param name="Json">True when the answer must be one JSON object.</param>
-public sealed record ProviderRequest(string Model, IReadOnlyList<LlmMessage> Messages, int MaxOutputTokens, bool Json);
+public sealed record ProviderRequest(string Model, IReadOnlyList<LlmMessage> Messages, int MaxOutputTokens, bool Json)
+{
+    /// <summary>What else is said, in the provider's own names; checked at intake.</summary>
+    public JsonElement? Parameters { get; init; }
+}
 
 /// <summary>Calls any provider through the OpenAI SDK on the provider's base URL, its own retries off: there is one owner of retries, the task's row.</summary>
 public sealed class ProviderCalls(IReadOnlyDictionary<string, ProviderSettings> providers, TimeProvider clock) : IDisposable
@@ -79,13 +83,15 @@ public sealed class ProviderCalls(IReadOnlyDictionary<string, ProviderSettings> 
             foreach (var message in request.Messages)
             {
                 json.WriteStartObject();
-                json.WriteString("role", message.Role);
-                json.WriteString("content", message.Content);
+                WriteMessage(json, message);
                 json.WriteEndObject();
             }
 
             json.WriteEndArray();
             json.WriteNumber("max_tokens", request.MaxOutputTokens);
+            if (request.Parameters is { ValueKind: JsonValueKind.Object } parameters)
+                foreach (var parameter in parameters.EnumerateObject().Where(p => p.Value.ValueKind is not JsonValueKind.Null))
+                    parameter.WriteTo(json);
             if (request.Json)
             {
                 json.WriteStartObject("response_format");
@@ -98,5 +104,24 @@ public sealed class ProviderCalls(IReadOnlyDictionary<string, ProviderSettings> 
         }
 
         return stream.ToArray();
+    }
+
+    private static void WriteMessage(Utf8JsonWriter json, LlmMessage message)
+    {
+        json.WriteString("role", message.Role);
+        // A turn that only calls tools has no text, and some providers refuse an empty one.
+        if (message.Content.Length == 0 && message.ToolCalls is not null)
+            json.WriteNull("content");
+        else
+            json.WriteString("content", message.Content);
+        if (message.Name is { } name)
+            json.WriteString("name", name);
+        if (message.ToolCallId is { } call)
+            json.WriteString("tool_call_id", call);
+        if (message.ToolCalls is { ValueKind: JsonValueKind.Array } calls)
+        {
+            json.WritePropertyName("tool_calls");
+            calls.WriteTo(json);
+        }
     }
 }

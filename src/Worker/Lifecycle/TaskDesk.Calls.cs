@@ -92,6 +92,8 @@ public sealed partial class TaskDesk
         {
             case RecoveryDecision.Complete complete:
                 transition.Payloads.Add(new PayloadRow { SubjectId = task.CorrelationId, Part = PayloadRow.Answer, Content = complete.Answer.Text });
+                if (complete.Answer.Ending is { } ending)
+                    transition.Payloads.Add(new PayloadRow { SubjectId = task.CorrelationId, Part = PayloadRow.Ending, Content = ending });
                 task.AnsweredModel = model;
                 transition.Decision = new AfterCall.Done();
                 transition.Announce(Completed(task, complete.Answer.Text, transition.Now));
