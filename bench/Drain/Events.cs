@@ -18,6 +18,8 @@ internal sealed class Events : IAsyncDisposable
 
     public IReadOnlyDictionary<string, int> Counts => _counts;
 
+    public Promises Promises { get; } = new();
+
     public static async Task<Events> Listen(IConnection connection)
     {
         var events = new Events(await connection.CreateChannelAsync());
@@ -32,7 +34,10 @@ internal sealed class Events : IAsyncDisposable
         var consumer = new AsyncEventingBasicConsumer(events._channel);
         consumer.ReceivedAsync += (_, delivery) =>
         {
-            events.Count(delivery.Exchange[(delivery.Exchange.IndexOf(':') + 1)..]);
+            var name = delivery.Exchange[(delivery.Exchange.IndexOf(':') + 1)..];
+            if (name == "LlmTaskDeferred")
+                events.Promises.Hear(delivery.Body);
+            events.Count(name);
             return Task.CompletedTask;
         };
         await events._channel.BasicConsumeAsync(queue, autoAck: true, consumer);
@@ -43,6 +48,7 @@ internal sealed class Events : IAsyncDisposable
     public Task<long> Expect(int tasks)
     {
         _counts.Clear();
+        Promises.Clear();
         _ended = new TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously);
         Volatile.Write(ref _expected, tasks);
         return _ended.Task;

@@ -4,7 +4,7 @@ using LlmQueue.Tests.Harness;
 namespace LlmQueue.Bench.Drain;
 
 /// <summary>What one run came to.</summary>
-internal sealed record Figures(TimeSpan Least, TimeSpan Taken, int Calls, int Answered, int Refused, int Deferred, int Downgraded, IReadOnlyDictionary<string, double> ShareUsed)
+internal sealed record Figures(TimeSpan Least, TimeSpan Taken, int Calls, int Answered, int Refused, int Deferred, int Downgraded, IReadOnlyDictionary<string, double> ShareUsed, double? PromisesKept)
 {
     public double Ratio => Taken / Least;
 
@@ -14,7 +14,8 @@ internal sealed record Figures(TimeSpan Least, TimeSpan Taken, int Calls, int An
     /// <param name="taken">From the first task handed in to the last one known to be completed.</param>
     /// <param name="log">What the simulator saw.</param>
     /// <param name="events">Events of the queue by name; a peer has none.</param>
-    public static Figures Of(Scenario scenario, TimeSpan taken, IReadOnlyList<SimulatedCall> log, IReadOnlyDictionary<string, int> events)
+    /// <param name="errors">How wrong the expected times were, as shares of the waits; a peer tells none.</param>
+    public static Figures Of(Scenario scenario, TimeSpan taken, IReadOnlyList<SimulatedCall> log, IReadOnlyDictionary<string, int> events, IReadOnlyList<double> errors)
     {
         var answered = log.Where(call => call.Status == 200).ToList();
         var shares = new SortedDictionary<string, double>(StringComparer.Ordinal);
@@ -29,7 +30,8 @@ internal sealed record Figures(TimeSpan Least, TimeSpan Taken, int Calls, int An
         }
 
         return new Figures(LeastTime.Of(scenario), taken, scenario.Calls.Count, answered.Count, log.Count(call => call.Status is 429 or 413),
-            events.GetValueOrDefault("LlmTaskDeferred"), events.GetValueOrDefault("LlmTaskDowngraded"), shares);
+            events.GetValueOrDefault("LlmTaskDeferred"), events.GetValueOrDefault("LlmTaskDowngraded"), shares,
+            errors.Count == 0 ? null : (double)errors.Count(error => error <= 0.2) / errors.Count);
     }
 
     /// <summary>Each figure's own median.</summary>
@@ -40,6 +42,7 @@ internal sealed record Figures(TimeSpan Least, TimeSpan Taken, int Calls, int An
         Refused = (int)Middle(runs.Select(run => (double)run.Refused)),
         Deferred = (int)Middle(runs.Select(run => (double)run.Deferred)),
         Downgraded = (int)Middle(runs.Select(run => (double)run.Downgraded)),
+        PromisesKept = runs[0].PromisesKept is null ? null : Middle(runs.Select(run => run.PromisesKept ?? 0)),
         ShareUsed = runs[0].ShareUsed.Keys.ToDictionary(key => key, key => Middle(runs.Select(run => run.ShareUsed.GetValueOrDefault(key)))),
     };
 
@@ -49,8 +52,8 @@ internal sealed record Figures(TimeSpan Least, TimeSpan Taken, int Calls, int An
         return sorted.Count % 2 == 1 ? sorted[sorted.Count / 2] : (sorted[(sorted.Count / 2) - 1] + sorted[sorted.Count / 2]) / 2;
     }
 
-    public const string Heading = "              least    taken    ratio   refused            deferred downgraded  share of each bucket used                load";
+    public const string Heading = "              least    taken    ratio   refused            deferred downgraded  expected  share of each bucket used                load";
 
     public string Row(string name, string load) => string.Create(CultureInfo.InvariantCulture,
-        $"{name,-12} {Least.TotalSeconds,6:0.0} s {Taken.TotalSeconds,6:0.0} s  {Ratio,6:0.000}  {Refused,6} = {100 * RefusedShare,6:0.00} %  {Deferred,8} {Downgraded,10}  {string.Join(' ', ShareUsed.Values.Select(share => $"{100 * share:0} %")),-40} {load}");
+        $"{name,-12} {Least.TotalSeconds,6:0.0} s {Taken.TotalSeconds,6:0.0} s  {Ratio,6:0.000}  {Refused,6} = {100 * RefusedShare,6:0.00} %  {Deferred,8} {Downgraded,10}  {(PromisesKept is null ? "      -" : $"{100 * PromisesKept:0} %"),8}  {string.Join(' ', ShareUsed.Values.Select(share => $"{100 * share:0} %")),-40} {load}");
 }

@@ -13,19 +13,20 @@ internal sealed class Installation : IAsyncDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("llmqueue-drain-").FullName;
     private readonly List<ProcessUnderTest> _workers = [];
 
-    public string Rabbit { get; private set; } = "";
+    public string Rabbit { get; private init; } = "";
+
+    public string Database { get; private init; } = "";
 
     public static string Key(int number) => string.Create(CultureInfo.InvariantCulture, $"sk-drain-{number + 1}");
 
     public static async Task<Installation> Start(Servers servers, Scenario scenario, int workers)
     {
-        var installation = new Installation { Rabbit = await servers.Rabbit.CreateVirtualHost() };
-        var database = await servers.Postgres.CreateDatabase();
+        var installation = new Installation { Rabbit = await servers.Rabbit.CreateVirtualHost(), Database = await servers.Postgres.CreateDatabase() };
         var catalogue = Path.Combine(installation._folder, "catalogue.json");
         await File.WriteAllTextAsync(catalogue, Catalogue(scenario));
         var environment = new Dictionary<string, string?>(StringComparer.Ordinal)
         {
-            ["DATABASE_URL"] = database, ["RABBITMQ_URL"] = installation.Rabbit, ["CATALOGUE_PATH"] = catalogue, ["LLMQUEUE_HOME"] = installation._folder,
+            ["DATABASE_URL"] = installation.Database, ["RABBITMQ_URL"] = installation.Rabbit, ["CATALOGUE_PATH"] = catalogue, ["LLMQUEUE_HOME"] = installation._folder,
             ["GROQ_BASE_URL"] = servers.Simulator.BaseUrl,
         };
         for (var i = 0; i < scenario.Organisations.Count; i++)

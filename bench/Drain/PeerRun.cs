@@ -39,6 +39,6 @@ internal static class PeerRun
         if (arguments.Verbose)
             Refusals.Print(log);
         Directory.Delete(folder, recursive: true);
-        return Figures.Of(scenario, taken, log, new Dictionary<string, int>());
+        return Figures.Of(scenario, taken, log, new Dictionary<string, int>(), []);
     }
 }

@@ -15,6 +15,7 @@ internal sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
     private readonly Dictionary<string, TenantRow> _tenants = new(StringComparer.Ordinal);
     private readonly Dictionary<string, double> _sharesBefore = new(StringComparer.Ordinal);
     private double _virtualTime;
+    private int _activeTenants;
 
     public IReadOnlyCollection<BucketRow> Buckets => _buckets.Values;
     public IReadOnlyCollection<BudgetRow> Budgets => _budgets.Values;
@@ -30,7 +31,7 @@ internal sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
         {
             Collect(transition.Reservation, buckets, budgets);
             Collect(transition.Settlement?.Reserved, buckets, budgets);
-            buckets.UnionWith(transition.LeftLines);
+            buckets.UnionWith(transition.Leaving?.Buckets ?? []);
             budgets.UnionWith(transition.BudgetWaiters.Keys);
             if (transition.Parking is { } parking)
             {
@@ -59,7 +60,7 @@ internal sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
         batch.BatchCommands.Add(Named("select * from buckets where id = any($1) order by id for update", buckets));
         batch.BatchCommands.Add(Named("select * from budgets where id = any($1) order by id for update", budgets));
         batch.BatchCommands.Add(Named("select * from tenants where name = any($1) order by name for update", tenants));
-        batch.BatchCommands.Add(new NpgsqlBatchCommand("select virtual_finish from tenants where name = ''"));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand("select p.virtual_finish, (select count(*) from tenants t where t.virtual_finish > p.virtual_finish) from tenants p where p.name = ''"));
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
             Keep(_buckets, StoreTables.ReadBucket(reader), b => b.Id);
@@ -71,7 +72,7 @@ internal sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
             Keep(_tenants, StoreTables.ReadTenant(reader), t => t.Name);
         await reader.NextResultAsync(cancellationToken);
         if (await reader.ReadAsync(cancellationToken))
-            _virtualTime = reader.GetDouble(0);
+            (_virtualTime, _activeTenants) = (reader.GetDouble(0), (int)reader.GetInt64(1));
         Thresholds.Note(_sharesBefore, _buckets.Values, _budgets.Values);
     }
 
@@ -106,9 +107,9 @@ internal sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
             }
         }
 
-        foreach (var id in transition.LeftLines)
+        foreach (var id in transition.Leaving?.Buckets ?? [])
             if (_buckets.TryGetValue(id, out var left))
-                left.Waiting = Math.Max(0, left.Waiting - 1);
+                Backlog.Leave(left, transition.Task!.Priority, transition.Leaving!.Tokens);
         foreach (var (id, change) in transition.BudgetWaiters)
             if (_budgets.TryGetValue(id, out var budget))
                 budget.Waiting = Math.Max(0, budget.Waiting + change);
@@ -151,20 +152,19 @@ internal sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
     {
         if (transition.Parking is not { } parking)
             return;
-        foreach (var id in parking.Line.BucketIds)
-            if (_buckets.TryGetValue(id, out var bucket))
-                bucket.Waiting++;
-        if (!_tenants.TryGetValue(transition.Task!.Tenant, out var tenant))
-            return;
-        if (parking.Again)
+        var task = transition.Task!;
+        var line = parking.Line.BucketIds.Select(_buckets.GetValueOrDefault).OfType<BucketRow>().ToList();
+        if (_tenants.TryGetValue(task.Tenant, out var tenant))
         {
-            // It has stood in line and was refused through no fault of its own: its turn is the present, and it was booked for it already.
-            transition.Task.StartTag = _virtualTime;
-            return;
+            // One that has stood in line and was refused through no fault of its own: its turn is the present, and it was booked for it already.
+            task.StartTag = parking.Again ? _virtualTime : Math.Max(_virtualTime, tenant.VirtualFinish);
+            if (!parking.Again)
+                tenant.VirtualFinish = task.StartTag + (parking.Cost / tenant.Weight);
+            parking.Expected?.Invoke(WaitRule.MovesAt(line, WaitRule.PlaceOf(task, tenant.Weight, _virtualTime, _activeTenants), transition.Now));
         }
 
-        transition.Task.StartTag = Math.Max(_virtualTime, tenant.VirtualFinish);
-        tenant.VirtualFinish = transition.Task.StartTag + (parking.Cost / tenant.Weight);
+        foreach (var bucket in line)
+            Backlog.Join(bucket, task.Priority, task.LineTokens);
     }
 
     /// <summary>The thresholds that this group has crossed.</summary>

@@ -96,6 +96,7 @@ public sealed class StoreTables(IModel model)
         ReservedTokens = r.GetInt64(21), SettledTokens = r.GetInt64(22), ReleasedTokens = r.GetInt64(23), Throttled = r.GetInt64(24),
         RequestsDripFrom = MaybeTime(r, 25), TokensDripFrom = MaybeTime(r, 26),
         ClaimedRequestsPerMinute = Maybe(r, 27), RequestsKnownUntil = MaybeTime(r, 28), ProvenRequests = r.GetDouble(29), MarkRequests = r.GetDouble(30), MarkAt = MaybeTime(r, 31),
+        WaitingTokensInteractive = r.GetDouble(32), WaitingTokensNormal = r.GetDouble(33), WaitingTokensBatch = r.GetDouble(34),
     };
 
     public static BudgetRow ReadBudget(NpgsqlDataReader r) => new()

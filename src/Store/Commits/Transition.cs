@@ -29,8 +29,8 @@ public sealed class Transition(DateTime now)
     public Reservation? Reservation { get; private set; }
     public Settlement? Settlement { get; set; }
     public Parking? Parking { get; set; }
-    /// <summary>The buckets whose lines the task leaves without having been granted room.</summary>
-    public IReadOnlyList<string> LeftLines { get; set; } = [];
+    /// <summary>The line that the task leaves without having been granted room.</summary>
+    public Leaving? Leaving { get; set; }
     /// <summary>Budgets whose count of waiting tasks changes, by how much.</summary>
     public Dictionary<string, int> BudgetWaiters { get; } = [];
 
@@ -117,7 +117,14 @@ public sealed record Closing(DateTime Until, string Reason, LimitWindow? Window)
 /// <param name="Line">The line.</param>
 /// <param name="Cost">Its size in tokens: the unit of fair shares.</param>
 /// <param name="Again">It comes from a call that was refused or met a fault.</param>
-public sealed record Parking(LineRow Line, double Cost, bool Again = false);
+public sealed record Parking(LineRow Line, double Cost, bool Again = false)
+{
+    /// <summary>Told, under the lock that gave the task its place, when its turn is expected; told again when the commit has to be tried again.</summary>
+    public Action<DateTime?>? Expected { get; init; }
+}
+
+/// <summary>A task leaves the line of these buckets, where it counted for so many tokens.</summary>
+public sealed record Leaving(IReadOnlyList<string> Buckets, double Tokens);
 
 /// <summary>One call through one key.</summary>
 public sealed record KeyUse(string Alias, long InputTokens, long OutputTokens, bool Throttled, bool Fault, string? RefusedReason);

@@ -52,6 +52,10 @@ public sealed class BucketRow
 
     /// <summary>Tasks that stand in a line this bucket may serve; while it is not 0, newcomers stand behind them.</summary>
     public int Waiting { get; set; }
+    /// <summary>What they will take, in tokens, by priority class: how long a wait will be is told from these. See Backlog.</summary>
+    public double WaitingTokensInteractive { get; set; }
+    public double WaitingTokensNormal { get; set; }
+    public double WaitingTokensBatch { get; set; }
 
     // Ledger
     public long ReservedRequests { get; set; }

@@ -78,6 +78,8 @@ public sealed class TaskRow : SagaStateMachineInstance
     public string? Line { get; set; }
     /// <summary>Its place among tasks of equal priority: the tenant's virtual time at arrival, in tokens.</summary>
     public double StartTag { get; set; }
+    /// <summary>The tokens it counts for in its line.</summary>
+    public double LineTokens { get; set; }
     /// <summary>Room is booked and the bell was rung; null while it only waits.</summary>
     public DateTime? GrantedAt { get; set; }
     /// <summary>When its doorbell was last rung, so that the Rescuer does not ring in a loop; never (DateTime.MaxValue) for a batch's line that waits for its portion.</summary>

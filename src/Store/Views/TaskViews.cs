@@ -7,7 +7,7 @@ using Microsoft.EntityFrameworkCore;
 namespace LlmQueue.Store.Views;
 
 /// <summary>Reads tasks for those who look at the queue from outside.</summary>
-public sealed class TaskViews(IDbContextFactory<QueueDb> contexts)
+public sealed class TaskViews(IDbContextFactory<QueueDb> contexts, TimeProvider clock)
 {
     public async Task<TaskView?> Read(Guid id, CancellationToken cancellationToken)
     {
@@ -20,7 +20,8 @@ public sealed class TaskViews(IDbContextFactory<QueueDb> contexts)
             .Select(h => new HistoryView(h.At, h.Entry, h.State, h.Reason)).ToListAsync(cancellationToken);
         var output = row.State != TaskStates.Completed ? null
             : await db.Payloads.AsNoTracking().Where(p => p.SubjectId == id && p.Part == PayloadRow.Answer).Select(p => p.Content).FirstOrDefaultAsync(cancellationToken);
-        return Whole(row, attempts, history, output);
+        var expectations = await Expectations.For(db, [row], clock.GetUtcNow().UtcDateTime, cancellationToken);
+        return Whole(row, expectations, attempts, history, output);
     }
 
     /// <summary>Newest first, as far as ids are of version 7.</summary>
@@ -37,7 +38,8 @@ public sealed class TaskViews(IDbContextFactory<QueueDb> contexts)
         if (filter.After is { } after)
             tasks = tasks.Where(t => t.CorrelationId < after);
         var rows = await tasks.OrderByDescending(t => t.CorrelationId).Take(filter.Limit + 1).ToListAsync(cancellationToken);
-        var items = rows.Take(filter.Limit).Select(Item).ToList();
+        var expectations = await Expectations.For(db, rows, clock.GetUtcNow().UtcDateTime, cancellationToken);
+        var items = rows.Take(filter.Limit).Select(row => Item(row, expectations)).ToList();
         return new TaskPage(items, rows.Count > filter.Limit ? items[^1].Id : null);
     }
 
@@ -52,16 +54,16 @@ public sealed class TaskViews(IDbContextFactory<QueueDb> contexts)
     internal static IReadOnlyDictionary<string, string>? Labels(string? metadata) =>
         metadata is null ? null : JsonSerializer.Deserialize<Dictionary<string, string>>(metadata, Transition.Json);
 
-    private static TaskItem Item(TaskRow row) => new()
+    private static TaskItem Item(TaskRow row, Expectations? expectations) => new()
     {
         Id = row.CorrelationId, State = row.State, Tenant = row.Tenant, Title = row.Title, Kind = row.Kind, Complexity = row.Complexity,
         Priority = Priorities.Name(row.Priority), Model = row.AnsweredModel,
-        WaitingFor = row.WaitingFor, WaitReason = row.WaitReason, WaitingSince = row.WaitingSince, ExpectedAt = row.ExpectedAt,
+        WaitingFor = row.WaitingFor, WaitReason = row.WaitReason, WaitingSince = row.WaitingSince, ExpectedAt = expectations is null ? row.ExpectedAt : expectations.Of(row),
         Usage = new LlmUsage(row.InputTokens, row.OutputTokens), CostUsd = row.CostUnknown ? null : row.CostUsd, CostUnknown = row.CostUnknown,
         Reason = row.FailureReason, SubmittedAt = row.SubmittedAt, EndedAt = row.EndedAt, SummaryId = row.SummaryId,
     };
 
-    private static TaskView Whole(TaskRow row, List<AttemptRow> attempts, List<HistoryView> history, string? output) => new(Item(row))
+    private static TaskView Whole(TaskRow row, Expectations? expectations, List<AttemptRow> attempts, List<HistoryView> history, string? output) => new(Item(row, expectations))
     {
         HighStakes = row.HighStakes, Agent = row.Agent, Conversation = row.Conversation, RequestedModel = row.RequestedModel,
         MaxOutputTokens = row.MaxOutputTokens, Deadline = row.Deadline, Route = row.Route,

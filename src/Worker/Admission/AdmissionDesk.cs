@@ -57,7 +57,7 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
             return noMoney;
         // Others took the room between the look and the hold: the task stands behind them.
         return new AdmissionDecision.NoRoom([.. candidates.Where(c => c.Bucket.DisabledReason is null && BucketRule.CanEverFit(c.Bucket, c.Need)).Select(c => c.BucketId)],
-            AdmissionRule.WhyClosed(open.InOrder[0], now), now);
+            AdmissionRule.WhyClosed(open.InOrder[0], now), now, AdmissionRule.Mean(candidates));
     }
 
     /// <summary>The ways the task's chain leads, in order, with what each would take and cost.</summary>

@@ -19,7 +19,11 @@ public abstract record AdmissionDecision
     public sealed record Open(IReadOnlyList<Candidate> InOrder, string? WhyNotFirst) : AdmissionDecision;
 
     /// <summary>None has room now; the task stands in the line of <paramref name="Buckets"/>.</summary>
-    public sealed record NoRoom(IReadOnlyList<string> Buckets, string Reason, DateTime? ExpectedAt) : AdmissionDecision;
+    /// <param name="Buckets">The buckets of the line.</param>
+    /// <param name="Reason">Why, as a sentence.</param>
+    /// <param name="ExpectedAt">When the first of them has room again, whoever stands before the task; null when that is not known.</param>
+    /// <param name="Tokens">What the call would take there, on average.</param>
+    public sealed record NoRoom(IReadOnlyList<string> Buckets, string Reason, DateTime? ExpectedAt, double Tokens) : AdmissionDecision;
 
     /// <summary>No money: the task waits for a budget.</summary>
     public sealed record NoMoney(string Budget, string Reason, DateTime? ExpectedAt, decimal? NeededUsd) : AdmissionDecision;
@@ -49,7 +53,7 @@ public static class AdmissionRule
 
         var usable = fitting.Where(c => c.Bucket.DisabledReason is null).ToList();
         if (usable.Count == 0)
-            return new AdmissionDecision.NoRoom([.. fitting.Select(c => c.BucketId)], Sentence(fitting[0]), null);
+            return new AdmissionDecision.NoRoom([.. fitting.Select(c => c.BucketId)], Sentence(fitting[0]), null, Mean(fitting));
 
         var openings = usable.ConvertAll(c => (Candidate: c, Opening: Opening(c, now)));
         var open = openings.Where(o => o.Opening.At <= now).Select(o => o.Candidate).ToList();
@@ -62,8 +66,11 @@ public static class AdmissionRule
         }
 
         var soonest = openings.MinBy(o => o.Opening.At);
-        return new AdmissionDecision.NoRoom([.. usable.Select(c => c.BucketId)], WhyClosed(soonest.Candidate, now), soonest.Opening.At);
+        return new AdmissionDecision.NoRoom([.. usable.Select(c => c.BucketId)], WhyClosed(soonest.Candidate, now), soonest.Opening.At, Mean(usable));
     }
+
+    /// <summary>What a call takes on average over the ways it may go.</summary>
+    public static double Mean(IReadOnlyList<Candidate> candidates) => candidates.Count == 0 ? 0 : candidates.Average(c => (double)c.Need.Tokens);
 
     /// <summary>Why a candidate cannot be called now, as a sentence for people.</summary>
     public static string WhyClosed(Candidate candidate, DateTime now)

@@ -201,7 +201,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
     {
         if (nobodyWaits)
             foreach (var bucket in work.Buckets)
-                bucket.Waiting = 0;
+                Backlog.Clear(bucket);
         if (plan.Grants.Count > 0)
         {
             await using var update = new NpgsqlCommand("""
@@ -234,7 +234,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
                     foreach (var budget in work.Budgets.Where(b => grant.Head.Budgets.Contains(b.Id)))
                         budget.ReservedUsd += usd;
                 foreach (var bucket in work.Buckets.Where(b => grant.Line.BucketIds.Contains(b.Id)))
-                    bucket.Waiting = Math.Max(0, bucket.Waiting - 1);
+                    Backlog.Leave(bucket, grant.Head.Priority, grant.Head.LineTokens);
             }
         }
 

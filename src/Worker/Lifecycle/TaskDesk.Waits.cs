@@ -16,8 +16,9 @@ public sealed partial class TaskDesk
         var line = LineRow.Of(why.Buckets, task.Spread);
         lines.Know(line);
         task.Line = line.Id;
-        transition.Parking = new Parking(line, task.PromptTokens + task.MaxOutputTokens, Again: transition.Left is not null);
-        Wait(task, transition, "capacity", why.Reason, why.ExpectedAt);
+        task.LineTokens = why.Tokens;
+        var deferral = Wait(task, transition, "capacity", why.Reason, why.ExpectedAt);
+        transition.Parking = new Parking(line, task.PromptTokens + task.MaxOutputTokens, Again: transition.Left is not null) { Expected = deferral.Expect };
     }
 
     public void WaitForMoney<T>(BehaviorContext<TaskRow, T> context) where T : class
@@ -51,7 +52,7 @@ public sealed partial class TaskDesk
                 ClearReservation(task);
                 break;
             case TaskStates.WaitingForCapacity:
-                transition.LeftLines = await lines.BucketsOf(task.Line!);
+                transition.Leaving = new Leaving(await lines.BucketsOf(task.Line!), task.LineTokens);
                 break;
             case TaskStates.WaitingForBudget:
                 transition.BudgetWaits(task.Line!, -1);
@@ -80,17 +81,31 @@ public sealed partial class TaskDesk
 
     public bool IsOldDelay(BehaviorContext<TaskRow, RetryDelayElapsed> context) => !IsCurrentDelay(context);
 
-    private static void Wait(TaskRow task, Transition transition, string waitingFor, string reason, DateTime? expectedAt)
+    private static Deferral Wait(TaskRow task, Transition transition, string waitingFor, string reason, DateTime? expectedAt)
     {
-        var expected = expectedAt is { } at && at < transition.Now.AddYears(1) ? expectedAt : null;
-        (task.WaitingFor, task.WaitReason, task.WaitingSince, task.ExpectedAt) = (waitingFor, reason, transition.Now, expected);
+        (task.WaitingFor, task.WaitReason, task.WaitingSince) = (waitingFor, reason, transition.Now);
         task.RungAt = transition.Now;
         var state = waitingFor switch { "capacity" => TaskStates.WaitingForCapacity, "budget" => TaskStates.WaitingForBudget, _ => TaskStates.WaitingToRetry };
-        transition.Record(task.CorrelationId, "Deferred", state, expected is null ? reason : $"{reason}; expected to move at {expected:yyyy-MM-dd HH:mm:ss.fff} UTC");
-        transition.Announce(new LlmTaskDeferred
+        transition.Record(task.CorrelationId, "Deferred", state);
+        transition.Announce(new LlmTaskDeferred { TaskId = task.CorrelationId, Tenant = task.Tenant, WaitingFor = waitingFor, Reason = reason, At = transition.Now, Metadata = MetadataOf(task) });
+        var deferral = new Deferral(task, transition);
+        deferral.Expect(expectedAt);
+        return deferral;
+    }
+
+    /// <summary>The three places where a wait is told: row, history and event. A task that stands in line has its expected time only from the commit that gives it its place.</summary>
+    private sealed class Deferral(TaskRow task, Transition transition)
+    {
+        private readonly HistoryRow _entry = transition.History[^1];
+        private readonly int _event = transition.Announcements.Count - 1;
+
+        public void Expect(DateTime? at)
         {
-            TaskId = task.CorrelationId, Tenant = task.Tenant, WaitingFor = waitingFor, Reason = reason, ExpectedAt = expected, At = transition.Now, Metadata = MetadataOf(task),
-        });
+            task.ExpectedAt = at is { } time && time < transition.Now + WaitRule.Horizon ? time : null;
+            _entry.Reason = task.ExpectedAt is { } expected ? $"{task.WaitReason}; expected to move at {expected:yyyy-MM-dd HH:mm:ss.fff} UTC" : task.WaitReason;
+            var announcement = transition.Announcements[_event];
+            transition.Announcements[_event] = announcement with { Message = (LlmTaskDeferred)announcement.Message with { ExpectedAt = task.ExpectedAt } };
+        }
     }
 
     private static void EndWait(TaskRow task)

@@ -66,9 +66,9 @@ internal sealed class AdmissionUnderTest : IAsyncDisposable
         var rows = Enumerable.Range(0, count).Select(_ => new TaskRow
         {
             CorrelationId = Guid.CreateVersion7(), Version = 1, State = TaskStates.WaitingForCapacity, Tenant = tenant, Priority = priority, MaxOutputTokens = tokens - 1, PromptUnits = 0,
-            Chain = "groq:small", Line = line.Id, WaitingFor = "capacity", WaitingSince = now, SubmittedAt = now, UpdatedAt = now, RungAt = now,
+            Chain = "groq:small", Line = line.Id, LineTokens = tokens, WaitingFor = "capacity", WaitingSince = now, SubmittedAt = now, UpdatedAt = now, RungAt = now,
         }).ToList();
-        var outcomes = await Task.WhenAll(rows.Select(row => commits.Commit(new Transition(now) { Task = row, TaskIsNew = true, Parking = new Parking(line, tokens) })));
+        var outcomes = await Task.WhenAll(rows.Select(row => commits.Commit(new Transition(now) { Task = row, TaskIsNew = true, Parking = new Parking(line, tokens) { Expected = at => row.ExpectedAt = at } })));
         Assert.All(outcomes, outcome => Assert.Equal(CommitOutcome.Committed, outcome));
         return rows.ConvertAll(row => row.CorrelationId);
     }
