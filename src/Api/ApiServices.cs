@@ -1,5 +1,6 @@
 using LlmQueue.Api.Access;
 using LlmQueue.Api.Batches;
+using LlmQueue.Api.Chat;
 using LlmQueue.Api.Files;
 using LlmQueue.Api.Health;
 using LlmQueue.Api.Summaries;
@@ -8,6 +9,7 @@ using LlmQueue.Api.Wire;
 using LlmQueue.Store;
 using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Settings;
+using LlmQueue.Store.Streaming;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -31,6 +33,8 @@ public static class ApiServices
         services.AddSingleton<BatchReader>();
         services.AddSingleton<BatchOutput>();
         services.AddLoop<BatchMill>();
+        services.AddSingleton<ChatStream>();
+        services.AddLoop<TokenListener>();
         services.ConfigureHttpJsonOptions(json => ApiJson.Configure(json.SerializerOptions));
         services.Configure<KestrelServerOptions>(kestrel =>
         {
@@ -48,6 +52,8 @@ public static class ApiServices
         app.MapSummaries();
         app.MapFiles();
         app.MapBatches();
+        app.MapChat();
+        app.MapModels();
         app.MapHealth();
         app.MapBudgets();
         return app;

@@ -41,8 +41,10 @@ public static class QueueStore
         services.AddSingleton<Doorbells>();
         services.AddSingleton<Intake.Submissions>();
         services.AddSingleton<Views.TaskViews>();
+        services.AddSingleton<Views.TaskEnds>();
         services.AddSingleton<Views.SummaryViews>();
         services.AddSingleton<Views.QueueViews>();
+        services.AddSingleton<Streaming.TokenSpeaker>();
         services.AddSingleton<Files.FileStore>();
         services.AddSingleton<Batches.BatchBook>();
         services.AddSingleton<Batches.BatchLock>();

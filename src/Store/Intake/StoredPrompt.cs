@@ -7,10 +7,11 @@ namespace LlmQueue.Store.Intake;
 /// <summary>A task's prompt as its row keeps it: the messages alone, or an object with the provider's parameters beside them.</summary>
 /// <param name="Messages">The conversation.</param>
 /// <param name="Parameters">What else the provider is told; null is nothing.</param>
-public sealed record StoredPrompt(IReadOnlyList<LlmMessage> Messages, JsonElement? Parameters)
+/// <param name="Stream">Somebody reads the answer while it is written.</param>
+public sealed record StoredPrompt(IReadOnlyList<LlmMessage> Messages, JsonElement? Parameters, bool Stream = false)
 {
-    public static string Write(IReadOnlyList<LlmMessage> messages, JsonElement? parameters) => parameters is { ValueKind: JsonValueKind.Object }
-        ? JsonSerializer.Serialize(new StoredPrompt(messages, parameters), Transition.Json)
+    public static string Write(IReadOnlyList<LlmMessage> messages, JsonElement? parameters, bool stream) => stream || parameters is { ValueKind: JsonValueKind.Object }
+        ? JsonSerializer.Serialize(new StoredPrompt(messages, parameters, stream), Transition.Json)
         : JsonSerializer.Serialize(messages, Transition.Json);
 
     public static StoredPrompt Read(string prompt) => prompt.StartsWith('{')
@@ -20,7 +21,7 @@ public sealed record StoredPrompt(IReadOnlyList<LlmMessage> Messages, JsonElemen
     /// <summary>The conversation as it counts against a context: descriptions of tools and forms are read by the model as well.</summary>
     public IReadOnlyList<LlmMessage> Weighed()
     {
-        if (Parameters is not { } parameters)
+        if (Parameters is not { ValueKind: JsonValueKind.Object } parameters)
             return Messages;
         string[] read = ["tools", "response_format"];
         var more = read.Where(name => parameters.TryGetProperty(name, out _)).Select(name => new LlmMessage("system", parameters.GetProperty(name).GetRawText()));

@@ -23,7 +23,7 @@ public static class TaskIntake
     private const int LongestName = 200;
 
     /// <exception cref="UnreadableMessageException">There is nothing in it that could be asked.</exception>
-    public static TakenIn Read(LlmTask task, Guid id, string? tenant, DateTime now)
+    public static TakenIn Read(LlmTask task, Guid id, string? tenant, DateTime now, bool stream = false)
     {
         if (task.Prompt is null && task.Messages is null)
             throw new UnreadableMessageException("The task has neither 'prompt' nor 'messages'. Expected one of them, for example {\"prompt\": \"Why is the sky blue?\"}.");
@@ -48,7 +48,7 @@ public static class TaskIntake
             RungAt = now,
         };
         var refusal = WhatIsWrong(task, messages, now);
-        return new TakenIn(row, Clean(StoredPrompt.Write(messages, task.Parameters)), refusal);
+        return new TakenIn(row, Clean(StoredPrompt.Write(messages, task.Parameters, stream)), refusal);
     }
 
     public static IReadOnlyList<LlmMessage> ReadPrompt(string prompt) => StoredPrompt.Read(prompt).Messages;
