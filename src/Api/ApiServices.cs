@@ -1,4 +1,7 @@
 using LlmQueue.Api.Access;
+using LlmQueue.Api.Batches;
+using LlmQueue.Api.Chat;
+using LlmQueue.Api.Files;
 using LlmQueue.Api.Health;
 using LlmQueue.Api.Summaries;
 using LlmQueue.Api.Tasks;
@@ -6,6 +9,7 @@ using LlmQueue.Api.Wire;
 using LlmQueue.Store;
 using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Settings;
+using LlmQueue.Store.Streaming;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -24,6 +28,13 @@ public static class ApiServices
         services.AddSingleton<Readiness>();
         services.AddSingleton<ModelChecks>();
         services.AddSingleton<TaskReader>();
+        services.AddSingleton<FileUpload>();
+        services.AddSingleton<BatchLine>();
+        services.AddSingleton<BatchReader>();
+        services.AddSingleton<BatchOutput>();
+        services.AddLoop<BatchMill>();
+        services.AddSingleton<ChatStream>();
+        services.AddLoop<TokenListener>();
         services.ConfigureHttpJsonOptions(json => ApiJson.Configure(json.SerializerOptions));
         services.Configure<KestrelServerOptions>(kestrel =>
         {
@@ -39,6 +50,10 @@ public static class ApiServices
         app.UseAccessGate();
         app.MapTasks();
         app.MapSummaries();
+        app.MapFiles();
+        app.MapBatches();
+        app.MapChat();
+        app.MapModels();
         app.MapHealth();
         app.MapBudgets();
         return app;

@@ -1,3 +1,6 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
 namespace LlmQueue.Contracts;
 
 /// <summary>
@@ -34,6 +37,12 @@ public sealed record LlmTask
     /// <summary>The most tokens the answer may have. Left out: 1,024. Providers reserve it on arrival, so a tight value is a faster one.</summary>
     public int? MaxOutputTokens { get; init; }
 
+    /// <summary>
+    /// What else the provider is to be told, an object with the names of its API: <c>temperature</c>, <c>top_p</c>, <c>stop</c>, <c>seed</c>, <c>response_format</c>, <c>tools</c>, …
+    /// It is passed on as it is; one that the queue cannot pass on refuses the task with its name. Left out: the provider's defaults.
+    /// </summary>
+    public JsonElement? Parameters { get; init; }
+
     /// <summary>After this moment an answer is of no use: the task ends with the reason <c>expired</c>. Left out: it waits as long as it must.</summary>
     public DateTimeOffset? Deadline { get; init; }
 
@@ -63,7 +72,20 @@ public sealed record LlmTask
 /// <summary>One turn of a conversation.</summary>
 /// <param name="Role"><c>system</c>, <c>user</c> or <c>assistant</c>.</param>
 /// <param name="Content">The turn's text.</param>
-public sealed record LlmMessage(string Role, string Content);
+public sealed record LlmMessage(string Role, string Content)
+{
+    /// <summary>On a turn of the assistant: the tools it called, as the provider gave them. Left out: none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public JsonElement? ToolCalls { get; init; }
+
+    /// <summary>On a turn of role <c>tool</c>: the call it answers.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? ToolCallId { get; init; }
+
+    /// <summary>Who speaks, where several have the same role.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Name { get; init; }
+}
 
 /// <summary>Tokens as the provider counted them.</summary>
 /// <param name="InputTokens">Tokens of the prompt, from the provider's usage; summed over all attempts that were charged.</param>

@@ -20,6 +20,8 @@ public sealed class QueueDb(DbContextOptions<QueueDb> options) : DbContext(optio
     public DbSet<TenantRow> Tenants => Set<TenantRow>();
     public DbSet<LineRow> Lines => Set<LineRow>();
     public DbSet<SummaryRow> Summaries => Set<SummaryRow>();
+    public DbSet<FileRow> Files => Set<FileRow>();
+    public DbSet<BatchRow> Batches => Set<BatchRow>();
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
@@ -36,6 +38,9 @@ public sealed class QueueDb(DbContextOptions<QueueDb> options) : DbContext(optio
         modelBuilder.Entity<KeyRow>(e => { e.ToTable("keys"); e.HasKey(r => r.Alias); });
         modelBuilder.Entity<TenantRow>(e => { e.ToTable("tenants"); e.HasKey(r => r.Name); });
         modelBuilder.Entity<LineRow>(e => { e.ToTable("lines"); e.HasKey(r => r.Id); e.Ignore(r => r.BucketIds); });
+
+        modelBuilder.Entity<FileRow>(e => { e.ToTable("files"); e.HasKey(r => r.Id); });
+        modelBuilder.Entity<BatchRow>(e => { e.ToTable("batches"); e.HasKey(r => r.Id); });
 
         foreach (var property in modelBuilder.Model.GetEntityTypes().SelectMany(e => e.GetProperties()))
         {

@@ -42,8 +42,16 @@ public static class QueueStore
         services.AddSingleton<Doorbells>();
         services.AddSingleton<Intake.Submissions>();
         services.AddSingleton<Views.TaskViews>();
+        services.AddSingleton<Views.TaskEnds>();
         services.AddSingleton<Views.SummaryViews>();
         services.AddSingleton<Views.QueueViews>();
+        services.AddSingleton<Streaming.TokenSpeaker>();
+        services.AddSingleton<Files.FileStore>();
+        services.AddSingleton<Batches.BatchBook>();
+        services.AddSingleton<Batches.BatchLock>();
+        services.AddSingleton<Batches.BatchExpansion>();
+        services.AddSingleton<Batches.BatchFeed>();
+        services.AddSingleton<Batches.BatchResults>();
         services.AddLoop<Announcer>();
         services.AddLoop<GroupCommits>();
         services.AddLoop<GroupLoads<TaskRow>>();

@@ -11,6 +11,20 @@ public sealed class ModelChecks(CurrentCatalogue current)
     /// <summary>No tokenizer needs fewer tokens than this for a text in words: what is too large by this measure is too large.</summary>
     private const int MostCharactersPerToken = 6;
 
+    /// <summary>
+    /// What OpenAI's clients write, as the queue names it: <c>groq:…</c> as it is, the provider's own name (<c>llama-3.3-70b-versatile</c>) as the first model of the catalogue
+    /// that is called so, <c>auto</c> as none: then the queue chooses. False when no model can be meant.
+    /// </summary>
+    public bool TryName(string text, out string? model)
+    {
+        (text, model) = (text.Trim(), null);
+        var catalogue = current.Now;
+        if (text is "auto" or "default")
+            return true;
+        model = (ModelId.TryParse(text, out var id) ? catalogue.Find(id) : null)?.Id.ToString() ?? catalogue.Models.FirstOrDefault(m => m.Id.Name == text)?.Id.ToString();
+        return model is not null;
+    }
+
     /// <summary>Why a named model cannot be meant, as a sentence; null when it is known or none is named.</summary>
     public string? WhyUnknown(string? model)
     {

@@ -15,6 +15,12 @@ public sealed record Problem(int Status, string Type, string Title, string Detai
     /// <summary>Seconds after which trying again makes sense; null when it never does.</summary>
     public int? RetryAfter { get; init; }
 
+    /// <summary>The field that is wrong, where OpenAI's clients look for it.</summary>
+    public string? Param { get; init; }
+
+    /// <summary>OpenAI's word for what is wrong; its clients compare it.</summary>
+    public string? Code { get; init; }
+
     /// <summary>Further members of the body.</summary>
     public IDictionary<string, object?>? More { get; init; }
 
@@ -46,6 +52,8 @@ public sealed record Problem(int Status, string Type, string Title, string Detai
         {
             if (problem.RetryAfter is { } seconds)
                 httpContext.Response.Headers.RetryAfter = seconds.ToString();
+            if (OpenAiErrors.AreExpected(httpContext.Request.Path))
+                return OpenAiErrors.Of(problem).ExecuteAsync(httpContext);
             return TypedResults.Problem(problem.Detail, null, problem.Status, problem.Title, $"urn:llmqueue:problem:{problem.Type}", problem.More).ExecuteAsync(httpContext);
         }
     }
@@ -109,7 +117,7 @@ public static class ProblemAnswers
         var (method, path) = (context.Request.Method, context.Request.Path.Value);
         var problem = context.Response.StatusCode switch
         {
-            StatusCodes.Status404NotFound => new Problem(404, "no-such-address", "Nothing is at this address", $"Nothing is at '{path}'. The API's addresses begin with /v1: /v1/tasks, /v1/summaries, /v1/queue; and there are /health/live and /health/ready."),
+            StatusCodes.Status404NotFound => new Problem(404, "no-such-address", "Nothing is at this address", $"Nothing is at '{path}'. The API's addresses begin with /v1: /v1/tasks, /v1/summaries, /v1/queue, and for OpenAI's clients /v1/files, /v1/batches, /v1/chat/completions, /v1/models; and there are /health/live and /health/ready."),
             StatusCodes.Status405MethodNotAllowed => new Problem(405, "wrong-method", "The address does not answer this method", $"'{path}' does not answer {method}; expected {string.Join(" or ", context.Response.Headers.Allow.ToString().Split(", "))}."),
             var other => new Problem(other, "refused", "The request was refused", $"{method} '{path}' was refused with the status {other}."),
         };

@@ -49,12 +49,26 @@ public sealed class RowTable<TRow> where TRow : class
         return command;
     }
 
+    /// <summary>Streams rows in by COPY: for many thousands of one kind that begin together.</summary>
+    public async Task Copy(NpgsqlConnection connection, IEnumerable<TRow> rows, CancellationToken cancellationToken)
+    {
+        await using var importer = await connection.BeginBinaryImportAsync($"copy {_table} ({_columnList}) from stdin (format binary)", cancellationToken);
+        foreach (var row in rows)
+        {
+            await importer.StartRowAsync(cancellationToken);
+            foreach (var column in _columns)
+                await column.Write(importer, row, cancellationToken);
+        }
+
+        await importer.CompleteAsync(cancellationToken);
+    }
+
     public IReadOnlyList<string> Properties => [.. _columns.Select(c => c.Property)];
 
     private static string Unnest(IReadOnlyList<Column> columns) =>
         $"unnest({string.Join(", ", columns.Select((c, i) => $"${i + 1}::{c.Type}[]"))}) as u({string.Join(", ", columns.Select(c => c.Name))})";
 
-    private sealed record Column(string Property, string Name, string Type, Func<IReadOnlyList<TRow>, NpgsqlParameter> Array)
+    private sealed record Column(string Property, string Name, string Type, Func<IReadOnlyList<TRow>, NpgsqlParameter> Array, Func<NpgsqlBinaryImporter, TRow, CancellationToken, Task> Write)
     {
         public static Column Of(IProperty property)
         {
@@ -73,7 +87,7 @@ public sealed class RowTable<TRow> where TRow : class
                 for (var i = 0; i < values.Length; i++)
                     values[i] = read(rows[i]);
                 return new NpgsqlParameter<TValue[]> { TypedValue = values, NpgsqlDbType = NpgsqlDbType.Array | dbType };
-            });
+            }, (importer, item, cancellationToken) => read(item) is { } value ? importer.WriteAsync(value, dbType, cancellationToken) : importer.WriteNullAsync(cancellationToken));
         }
 
         private static (string Name, NpgsqlDbType Type) DatabaseType(Type type) =>

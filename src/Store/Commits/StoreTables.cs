@@ -13,6 +13,7 @@ public sealed class StoreTables(IModel model)
         nameof(TaskRow.CorrelationId), nameof(TaskRow.Tenant), nameof(TaskRow.Title), nameof(TaskRow.Priority), nameof(TaskRow.HighStakes), nameof(TaskRow.Agent), nameof(TaskRow.Conversation),
         nameof(TaskRow.RequestedModel), nameof(TaskRow.Deadline), nameof(TaskRow.Metadata), nameof(TaskRow.WebhookUrl), nameof(TaskRow.SubmittedAt),
         nameof(TaskRow.SummaryId), nameof(TaskRow.SummaryRole), nameof(TaskRow.PageNumber), nameof(TaskRow.PartNumber),
+        nameof(TaskRow.BatchId), nameof(TaskRow.BatchLine), nameof(TaskRow.CustomId),
     ];
 
     private static readonly IReadOnlyList<string> AttemptEnd =
@@ -76,6 +77,14 @@ public sealed class StoreTables(IModel model)
     public NpgsqlBatchCommand InsertBudgets(IReadOnlyList<BudgetRow> rows) => _budgets.Insert(rows, "on conflict (id) do nothing");
 
     public NpgsqlBatchCommand RelimitBudgets(IReadOnlyList<BudgetRow> rows) => _budgets.Update(rows, [nameof(BudgetRow.Id)], [nameof(BudgetRow.LimitUsd)], "and t.limit_usd is distinct from u.limit_usd");
+
+    /// <summary>Streams in tasks that are written together with their first history entry and their prompts.</summary>
+    public async Task Copy(NpgsqlConnection connection, IReadOnlyCollection<TaskRow> tasks, IReadOnlyCollection<PayloadRow> payloads, IReadOnlyCollection<HistoryRow> history, CancellationToken cancellationToken)
+    {
+        await _tasks.Copy(connection, tasks, cancellationToken);
+        await _payloads.Copy(connection, payloads, cancellationToken);
+        await _history.Copy(connection, history, cancellationToken);
+    }
 
     public static BucketRow ReadBucket(NpgsqlDataReader r) => new()
     {

@@ -23,7 +23,7 @@ public static class TaskIntake
     private const int LongestName = 200;
 
     /// <exception cref="UnreadableMessageException">There is nothing in it that could be asked.</exception>
-    public static TakenIn Read(LlmTask task, Guid id, string? tenant, DateTime now)
+    public static TakenIn Read(LlmTask task, Guid id, string? tenant, DateTime now, bool stream = false)
     {
         if (task.Prompt is null && task.Messages is null)
             throw new UnreadableMessageException("The task has neither 'prompt' nor 'messages'. Expected one of them, for example {\"prompt\": \"Why is the sky blue?\"}.");
@@ -48,10 +48,10 @@ public static class TaskIntake
             RungAt = now,
         };
         var refusal = WhatIsWrong(task, messages, now);
-        return new TakenIn(row, Clean(JsonSerializer.Serialize(messages, Transition.Json)), refusal);
+        return new TakenIn(row, Clean(StoredPrompt.Write(messages, task.Parameters, stream)), refusal);
     }
 
-    public static IReadOnlyList<LlmMessage> ReadPrompt(string prompt) => JsonSerializer.Deserialize<List<LlmMessage>>(prompt, Transition.Json) ?? [];
+    public static IReadOnlyList<LlmMessage> ReadPrompt(string prompt) => StoredPrompt.Read(prompt).Messages;
 
     private static string? WhatIsWrong(LlmTask task, IReadOnlyList<LlmMessage> messages, DateTime now)
     {
@@ -63,6 +63,8 @@ public static class TaskIntake
         {
             if (messages[i] is not { } message || message.Role is not ("system" or "user" or "assistant" or "developer" or "tool"))
                 return $"messages[{i}] has the role '{Cut(messages[i]?.Role)}'; expected 'system', 'user' or 'assistant'.";
+            if (message is { Role: "tool", ToolCallId: null })
+                return $"messages[{i}] has the role 'tool' and no 'toolCallId'; expected the id of the call it answers.";
             if (message.Content is null)
                 return $"messages[{i}] has no 'content'; expected its text.";
             if (message.Content.Contains('\0', StringComparison.Ordinal))
@@ -79,6 +81,8 @@ public static class TaskIntake
             return $"The complexity '{Cut(complexity)}' is unknown; expected 'low', 'medium' or 'high', or leave it out and it is classified.";
         if (task.MaxOutputTokens is < 1 or > 1_000_000)
             return $"maxOutputTokens is {task.MaxOutputTokens}; expected 1 to 1,000,000.";
+        if (task.Parameters is { } parameters && ParameterRule.WhatIsWrong(parameters) is { } wrong)
+            return wrong.Sentence;
         if (task.Deadline is { } deadline && deadline.UtcDateTime <= now)
             return $"The deadline {deadline.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC has passed already; expected a time in the future.";
         if (task.WebhookUrl is { Length: > 0 } url && !(Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"))

@@ -59,6 +59,10 @@ public sealed class PayloadRow
 
     /// <summary>What is sent in a pass: the question itself, or the messages made for it.</summary>
     public static string PromptOf(string? pass) => pass is null ? Prompt : $"{Prompt}/{pass}";
+    /// <summary>How an answer ended that is not simply a text which came to its end (JSON: finish_reason, tool_calls).</summary>
+    public const string Ending = "ending";
+    /// <summary>Why a line of a batch could not be taken in (JSON: OpenAI's error object).</summary>
+    public const string Error = "error";
 }
 
 /// <summary>An event for the outside world, in the transaction that made it true; deleted once the broker has confirmed it.</summary>

@@ -38,6 +38,13 @@ public sealed class TaskRow : SagaStateMachineInstance
     public int? PageNumber { get; set; }
     public int? PartNumber { get; set; }
 
+    // Which line of which batch it is, when it belongs to one
+    public Guid? BatchId { get; set; }
+    /// <summary>The line's place in the input file, from 1.</summary>
+    public int? BatchLine { get; set; }
+    /// <summary>What the line's owner calls it: the name of its answer.</summary>
+    public string? CustomId { get; set; }
+
     // Where it may go
     /// <summary>The rule that chose the chain, and why.</summary>
     public string? Route { get; set; }
@@ -89,7 +96,7 @@ public sealed class TaskRow : SagaStateMachineInstance
     public double LineTokens { get; set; }
     /// <summary>Room is booked and the bell was rung; null while it only waits.</summary>
     public DateTime? GrantedAt { get; set; }
-    /// <summary>When its doorbell was last rung, so that the Rescuer does not ring in a loop.</summary>
+    /// <summary>When its doorbell was last rung, so that the Rescuer does not ring in a loop; never (DateTime.MaxValue) for a batch's line that waits for its portion.</summary>
     public DateTime RungAt { get; set; }
 
     // What became of it

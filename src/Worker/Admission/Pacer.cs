@@ -1,4 +1,5 @@
 using LlmQueue.Contracts;
+using LlmQueue.Store.Batches;
 using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Commits;
 using LlmQueue.Store.Limits;
@@ -14,7 +15,7 @@ namespace LlmQueue.Worker.Admission;
 /// Opens lines. One Pacer leads among all workers (an advisory lock that dies with its connection). It sleeps until the next opening it knows of, or until
 /// the bell of a line rings; then it books just as many tasks as fit and rings for those alone. Nobody else wakes and nobody polls.
 /// </summary>
-public sealed class Pacer(NpgsqlDataSource database, PacerRound round, LineBell lineBell, Doorbells doorbells, WorkerOptions options, TimeProvider clock, ILogger<Pacer> logger) : BackgroundService, IHostedLifecycleService
+public sealed class Pacer(NpgsqlDataSource database, PacerRound round, BatchFeed feed, LineBell lineBell, Doorbells doorbells, WorkerOptions options, TimeProvider clock, ILogger<Pacer> logger) : BackgroundService, IHostedLifecycleService
 {
     /// <summary>Any number will do as long as every worker uses the same.</summary>
     private const long Leadership = 7_255_142_002;
@@ -87,7 +88,9 @@ public sealed class Pacer(NpgsqlDataSource database, PacerRound round, LineBell 
                 var began = clock.GetUtcNow().UtcDateTime;
                 var result = await round.Run(lost.Token);
                 await doorbells.Ring(result.Bells, lost.Token);
-                await Sleep(began, result.NextOpening, lost.Token);
+                var (fed, lookAgain) = await feed.Feed(lost.Token);
+                await doorbells.Ring(fed, lost.Token);
+                await Sleep(began, result.NextOpening is { } opening && (lookAgain is null || opening < lookAgain) ? opening : lookAgain, lost.Token);
             }
         }
         catch (OperationCanceledException e) when (!stopping.IsCancellationRequested)

@@ -2,6 +2,7 @@ using LlmQueue.Contracts;
 using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Intake;
 using LlmQueue.Store.Rows;
+using LlmQueue.Store.Streaming;
 using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Lifecycle;
 using LlmQueue.Worker.Selection;
@@ -15,7 +16,7 @@ namespace LlmQueue.Worker.Calling;
 /// what the provider has been paid for is durable as soon as the database can make it so. A claimed call belongs to this worker, not to the message that
 /// rang for it: when the broker goes away it is finished all the same, and the message that then comes again finds it taken.
 /// </summary>
-public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers breakers, UsableProviders providers, LifecycleDoor lifecycle, StopPatience patience, TimeProvider clock, ILogger<CallConsumer> logger) : IConsumer<CallProvider>
+public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers breakers, UsableProviders providers, LifecycleDoor lifecycle, TokenSpeaker speaker, StopPatience patience, TimeProvider clock, ILogger<CallConsumer> logger) : IConsumer<CallProvider>
 {
     public async Task Consume(ConsumeContext<CallProvider> context)
     {
@@ -27,17 +28,17 @@ public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers br
         }
 
         var began = clock.GetTimestamp();
-        var outcome = await Call(claim, patience.IsOver);
+        var outcome = await Call(claim, taskId, attempt, patience.IsOver);
         await lifecycle.Raise(context, new CallFinished(taskId, attempt, outcome, claim.KeyAlias, clock.GetElapsedTime(began), ContentHash.Of(claim.Prompt)));
     }
 
-    private async Task<CallOutcome> Call(ClaimedCall claim, CancellationToken stopping)
+    private async Task<CallOutcome> Call(ClaimedCall claim, Guid taskId, int attempt, CancellationToken stopping)
     {
         if (providers.Key(claim.KeyAlias) is not { } key)
             return new CallOutcome.Unreachable($"this worker has no key '{claim.KeyAlias}'; give every worker the same keys");
         try
         {
-            var request = Request(claim);
+            var request = Request(claim, taskId, attempt);
             return await breakers.Call(claim.Bucket, token => calls.Call(key, request, token), stopping);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -52,12 +53,12 @@ public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers br
         }
     }
 
-    private static ProviderRequest Request(ClaimedCall claim)
+    private ProviderRequest Request(ClaimedCall claim, Guid taskId, int attempt)
     {
         var model = ModelId.Parse(claim.Model).Name;
-        var messages = TaskIntake.ReadPrompt(claim.Prompt);
+        var (messages, parameters, stream) = StoredPrompt.Read(claim.Prompt);
         return claim.State == TaskStates.Classifying
             ? new ProviderRequest(model, ClassifierPrompt.Messages(messages), ClassifierPrompt.MaxOutputTokens, Json: true)
-            : new ProviderRequest(model, messages, claim.MaxOutputTokens, Json: claim.State == TaskStates.Critiquing);
+            : new ProviderRequest(model, messages, claim.MaxOutputTokens, Json: claim.State == TaskStates.Critiquing) { Parameters = parameters, Say = stream ? (offset, text) => speaker.Say(new TokenPiece(taskId, attempt, offset, text)) : null };
     }
 }

@@ -14,6 +14,12 @@ public abstract record CallOutcome
     /// <summary>An answer, whole.</summary>
     public sealed record Answered(string Text, long InputTokens, long OutputTokens, string? ModelVersion, bool CutShort) : CallOutcome
     {
+        /// <summary>How it ended where it is more than a text that came to its end: JSON with finish_reason and tool_calls.</summary>
+        public string? Ending { get; init; }
+
+        /// <summary>It asks the caller to call tools instead of saying something.</summary>
+        public bool CallsTools => Ending?.Contains("\"tool_calls\":", StringComparison.Ordinal) == true;
+
         public override string Word => "answered";
     }
 

@@ -15,7 +15,14 @@ namespace LlmQueue.Worker.Calling;
 /// <param name="Messages">The conversation.</param>
 /// <param name="MaxOutputTokens">The longest answer.</param>
 /// <param name="Json">True when the answer must be one JSON object.</param>
-public sealed record ProviderRequest(string Model, IReadOnlyList<LlmMessage> Messages, int MaxOutputTokens, bool Json);
+public sealed record ProviderRequest(string Model, IReadOnlyList<LlmMessage> Messages, int MaxOutputTokens, bool Json)
+{
+    /// <summary>What else is said, in the provider's own names; checked at intake.</summary>
+    public JsonElement? Parameters { get; init; }
+
+    /// <summary>Told each piece of the answer as it comes, with the characters before it; null where nobody reads along.</summary>
+    public Action<int, string>? Say { get; init; }
+}
 
 /// <summary>Calls any provider through the OpenAI SDK on the provider's base URL, its own retries off: there is one owner of retries, the task's row.</summary>
 public sealed class ProviderCalls(IReadOnlyDictionary<string, ProviderSettings> providers, TimeProvider clock) : IDisposable
@@ -35,16 +42,17 @@ public sealed class ProviderCalls(IReadOnlyDictionary<string, ProviderSettings> 
         try
         {
             using var content = BinaryContent.Create(BinaryData.FromBytes(Body(request)));
-            var options = new RequestOptions { CancellationToken = cancellationToken, ErrorOptions = ClientErrorBehaviors.NoThrow };
+            var options = new RequestOptions { CancellationToken = cancellationToken, ErrorOptions = ClientErrorBehaviors.NoThrow, BufferResponse = request.Say is null };
             var result = await client.CompleteChatAsync(content, options).ConfigureAwait(false);
             var response = result.GetRawResponse();
-            return AnswerReader.Read(new RawAnswer(response.Status, response.Content.ToMemory(), name => response.Headers.TryGetValue(name, out var value) ? value : null), key.Provider, clock.GetUtcNow());
+            var answer = request.Say is { } say ? await Streamed(response, say, cancellationToken).ConfigureAwait(false) : response.Content.ToMemory();
+            return AnswerReader.Read(new RawAnswer(response.Status, answer, name => response.Headers.TryGetValue(name, out var value) ? value : null), key.Provider, clock.GetUtcNow());
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             throw;
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or ClientResultException or AggregateException or OperationCanceledException)
+        catch (Exception e) when (e is HttpRequestException or IOException or ClientResultException or JsonException or AggregateException or OperationCanceledException)
         {
             // "The response ended prematurely" is half an answer; a connection that never was is not.
             var cause = e.GetBaseException();
@@ -55,6 +63,15 @@ public sealed class ProviderCalls(IReadOnlyDictionary<string, ProviderSettings> 
     }
 
     public void Dispose() => _http.Dispose();
+
+    /// <summary>A refusal comes whole, and so does the answer of a provider that does not stream.</summary>
+    private static async Task<ReadOnlyMemory<byte>> Streamed(PipelineResponse response, Action<int, string> say, CancellationToken cancellationToken)
+    {
+        using var owned = response;
+        if (response.ContentStream is { } stream && response.Headers.TryGetValue("content-type", out var type) && type?.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase) == true)
+            return await StreamedAnswer.Read(stream, say, cancellationToken).ConfigureAwait(false);
+        return (await response.BufferContentAsync(cancellationToken).ConfigureAwait(false)).ToMemory();
+    }
 
     private ChatClient Client(ProviderKey key)
     {
@@ -80,13 +97,23 @@ public sealed class ProviderCalls(IReadOnlyDictionary<string, ProviderSettings> 
             foreach (var message in request.Messages)
             {
                 json.WriteStartObject();
-                json.WriteString("role", message.Role);
-                json.WriteString("content", message.Content);
+                WriteMessage(json, message);
                 json.WriteEndObject();
             }
 
             json.WriteEndArray();
             json.WriteNumber("max_tokens", request.MaxOutputTokens);
+            if (request.Parameters is { ValueKind: JsonValueKind.Object } parameters)
+                foreach (var parameter in parameters.EnumerateObject().Where(p => p.Value.ValueKind is not JsonValueKind.Null))
+                    parameter.WriteTo(json);
+            if (request.Say is not null)
+            {
+                json.WriteBoolean("stream", true);
+                json.WriteStartObject("stream_options");
+                json.WriteBoolean("include_usage", true);
+                json.WriteEndObject();
+            }
+
             if (request.Json)
             {
                 json.WriteStartObject("response_format");
@@ -99,5 +126,24 @@ public sealed class ProviderCalls(IReadOnlyDictionary<string, ProviderSettings> 
         }
 
         return stream.ToArray();
+    }
+
+    private static void WriteMessage(Utf8JsonWriter json, LlmMessage message)
+    {
+        json.WriteString("role", message.Role);
+        // A turn that only calls tools has no text, and some providers refuse an empty one.
+        if (message.Content.Length == 0 && message.ToolCalls is not null)
+            json.WriteNull("content");
+        else
+            json.WriteString("content", message.Content);
+        if (message.Name is { } name)
+            json.WriteString("name", name);
+        if (message.ToolCallId is { } call)
+            json.WriteString("tool_call_id", call);
+        if (message.ToolCalls is { ValueKind: JsonValueKind.Array } calls)
+        {
+            json.WritePropertyName("tool_calls");
+            calls.WriteTo(json);
+        }
     }
 }

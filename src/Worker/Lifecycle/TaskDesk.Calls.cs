@@ -91,7 +91,10 @@ public sealed partial class TaskDesk
         switch (decision)
         {
             case RecoveryDecision.Complete complete:
-                transition.Decision = task.HighStakes ? AfterPass(task, transition, complete.Answer, model) : Answered(task, transition, complete.Answer.Text, model);
+                if (complete.Answer.Ending is { } ending)
+                    transition.Payloads.Add(new PayloadRow { SubjectId = task.CorrelationId, Part = PayloadRow.Ending, Content = ending });
+                // A call of tools is for the caller to make, not for a critic to judge.
+                transition.Decision = task.HighStakes && !complete.Answer.CallsTools ? AfterPass(task, transition, complete.Answer, model) : Answered(task, transition, complete.Answer.Text, model);
                 break;
             case RecoveryDecision.SeekAgain again:
                 transition.Record(task.CorrelationId, Entry(outcome), task.State, again.Reason);

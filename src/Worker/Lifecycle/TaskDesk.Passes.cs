@@ -25,7 +25,7 @@ public sealed partial class TaskDesk
     {
         var (task, transition) = (context.Saga, Of(context));
         var next = (AfterCall.NextPass)transition.Decision!;
-        var question = await ReadPrompt(task.CorrelationId);
+        var question = (await ReadPrompt(task.CorrelationId)).Messages;
         var former = await PartOf(context, next.Pass == TaskPasses.Verdict ? TaskPasses.Revision : PayloadRow.Draft);
         var messages = next.Pass == TaskPasses.Revision ? RevisionPrompt.Messages(question, former, next.Issues) : CritiquePrompt.Messages(question, former);
 

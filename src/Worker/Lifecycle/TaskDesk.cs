@@ -35,7 +35,7 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
         if (taken.Refusal is { } refusal)
             transition.Decision = new NextStep.Reject(refusal);
         else
-            Prepare(context.Saga, TaskIntake.ReadPrompt(taken.Prompt));
+            Prepare(context.Saga, StoredPrompt.Read(taken.Prompt));
     }
 
     public bool IsRefused(BehaviorContext<TaskRow, LlmTask> context) => Of(context).Decision is NextStep.Reject;
@@ -50,7 +50,7 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
         var (task, transition) = (context.Saga, Of(context));
         if (task.PromptTokens == 0)
             Prepare(task, await ReadPrompt(task.CorrelationId));
-        if (task is { Chain: null, Kind: null, RequestedModel: null, Attempt: 0 } && await AskClassifier(task, transition, await PromptOf(context)))
+        if (task is { Chain: null, Kind: null, RequestedModel: null, Attempt: 0 } && await AskClassifier(task, transition, (await PromptOf(context)).Messages))
         {
             transition.Decision = new NextStep.AskClassifier();
             return;
@@ -96,13 +96,13 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
     }
 
     /// <summary>Estimates the prompt and lets the rules say what it is. Cheap: it runs for every task.</summary>
-    private static void Prepare(TaskRow task, IReadOnlyList<LlmMessage> messages)
+    private static void Prepare(TaskRow task, StoredPrompt prompt)
     {
-        task.PromptUnits = TokenEstimateRule.UnitsWithFrame(messages);
+        task.PromptUnits = TokenEstimateRule.UnitsWithFrame(prompt.Weighed());
         task.PromptTokens = TokenEstimateRule.Estimate(task.PromptUnits, TokenCalibration.None);
         if (task.Kind is not null && task.Complexity is not null)
             return;
-        if (ClassificationRule.Decide(task.Kind, task.Complexity, messages) is { } classified)
+        if (ClassificationRule.Decide(task.Kind, task.Complexity, prompt.Messages) is { } classified)
             (task.Kind, task.Complexity) = (classified.Kind, classified.Complexity);
     }
 
@@ -139,8 +139,8 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
     private RouteConditions Conditions(DateTime now) => new(providers.Has, DateOnly.FromDateTime(now), LargestMinute);
 
     /// <summary>The prompt is in the transition when the task was just taken in, else in its row.</summary>
-    private async Task<IReadOnlyList<LlmMessage>> PromptOf(BehaviorContext<TaskRow> context) =>
-        Of(context).Payloads.Find(p => p.Part == PayloadRow.Prompt) is { } fresh ? TaskIntake.ReadPrompt(fresh.Content) : await ReadPrompt(context.Saga.CorrelationId);
+    private async Task<StoredPrompt> PromptOf(BehaviorContext<TaskRow> context) =>
+        Of(context).Payloads.Find(p => p.Part == PayloadRow.Prompt) is { } fresh ? StoredPrompt.Read(fresh.Content) : await ReadPrompt(context.Saga.CorrelationId);
 
     /// <summary>The most tokens a minute that any organisation has of a model, as learned; null where one has no limit.</summary>
     private long? LargestMinute(ModelEntry model)
@@ -156,7 +156,7 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
         return (long)largest;
     }
 
-    private async Task<IReadOnlyList<LlmMessage>> ReadPrompt(Guid taskId) => TaskIntake.ReadPrompt(await ReadPayload(taskId, PayloadRow.Prompt));
+    private async Task<StoredPrompt> ReadPrompt(Guid taskId) => StoredPrompt.Read(await ReadPayload(taskId, PayloadRow.Prompt));
 
     private async Task<string> ReadPayload(Guid taskId, string part)
     {

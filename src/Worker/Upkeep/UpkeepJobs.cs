@@ -30,7 +30,8 @@ public sealed class PruneJob(NpgsqlDataSource database, WorkerOptions options, I
         do
         {
             await using var command = database.CreateCommand($"""
-                with gone as (delete from tasks where id in (select id from tasks where ended_at < now() - $1 order by ended_at limit {Chunk}) returning id),
+                with gone as (delete from tasks where id in (select t.id from tasks t where t.ended_at < now() - $1
+                    and (t.batch_id is null or not exists (select 1 from batches b where b.id = t.batch_id and b.status in ('validating', 'in_progress', 'finalizing', 'cancelling'))) order by t.ended_at limit {Chunk}) returning id),
                      a as (delete from attempts where task_id in (select id from gone)),
                      h as (delete from history where subject_id in (select id from gone)),
                      p as (delete from payloads where subject_id in (select id from gone))

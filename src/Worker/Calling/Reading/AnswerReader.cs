@@ -48,7 +48,8 @@ public static class AnswerReader
             return new CallOutcome.ContentRefused("the provider's content filter stopped the answer");
         if (finish == "error")
             return new CallOutcome.Malformed("the provider broke off with an error", input, output);
-        if (string.IsNullOrWhiteSpace(text))
+        var toolCalls = message.ValueKind == JsonValueKind.Object && message.TryGetProperty("tool_calls", out var calls) && calls.ValueKind == JsonValueKind.Array && calls.GetArrayLength() > 0 ? calls.GetRawText() : null;
+        if (string.IsNullOrWhiteSpace(text) && toolCalls is null)
         {
             var refusal = choice.TryGetProperty("message", out message) ? Text(message, "refusal") : null;
             return refusal is { Length: > 0 }
@@ -58,8 +59,11 @@ public static class AnswerReader
 
         // PostgreSQL cannot hold U+0000, and no reader misses it.
         var version = Text(root, "model") is { } model && Text(root, "system_fingerprint") is { Length: > 0 } print ? $"{model} {print}" : Text(root, "model");
-        return new CallOutcome.Answered(text.Replace("\0", "", StringComparison.Ordinal), input, output, version, finish == "length");
+        return new CallOutcome.Answered((text ?? "").Replace("\0", "", StringComparison.Ordinal), input, output, version, finish == "length") { Ending = Ending(finish, toolCalls) };
     }
+
+    private static string? Ending(string? finish, string? toolCalls) => toolCalls is null && finish is null or "stop" ? null
+        : $$"""{"finish_reason":{{JsonSerializer.Serialize(finish ?? "tool_calls")}}{{(toolCalls is null ? "" : $",\"tool_calls\":{toolCalls}")}}}""";
 
     private static CallOutcome ReadFailure(int status, Func<string, string?> header, ErrorBody error, DateTimeOffset now)
     {

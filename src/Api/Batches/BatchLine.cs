@@ -1,0 +1,75 @@
+using System.Text.Json;
+using LlmQueue.Api.Chat;
+using LlmQueue.Api.Tasks;
+using LlmQueue.Api.Wire;
+using LlmQueue.Contracts;
+using LlmQueue.Store.Batches;
+using LlmQueue.Store.Intake;
+using LlmQueue.Store.Rows;
+
+namespace LlmQueue.Api.Batches;
+
+/// <summary>
+/// One line of an input file. What makes a line no request at all (no JSON, no name, another address) fails the batch: the file is not what it claims to be.
+/// What is wrong with the request itself is that request's answer, in the error file under its name.
+/// </summary>
+public sealed class BatchLine(ModelChecks models, TimeProvider clock)
+{
+    private const int LongestName = 512;
+
+    /// <summary>Exactly one of the two: the task under its name, or what fails the batch.</summary>
+    public (string CustomId, ExpandedLine Line)? Read(BatchRow batch, int number, ReadOnlyMemory<byte> line, out BatchError? error)
+    {
+        error = null;
+        try
+        {
+            using var document = JsonDocument.Parse(line);
+            var root = document.RootElement;
+            error = WhatIsWrong(root, batch.Endpoint, number);
+            if (error is not null)
+                return null;
+            return (root.GetProperty("custom_id").GetString()!, Expand(root.GetProperty("body"), batch));
+        }
+        catch (Exception broken) when (broken is JsonException or InvalidOperationException)
+        {
+            // The second is half of a surrogate pair, which only shows when the text is taken out.
+            error = new BatchError("invalid_json_line", "This line is not parseable as valid JSON.", null, number);
+            return null;
+        }
+    }
+
+    private ExpandedLine Expand(JsonElement body, BatchRow batch)
+    {
+        var (id, now) = (Guid.CreateVersion7(clock.GetUtcNow()), clock.GetUtcNow().UtcDateTime);
+        try
+        {
+            var request = ChatRequest.Read(body, models);
+            if (request.Stream)
+                throw new ProblemException(Problem.Refused("'stream' is true; a batch's answers come in its output file: leave it out.") with { Param = "stream", Code = "invalid_value" });
+            var taken = TaskIntake.Read(request.Task with { Priority = Priorities.Name(Priorities.Batch) }, id, batch.Tenant, now);
+            return taken.Refusal is { } refusal ? new ExpandedLine(taken, OpenAiErrors.ErrorOf(Problem.Refused(refusal)).ToJson()) : new ExpandedLine(taken, null);
+        }
+        catch (ProblemException refused)
+        {
+            // A row all the same: every line is accounted for in one way.
+            var nothing = TaskIntake.Read(new LlmTask { Prompt = "-", Priority = Priorities.Name(Priorities.Batch) }, id, batch.Tenant, now);
+            return new ExpandedLine(nothing with { Refusal = refused.Problem.Detail }, OpenAiErrors.ErrorOf(refused.Problem).ToJson());
+        }
+    }
+
+    private static BatchError? WhatIsWrong(JsonElement root, string endpoint, int number)
+    {
+        if (root.ValueKind is not JsonValueKind.Object)
+            return new BatchError("invalid_json_line", "This line is not a JSON object.", null, number);
+        if (!root.TryGetProperty("custom_id", out var name) || name.ValueKind is not JsonValueKind.String || name.GetString() is not { Length: > 0 and <= LongestName } text)
+            return new BatchError("missing_required_parameter", $"The line has no 'custom_id' of 1 to {LongestName} characters.", "custom_id", number);
+        if (text.Contains('\0', StringComparison.Ordinal))
+            return new BatchError("invalid_value", "The 'custom_id' contains the character U+0000.", "custom_id", number);
+        if (!root.TryGetProperty("method", out var method) || method.ValueKind is not JsonValueKind.String || method.GetString() != "POST")
+            return new BatchError("invalid_method", "The 'method' of the line is not 'POST'; no other is supported.", "method", number);
+        if (!root.TryGetProperty("url", out var url) || url.ValueKind is not JsonValueKind.String || url.GetString() != endpoint)
+            return new BatchError("url_mismatch", $"The 'url' of the line is not the batch's endpoint '{endpoint}'.", "url", number);
+        return root.TryGetProperty("body", out var body) && body.ValueKind is JsonValueKind.Object ? null
+            : new BatchError("missing_required_parameter", "The line has no 'body' that is an object.", "body", number);
+    }
+}

@@ -1,0 +1,79 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using LlmQueue.Api.Chat;
+using LlmQueue.Api.Wire;
+using LlmQueue.Store.Batches;
+using LlmQueue.Store.Files;
+using LlmQueue.Store.Rows;
+
+namespace LlmQueue.Api.Batches;
+
+/// <summary>Writes a batch's files: every line's answer in the one, every other line's reason in the other, each line in exactly one of them.</summary>
+public sealed class BatchOutput(FileStore files, BatchResults results, TimeProvider clock)
+{
+    private static readonly TimeSpan Kept = TimeSpan.FromDays(30);
+    private static readonly byte[] LineBreak = "\n"u8.ToArray();
+
+    /// <summary>The ids of the files; null for one that would be empty. Written again from the start by whoever comes after a crash: the ids follow from the batch.</summary>
+    public async Task<(Guid? Output, Guid? Error)> Write(BatchRow batch, CancellationToken cancellationToken)
+    {
+        FileWriter? output = null, error = null;
+        try
+        {
+            await foreach (var result in results.Read(batch.Id, cancellationToken))
+            {
+                var line = JsonSerializer.SerializeToUtf8Bytes(Line(result), OpenAi.Json);
+                var writer = result.State == TaskStates.Completed ? output ??= await Begin(batch, "output", cancellationToken) : error ??= await Begin(batch, "error", cancellationToken);
+                await writer.Write(line, cancellationToken);
+                await writer.Write(LineBreak, cancellationToken);
+            }
+
+            return ((output is null ? null : await output.Complete(cancellationToken))?.Id, (error is null ? null : await error.Complete(cancellationToken))?.Id);
+        }
+        finally
+        {
+            if (output is not null)
+                await output.DisposeAsync();
+            if (error is not null)
+                await error.DisposeAsync();
+        }
+    }
+
+    private static BatchOutputLine Line(BatchResult result)
+    {
+        var id = $"batch_req_{result.TaskId:N}";
+        return result.State switch
+        {
+            TaskStates.Completed => new BatchOutputLine(id, result.CustomId, Response(result, 200, ChatAnswer.Of(result)), null),
+            TaskStates.Rejected => new BatchOutputLine(id, result.CustomId, Refusal(result), null),
+            TaskStates.Expired => new BatchOutputLine(id, result.CustomId, null, new BatchFailure("batch_expired", "This request could not be executed before the completion window expired.")),
+            TaskStates.Canceled => new BatchOutputLine(id, result.CustomId, null, new BatchFailure("batch_cancelled", "This request was not executed because the batch was cancelled.")),
+            _ => new BatchOutputLine(id, result.CustomId, null, new BatchFailure("request_failed", result.Reason ?? "The request failed.")),
+        };
+    }
+
+    /// <summary>What OpenAI would have answered this request with on its own.</summary>
+    private static BatchResponse Refusal(BatchResult result)
+    {
+        if (result.Error is not { } json)
+            return Response(result, StatusCodes.Status400BadRequest, new { error = new OpenAiError(result.Reason ?? "The request was refused.", "invalid_request_error", null, null) });
+        var error = JsonSerializer.Deserialize<OpenAiError>(json, OpenAi.Json)!;
+        return Response(result, error.Code == "model_not_found" ? StatusCodes.Status404NotFound : StatusCodes.Status400BadRequest, new { error });
+    }
+
+    private static BatchResponse Response(BatchResult result, int status, object body) => new(status, $"req_{result.TaskId:N}", body);
+
+    private Task<FileWriter> Begin(BatchRow batch, string what, CancellationToken cancellationToken)
+    {
+        var now = clock.GetUtcNow().UtcDateTime;
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{batch.Id:N}/{what}")).AsSpan(0, 16);
+        hash[6] = (byte)((hash[6] & 0x0F) | 0x80);
+        hash[8] = (byte)((hash[8] & 0x3F) | 0x80);
+        return files.Write(new FileRow
+        {
+            Id = new Guid(hash, bigEndian: true), Tenant = batch.Tenant, Purpose = "batch_output", Filename = $"{OpenAi.Id(OpenAi.BatchPrefix, batch.Id)}_{what}.jsonl",
+            CreatedAt = now, ExpiresAt = now + (batch.OutputSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : Kept),
+        }, cancellationToken);
+    }
+}

@@ -1,0 +1,78 @@
+using System.Text.Json;
+using LlmQueue.Api.Wire;
+using LlmQueue.Store.Batches;
+using LlmQueue.Store.Rows;
+
+namespace LlmQueue.Api.Batches;
+
+/// <summary>A batch as OpenAI's clients know it; every member is always there.</summary>
+public sealed record BatchObject
+{
+    public required string Id { get; init; }
+    public string Object => "batch";
+    public required string Endpoint { get; init; }
+    public BatchErrors? Errors { get; init; }
+    public required string InputFileId { get; init; }
+    public required string CompletionWindow { get; init; }
+    public required string Status { get; init; }
+    public string? OutputFileId { get; init; }
+    public string? ErrorFileId { get; init; }
+    public required long CreatedAt { get; init; }
+    public long? InProgressAt { get; init; }
+    public required long ExpiresAt { get; init; }
+    public long? FinalizingAt { get; init; }
+    public long? CompletedAt { get; init; }
+    public long? FailedAt { get; init; }
+    public long? ExpiredAt { get; init; }
+    public long? CancellingAt { get; init; }
+    public long? CancelledAt { get; init; }
+    public required BatchRequestCounts RequestCounts { get; init; }
+    public BatchUsage? Usage { get; init; }
+    public JsonElement? Metadata { get; init; }
+
+    public static BatchObject Of(BatchRow row, BatchCounts? counts) => new()
+    {
+        Id = OpenAi.Id(OpenAi.BatchPrefix, row.Id), Endpoint = row.Endpoint, InputFileId = OpenAi.Id(OpenAi.FilePrefix, row.InputFileId), CompletionWindow = row.CompletionWindow, Status = row.Status,
+        Errors = row.Errors is { } errors ? new BatchErrors("list", JsonSerializer.Deserialize<List<BatchError>>(errors, OpenAi.Json)!) : null,
+        OutputFileId = File(row.OutputFileId), ErrorFileId = File(row.ErrorFileId),
+        CreatedAt = OpenAi.Seconds(row.CreatedAt), ExpiresAt = OpenAi.Seconds(row.ExpiresAt), InProgressAt = OpenAi.Seconds(row.InProgressAt), FinalizingAt = OpenAi.Seconds(row.FinalizingAt),
+        CompletedAt = OpenAi.Seconds(row.CompletedAt), FailedAt = OpenAi.Seconds(row.FailedAt), ExpiredAt = OpenAi.Seconds(row.ExpiredAt),
+        CancellingAt = OpenAi.Seconds(row.CancellingAt), CancelledAt = OpenAi.Seconds(row.CancelledAt),
+        RequestCounts = counts is null ? new BatchRequestCounts(row.Total, row.Completed, row.Failed) : new BatchRequestCounts(counts.Total, counts.Completed, counts.Failed),
+        Usage = BatchStatuses.Open.Contains(row.Status) ? null : BatchUsage.Of(row.InputTokens, row.OutputTokens),
+        Metadata = row.Metadata is { } metadata ? JsonSerializer.Deserialize<JsonElement>(metadata) : null,
+    };
+
+    private static string? File(Guid? id) => id is { } guid ? OpenAi.Id(OpenAi.FilePrefix, guid) : null;
+}
+
+public sealed record BatchErrors(string Object, IReadOnlyList<BatchError> Data);
+
+/// <summary>What is wrong with an input file; <paramref name="Line"/> counts from 1.</summary>
+public sealed record BatchError(string Code, string Message, string? Param, int? Line);
+
+public sealed record BatchRequestCounts(int Total, int Completed, int Failed);
+
+public sealed record BatchUsage(long InputTokens, CachedTokens InputTokensDetails, long OutputTokens, ReasoningTokens OutputTokensDetails, long TotalTokens)
+{
+    public static BatchUsage Of(long input, long output) => new(input, new CachedTokens(0), output, new ReasoningTokens(0), input + output);
+}
+
+public sealed record CachedTokens([property: System.Text.Json.Serialization.JsonPropertyName("cached_tokens")] long Cached);
+
+public sealed record ReasoningTokens([property: System.Text.Json.Serialization.JsonPropertyName("reasoning_tokens")] long Reasoning);
+
+public sealed record BatchList(string Object, IReadOnlyList<BatchObject> Data, string? FirstId, string? LastId, bool HasMore)
+{
+    public static BatchList Of(IReadOnlyList<BatchObject> batches, bool hasMore) =>
+        new("list", batches, batches.Count == 0 ? null : batches[0].Id, batches.Count == 0 ? null : batches[^1].Id, hasMore);
+}
+
+/// <summary>One line of an output or an error file.</summary>
+public sealed record BatchOutputLine(string Id, string CustomId, BatchResponse? Response, BatchFailure? Error);
+
+/// <summary>What the request was answered with; a refusal's body has the member <c>error</c>.</summary>
+public sealed record BatchResponse(int StatusCode, string RequestId, object Body);
+
+/// <summary>Why a request was not answered at all.</summary>
+public sealed record BatchFailure(string Code, string Message);

@@ -1,0 +1,119 @@
+using System.Text.Json;
+using LlmQueue.Api.Access;
+using LlmQueue.Api.Files;
+using LlmQueue.Api.Wire;
+using LlmQueue.Store.Batches;
+using LlmQueue.Store.Files;
+using LlmQueue.Store.Rows;
+
+namespace LlmQueue.Api.Batches;
+
+/// <summary>Batches as OpenAI's clients handle them; besides, windows from 30 minutes to 7 days, and requests in the body instead of a file.</summary>
+public static class BatchesApi
+{
+    private const int MostListed = 100;
+
+    public static void MapBatches(this IEndpointRouteBuilder routes)
+    {
+        routes.MapPost("/v1/batches", Post);
+        routes.MapGet("/v1/batches", List);
+        routes.MapGet("/v1/batches/{id}", async (string id, HttpContext context, BatchBook batches, Patience patience, CancellationToken aborted) =>
+            await Seen(await Find(id, context, batches, patience, aborted), batches, patience, aborted));
+        routes.MapPost("/v1/batches/{id}/cancel", Cancel);
+    }
+
+    /// <summary>Answers once the batch is durable; what is wrong with its lines is found after that, and told by its status.</summary>
+    private static async Task<IResult> Post(HttpContext context, BatchBook batches, FileStore files, BatchMill mill, Patience patience, TimeProvider clock, CancellationToken aborted)
+    {
+        var (caller, key) = (context.Caller(), IdempotencyKey.Of(context, "batch"));
+        using var body = await JsonBody.Read(context.Request, aborted);
+        var request = BatchRequest.Read(body.RootElement);
+        var (id, now) = (key.NewId(0, clock), clock.GetUtcNow().UtcDateTime);
+        if (key.IsGiven && await patience.Read(ct => batches.Find(id, caller.Tenant, ct), aborted) is { } known)
+            return await Seen(known, batches, patience, aborted);
+        var batch = new BatchRow
+        {
+            Id = id, Tenant = caller.Tenant, Endpoint = request.Endpoint, CompletionWindow = request.Window, Metadata = request.Metadata, OutputSeconds = request.OutputSeconds,
+            CreatedAt = now, ExpiresAt = now + request.Length,
+        };
+        batch.InputFileId = request.Requests is { } inline
+            ? await Inline(inline, batch, key, files, clock, aborted)
+            : OpenAi.TryId(OpenAi.FilePrefix, request.InputFileId, out var file) && await patience.Read(ct => files.Find(file, caller.SeesAll ? null : caller.Tenant, ct), aborted) is { Purpose: "batch" }
+                ? file
+                : throw new ProblemException(Problem.Refused($"There is no file '{request.InputFileId}' of yours with the purpose 'batch'; upload it first (POST /v1/files).") with { Param = "input_file_id", Code = "invalid_value" });
+        await patience.Write(ct => batches.Create(batch, ct), [id], aborted);
+        mill.Ring();
+        return OpenAi.Ok(BatchObject.Of(batch, null));
+    }
+
+    private static async Task<IResult> List(HttpContext context, BatchBook batches, Patience patience, CancellationToken aborted)
+    {
+        var limit = OpenAiQuery.Limit(context.Request.Query, MostListed, 20);
+        var after = OpenAiQuery.Text(context.Request.Query, "after") is { } last ? await Find(last, context, batches, patience, aborted) : null;
+        var (page, hasMore) = await patience.Read(ct => batches.List(Scope(context), after, limit, ct), aborted);
+        var shown = new List<BatchObject>();
+        foreach (var batch in page)
+            shown.Add(await Counted(batch, batches, patience, aborted));
+        return OpenAi.Ok(BatchList.Of(shown, hasMore));
+    }
+
+    /// <summary>What has ended stays as it is; asked twice, the second answer is the first.</summary>
+    private static async Task<IResult> Cancel(string id, HttpContext context, BatchBook batches, BatchMill mill, Patience patience, CancellationToken aborted)
+    {
+        var batch = await Find(id, context, batches, patience, aborted);
+        var canceled = await patience.Read(ct => batches.Cancel(batch.Id, ct), aborted);
+        mill.Ring();
+        batch = await Find(id, context, batches, patience, aborted);
+        if (!canceled && batch.Status is not (BatchStatuses.Cancelling or BatchStatuses.Cancelled))
+            throw new ProblemException(new Problem(StatusCodes.Status409Conflict, "ended", "The batch has ended", $"Cannot cancel a batch with status '{batch.Status}'."));
+        return await Seen(batch, batches, patience, aborted);
+    }
+
+    /// <summary>Requests of the body become a file like any other: what follows is the same.</summary>
+    private static async Task<Guid> Inline(JsonElement requests, BatchRow batch, IdempotencyKey key, FileStore files, TimeProvider clock, CancellationToken aborted)
+    {
+        var file = new FileRow { Id = key.NewId(1, clock), Tenant = batch.Tenant, Purpose = "batch", Filename = $"{OpenAi.Id(OpenAi.BatchPrefix, batch.Id)}_input.jsonl", CreatedAt = batch.CreatedAt, ExpiresAt = batch.CreatedAt.AddDays(30) };
+        await using var writer = await files.Write(file, aborted);
+        var line = new MemoryStream();
+        foreach (var request in requests.EnumerateArray())
+        {
+            line.SetLength(0);
+            await using (var json = new Utf8JsonWriter(line))
+                InlineLine(request, batch.Endpoint, json);
+            line.WriteByte((byte)'\n');
+            await writer.Write(line.GetBuffer().AsMemory(0, (int)line.Length), aborted);
+        }
+
+        await writer.Complete(aborted);
+        return file.Id;
+    }
+
+    /// <summary>Inline requests may leave out what is the same for all of them.</summary>
+    private static void InlineLine(JsonElement request, string endpoint, Utf8JsonWriter json)
+    {
+        if (request.ValueKind is not JsonValueKind.Object)
+        {
+            request.WriteTo(json);
+            return;
+        }
+
+        json.WriteStartObject();
+        if (!request.TryGetProperty("method", out _))
+            json.WriteString("method", "POST");
+        if (!request.TryGetProperty("url", out _))
+            json.WriteString("url", endpoint);
+        foreach (var property in request.EnumerateObject())
+            property.WriteTo(json);
+        json.WriteEndObject();
+    }
+
+    private static async Task<IResult> Seen(BatchRow batch, BatchBook batches, Patience patience, CancellationToken aborted) => OpenAi.Ok(await Counted(batch, batches, patience, aborted));
+
+    private static async Task<BatchObject> Counted(BatchRow batch, BatchBook batches, Patience patience, CancellationToken aborted) =>
+        BatchObject.Of(batch, batch.Status is BatchStatuses.InProgress or BatchStatuses.Finalizing or BatchStatuses.Cancelling ? await patience.Read(ct => batches.Count(batch.Id, ct), aborted) : null);
+
+    private static async Task<BatchRow> Find(string id, HttpContext context, BatchBook batches, Patience patience, CancellationToken aborted) =>
+        OpenAi.TryId(OpenAi.BatchPrefix, id, out var guid) && await patience.Read(ct => batches.Find(guid, Scope(context), ct), aborted) is { } batch ? batch : throw new ProblemException(Problem.NoSuch("batch"));
+
+    private static string? Scope(HttpContext context) => context.Caller() is { SeesAll: false } caller ? caller.Tenant : null;
+}

@@ -1,0 +1,112 @@
+using LlmQueue.Api.Access;
+using LlmQueue.Api.Tasks;
+using LlmQueue.Api.Wire;
+using LlmQueue.Contracts;
+using LlmQueue.Store.Batches;
+using LlmQueue.Store.Intake;
+using LlmQueue.Store.Rows;
+using LlmQueue.Store.Sagas;
+using LlmQueue.Store.Views;
+
+namespace LlmQueue.Api.Chat;
+
+/// <summary>
+/// /v1/chat/completions: a task like any other, durable before anybody waits for it. The call answers when the task has ended; one that may not wait so long is
+/// handed over with the task's id, and one whose client goes away is canceled, unless its Idempotency-Key says that the client may come back.
+/// </summary>
+public static class ChatApi
+{
+    /// <summary>Just less than the ten minutes after which OpenAI's clients give up.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(570);
+
+    public static void MapChat(this IEndpointRouteBuilder routes)
+    {
+        routes.MapPost("/v1/chat/completions", Post);
+        routes.MapGet("/v1/chat/completions/{id}", Get);
+    }
+
+    private static async Task<IResult> Post(HttpContext context, ModelChecks models, TaskViews views, TaskEnds ends, Submissions submissions, Doorbells doorbells, ChatStream stream, Patience patience, TimeProvider clock, CancellationToken aborted)
+    {
+        var (caller, key, wait) = (context.Caller(), IdempotencyKey.Of(context, "chat"), Prefer.Wait(context) ?? LongestWait);
+        using var body = await JsonBody.Read(context.Request, aborted);
+        var request = ChatRequest.Read(body.RootElement, models);
+        var id = key.NewId(0, clock);
+        var known = await patience.Read(ct => views.Known(key.IsGiven ? [id] : [], ct), aborted);
+        if (known.Count == 0)
+            await patience.Write(ct => submissions.Submit([Taken(request, id, caller.Tenant, clock)], ct), [id], aborted);
+
+        try
+        {
+            return request.Stream
+                ? await stream.Send(context, id, request.IncludeUsage, wait, aborted)
+                : await Ended(id, ends, wait, clock, aborted) is { } result ? Answer(context, result) : HandOver(context, id);
+        }
+        catch (OperationCanceledException) when (aborted.IsCancellationRequested && !key.IsGiven)
+        {
+            // Nobody will read the answer. A bell that is lost costs an answer nobody reads.
+            await doorbells.Ring([new CancelTask(id)], CancellationToken.None);
+            throw;
+        }
+    }
+
+    private static async Task<IResult> Get(string id, HttpContext context, TaskViews views, TaskEnds ends, Patience patience, CancellationToken aborted)
+    {
+        if (!OpenAi.TryId(OpenAi.ChatPrefix, id, out var guid) || (await patience.Read(ct => views.Known([guid], ct), aborted)).GetValueOrDefault(guid) is not { } known || !context.Caller().MaySee(known.Tenant)
+            || await patience.Read(ct => ends.Result(guid, ct), aborted) is not { } result)
+            throw new ProblemException(Problem.NoSuch("chat completion"));
+        return result.EndedAt is null ? HandOver(context, guid) : Answer(context, result);
+    }
+
+    private static TakenIn Taken(ChatRequest request, Guid id, string tenant, TimeProvider clock)
+    {
+        var task = request.Task with { Priority = Priorities.Name(Priorities.Interactive) };
+        var taken = TaskIntake.Read(task, id, tenant, clock.GetUtcNow().UtcDateTime, request.Stream);
+        return taken.Refusal is { } refusal ? throw new ProblemException(Problem.Refused(refusal)) : taken;
+    }
+
+    /// <summary>Null when the time was over first.</summary>
+    private static async Task<BatchResult?> Ended(Guid id, TaskEnds ends, TimeSpan wait, TimeProvider clock, CancellationToken aborted)
+    {
+        try
+        {
+            await ends.Of(id, aborted).WaitAsync(wait, clock, aborted);
+        }
+        catch (TimeoutException)
+        {
+            return null;
+        }
+
+        return await ends.Result(id, aborted);
+    }
+
+    private static IResult Answer(HttpContext context, BatchResult result)
+    {
+        context.Response.Headers["x-request-id"] = $"req_{result.TaskId:N}";
+        if (result.State == TaskStates.Completed)
+            return OpenAi.Ok(ChatAnswer.Of(result));
+        // The queue has tried all there is to try; a client that tries again would only do it twice.
+        context.Response.Headers["x-should-retry"] = "false";
+        return OpenAiErrors.Of(ProblemOf(result));
+    }
+
+    internal static Problem ProblemOf(BatchResult result)
+    {
+        var reason = $"{result.Reason ?? "The task ended without an answer."} (task {result.TaskId})";
+        return result.State switch
+        {
+            TaskStates.Rejected => Problem.Refused(reason),
+            TaskStates.Expired => new Problem(StatusCodes.Status504GatewayTimeout, "expired", "The deadline passed", reason) { Code = "deadline_expired" },
+            TaskStates.Canceled => new Problem(StatusCodes.Status409Conflict, "canceled", "The task was canceled", reason) { Code = "canceled" },
+            _ => new Problem(StatusCodes.Status502BadGateway, "failed", "No provider answered", reason) { Code = "provider_failed" },
+        };
+    }
+
+    /// <summary>Not ended yet: no choices, and where to ask for them.</summary>
+    private static IResult HandOver(HttpContext context, Guid id)
+    {
+        context.Response.Headers.Location = $"/v1/chat/completions/{OpenAi.Id(OpenAi.ChatPrefix, id)}";
+        context.Response.Headers.RetryAfter = "5";
+        return TypedResults.Json(new { id = OpenAi.Id(OpenAi.ChatPrefix, id), @object = "chat.completion", created = OpenAi.Seconds(context.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow().UtcDateTime), model = "", choices = Array.Empty<ChatChoice>(), task = new { id, self = $"/v1/tasks/{id}" } },
+            OpenAi.Json, statusCode: StatusCodes.Status202Accepted);
+    }
+}

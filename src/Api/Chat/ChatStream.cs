@@ -1,0 +1,153 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using LlmQueue.Api.Wire;
+using LlmQueue.Store.Batches;
+using LlmQueue.Store.Rows;
+using LlmQueue.Store.Streaming;
+using LlmQueue.Store.Views;
+
+namespace LlmQueue.Api.Chat;
+
+/// <summary>
+/// An answer as server-sent events. Pieces are sent as the provider says them; at the end the rest comes from the answer's row, so a piece that was lost on the way
+/// changes when a text comes and never what comes. Until something has been sent a refusal is an HTTP status like any other.
+/// </summary>
+public sealed class ChatStream(TokenListener listener, TaskEnds ends, TimeProvider clock)
+{
+    private static readonly TimeSpan BetweenSigns = TimeSpan.FromSeconds(10);
+
+    public async Task<IResult> Send(HttpContext context, Guid id, bool includeUsage, TimeSpan wait, CancellationToken aborted)
+    {
+        using var ear = await listener.Listen(id, aborted);
+        var chunks = new Chunks(context, id, OpenAi.Seconds(clock.GetUtcNow().UtcDateTime));
+        var ended = ends.Of(id, aborted);
+        var (began, signed) = (clock.GetTimestamp(), clock.GetTimestamp());
+        while (!ended.IsCompleted)
+        {
+            using var moment = CancellationTokenSource.CreateLinkedTokenSource(aborted);
+            var heard = ear.Pieces.WaitToReadAsync(moment.Token).AsTask();
+            await Task.WhenAny(heard, ended, Task.Delay(BetweenSigns, clock, moment.Token));
+            while (ear.Pieces.TryRead(out var piece))
+                await chunks.Piece(piece, aborted);
+            await moment.CancelAsync();
+            aborted.ThrowIfCancellationRequested();
+            if (clock.GetElapsedTime(began) > wait)
+            {
+                await chunks.Error(new OpenAiError($"The answer takes longer than {wait.TotalSeconds:0} s; the task goes on: GET /v1/tasks/{id}.", "server_error", null, "handed_over"), aborted);
+                return Results.Empty;
+            }
+
+            if (clock.GetElapsedTime(signed) < BetweenSigns)
+                continue;
+            await chunks.SignOfLife(aborted);
+            signed = clock.GetTimestamp();
+        }
+
+        await ended;
+        var result = await ends.Result(id, aborted);
+        if (result?.State == TaskStates.Completed)
+        {
+            await chunks.Rest(result, includeUsage, aborted);
+            return Results.Empty;
+        }
+
+        var problem = result is null ? Problem.NoSuch("task") : ChatApi.ProblemOf(result);
+        if (!context.Response.HasStarted)
+        {
+            context.Response.Headers["x-should-retry"] = "false";
+            return OpenAiErrors.Of(problem);
+        }
+
+        await chunks.Error(OpenAiErrors.ErrorOf(problem), aborted);
+        return Results.Empty;
+    }
+
+    /// <summary>What has been sent of one answer.</summary>
+    private sealed class Chunks(HttpContext context, Guid id, long created)
+    {
+        private readonly StringBuilder sent = new();
+        private int attempt;
+        private string model = "auto";
+
+        /// <summary>One that does not follow what was sent waits for the end: it belongs to another attempt, or one before it was lost.</summary>
+        public async Task Piece(TokenPiece piece, CancellationToken aborted)
+        {
+            if (sent.Length == 0)
+                attempt = piece.Attempt;
+            if (piece.Attempt != attempt || piece.Offset != sent.Length)
+                return;
+            await Text(piece.Text, aborted);
+        }
+
+        public async Task Rest(BatchResult result, bool includeUsage, CancellationToken aborted)
+        {
+            model = result.Model ?? model;
+            var (finish, calls) = ChatAnswer.EndingOf(result.Ending);
+            var text = result.Answer ?? "";
+            if (!text.StartsWith(sent.ToString(), StringComparison.Ordinal))
+            {
+                await Error(new OpenAiError($"The call broke off after a part of its answer had been sent, and another one answered; the whole answer is at GET /v1/tasks/{id}.", "server_error", null, "stream_broken"), aborted);
+                return;
+            }
+
+            if (text.Length > sent.Length || sent.Length == 0)
+                await Text(text[sent.Length..], aborted);
+            if (calls is { } tools)
+                await Delta(new JsonObject { ["tool_calls"] = Indexed(tools) }, null, aborted);
+            await Delta([], finish, aborted);
+            if (includeUsage)
+                await Event(Chunk([], JsonSerializer.SerializeToNode(new ChatUsage(result.InputTokens, result.OutputTokens, result.InputTokens + result.OutputTokens), OpenAi.Json)), aborted);
+            await Write("data: [DONE]\n\n", aborted);
+        }
+
+        public async Task Error(OpenAiError error, CancellationToken aborted) => await Write($"data: {{\"error\":{error.ToJson()}}}\n\n", aborted);
+
+        public Task SignOfLife(CancellationToken aborted) => Write(": the task waits or is being answered\n\n", aborted);
+
+        private async Task Text(string text, CancellationToken aborted)
+        {
+            var delta = new JsonObject { ["content"] = text };
+            if (sent.Length == 0)
+                delta["role"] = "assistant";
+            sent.Append(text);
+            await Delta(delta, null, aborted);
+        }
+
+        private Task Delta(JsonObject delta, string? finish, CancellationToken aborted) =>
+            Event(Chunk([new JsonObject { ["index"] = 0, ["delta"] = delta, ["logprobs"] = null, ["finish_reason"] = finish }], null), aborted);
+
+        private JsonObject Chunk(JsonArray choices, JsonNode? usage)
+        {
+            var chunk = new JsonObject { ["id"] = OpenAi.Id(OpenAi.ChatPrefix, id), ["object"] = "chat.completion.chunk", ["created"] = created, ["model"] = model, ["choices"] = choices };
+            if (usage is not null)
+                chunk["usage"] = usage;
+            return chunk;
+        }
+
+        private static JsonArray Indexed(JsonElement calls)
+        {
+            var list = (JsonArray)JsonNode.Parse(calls.GetRawText())!;
+            for (var i = 0; i < list.Count; i++)
+                if (list[i] is JsonObject call)
+                    call["index"] = i;
+            return (JsonArray)list.DeepClone();
+        }
+
+        private Task Event(JsonObject chunk, CancellationToken aborted) => Write($"data: {chunk.ToJsonString(OpenAi.Json)}\n\n", aborted);
+
+        private async Task Write(string text, CancellationToken aborted)
+        {
+            if (!context.Response.HasStarted)
+            {
+                context.Response.ContentType = "text/event-stream";
+                context.Response.Headers.CacheControl = "no-cache";
+                // A proxy that gathers a stream before it passes it on would undo it.
+                context.Response.Headers["X-Accel-Buffering"] = "no";
+            }
+
+            await context.Response.WriteAsync(text, aborted);
+            await context.Response.Body.FlushAsync(aborted);
+        }
+    }
+}

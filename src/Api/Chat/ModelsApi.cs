@@ -1,0 +1,26 @@
+using LlmQueue.Api.Wire;
+using LlmQueue.Store.Catalogue;
+
+namespace LlmQueue.Api.Chat;
+
+/// <summary>The catalogue as OpenAI's clients list models; <c>auto</c> among them, which lets the queue choose.</summary>
+public static class ModelsApi
+{
+    public static void MapModels(this IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/v1/models", (ModelCatalogue catalogue, TimeProvider clock) => OpenAi.Ok(new { @object = "list", data = Models(catalogue, clock) }));
+        // Some providers' names have slashes of their own.
+        routes.MapGet("/v1/models/{**id}", (string id, ModelCatalogue catalogue, TimeProvider clock) =>
+            Models(catalogue, clock).FirstOrDefault(m => m.Id == id || m.Id.EndsWith($":{id}", StringComparison.Ordinal)) is { } model ? OpenAi.Ok(model)
+            : throw new ProblemException(new Problem(StatusCodes.Status404NotFound, "model-not-found", "There is no such model", $"The model '{id}' does not exist; GET /v1/models lists those that do.") { Param = "model", Code = "model_not_found" }));
+    }
+
+    private static IEnumerable<ModelObject> Models(ModelCatalogue catalogue, TimeProvider clock)
+    {
+        var today = DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime);
+        return catalogue.Models.Where(m => !m.IsRetired(today)).Select(m => new ModelObject(m.Id.ToString(), "model", 0, m.Id.Provider)).Prepend(new ModelObject("auto", "model", 0, "llmqueue"));
+    }
+
+    /// <summary>When a model was made is nobody's to know here: 0.</summary>
+    private sealed record ModelObject(string Id, string Object, long Created, string OwnedBy);
+}

@@ -1,0 +1,21 @@
+using LlmQueue.Api.Wire;
+using LlmQueue.Store.Rows;
+
+namespace LlmQueue.Api.Files;
+
+/// <summary>A file as OpenAI's clients know it; <c>status</c> is deprecated there and required all the same.</summary>
+public sealed record FileObject(string Id, string Object, long Bytes, long CreatedAt, long? ExpiresAt, string Filename, string Purpose, string Status)
+{
+    public static FileObject Of(FileRow row) =>
+        new(OpenAi.Id(OpenAi.FilePrefix, row.Id), "file", row.Bytes, OpenAi.Seconds(row.CreatedAt), OpenAi.Seconds(row.ExpiresAt), row.Filename, row.Purpose, row.Status);
+}
+
+/// <summary>One page; its first and last id are null when it is empty.</summary>
+public sealed record FileList(string Object, IReadOnlyList<FileObject> Data, string? FirstId, string? LastId, bool HasMore)
+{
+    public static FileList Of(IReadOnlyList<FileObject> files, bool hasMore) =>
+        new("list", files, files.Count == 0 ? null : files[0].Id, files.Count == 0 ? null : files[^1].Id, hasMore);
+}
+
+/// <summary>A file is gone.</summary>
+public sealed record FileDeleted(string Id, string Object, bool Deleted);

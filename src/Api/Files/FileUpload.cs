@@ -1,0 +1,132 @@
+using System.Buffers;
+using System.Text;
+using LlmQueue.Api.Wire;
+using LlmQueue.Store.Files;
+using LlmQueue.Store.Rows;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Net.Http.Headers;
+
+namespace LlmQueue.Api.Files;
+
+/// <summary>Takes in a form with a file, part by part as it comes: nothing of it is held but what is on its way into the database.</summary>
+public sealed class FileUpload(FileStore files, TimeProvider clock)
+{
+    /// <summary>In bytes: what OpenAI takes for a batch.</summary>
+    public const long LargestFile = 200L << 20;
+
+    private const int LongestField = 1 << 10;
+    private const int LongestName = 255;
+    private static readonly TimeSpan Kept = TimeSpan.FromDays(30);
+
+    /// <exception cref="ProblemException">400 or 413: the form does not fit; nothing is kept of it.</exception>
+    public async Task<FileRow> Take(HttpContext context, Guid id, string tenant, CancellationToken aborted)
+    {
+        var reader = Parts(context.Request);
+        var now = clock.GetUtcNow().UtcDateTime;
+        var file = new FileRow { Id = id, Tenant = tenant, CreatedAt = now, ExpiresAt = now + Kept };
+        FileWriter? writer = null;
+        string? purpose = null;
+        try
+        {
+            while (await Next(reader, aborted) is { } part)
+            {
+                var name = part.Name;
+                if (name == "file" && writer is null)
+                {
+                    file.Filename = FileName(part.Disposition);
+                    writer = await files.Write(file, aborted);
+                    await Stream(part.Section.Body, writer, aborted);
+                }
+                else if (name == "purpose")
+                    purpose = await Field(part.Section, aborted);
+                else if (name == "expires_after[seconds]")
+                    file.ExpiresAt = now + Seconds(await Field(part.Section, aborted));
+                else if (name is "expires_after[anchor]" && await Field(part.Section, aborted) is not "created_at" and var anchor)
+                    throw Refused($"expires_after[anchor] is '{anchor}'; expected 'created_at'.", "expires_after");
+            }
+
+            file.Purpose = Purpose(purpose);
+            if (writer is null)
+                throw Refused("The form has no part 'file'; expected the file's bytes.", "file");
+            if (!file.Filename.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase))
+                throw Refused($"Invalid file format for Batch API. Must be .jsonl; found '{file.Filename}'.", "file");
+            return await writer.Complete(aborted);
+        }
+        catch (Exception broken) when (broken is InvalidDataException or IOException && !aborted.IsCancellationRequested)
+        {
+            throw Refused($"The form cannot be read: {broken.Message}", null);
+        }
+        finally
+        {
+            if (writer is not null)
+                await writer.DisposeAsync();
+        }
+    }
+
+    private static MultipartReader Parts(HttpRequest request)
+    {
+        if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type) || !type.MediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase))
+            throw Refused($"The content type is '{request.ContentType}'; expected multipart/form-data with the parts 'purpose' and 'file'.", null);
+        if (HeaderUtilities.RemoveQuotes(type.Boundary).Value is not { Length: > 0 and <= 200 } boundary)
+            throw Refused("The content type names no boundary of at most 200 characters; expected multipart/form-data; boundary=….", null);
+        // The form is a little larger than its file, and is counted as it comes.
+        if (request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+            limit.MaxRequestBodySize = null;
+        return new MultipartReader(boundary, request.Body) { HeadersCountLimit = 16, HeadersLengthLimit = 8 << 10 };
+    }
+
+    private static async Task<(string Name, MultipartSection Section, ContentDispositionHeaderValue Disposition)?> Next(MultipartReader reader, CancellationToken aborted)
+    {
+        if (await reader.ReadNextSectionAsync(aborted) is not { } section)
+            return null;
+        if (!ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out var disposition) || HeaderUtilities.RemoveQuotes(disposition.Name).Value is not { } name)
+            throw Refused("A part of the form has no name; expected Content-Disposition: form-data; name=\"…\".", null);
+        return (name, section, disposition);
+    }
+
+    private static async Task Stream(Stream body, FileWriter writer, CancellationToken aborted)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(64 << 10);
+        try
+        {
+            while (await body.ReadAsync(buffer, aborted) is var count and > 0)
+            {
+                if (writer.Length + count > LargestFile)
+                    throw new ProblemException(Problem.TooLarge($"The file is larger than {LargestFile >> 20} MB; split it and create a batch of each part.") with { Param = "file" });
+                await writer.Write(buffer.AsMemory(0, count), aborted);
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private static async Task<string> Field(MultipartSection section, CancellationToken aborted)
+    {
+        var text = new byte[LongestField];
+        var length = await section.Body.ReadAtLeastAsync(text, text.Length, throwOnEndOfStream: false, aborted);
+        return length < text.Length ? Encoding.UTF8.GetString(text, 0, length).Trim() : throw Refused($"A field of the form is longer than {LongestField} bytes.", null);
+    }
+
+    private static string FileName(ContentDispositionHeaderValue disposition)
+    {
+        var name = (HeaderUtilities.RemoveQuotes(disposition.FileNameStar).Value ?? HeaderUtilities.RemoveQuotes(disposition.FileName).Value ?? "").Replace("\0", "", StringComparison.Ordinal);
+        // Some clients send a whole path.
+        name = name[(name.LastIndexOfAny(['/', '\\']) + 1)..];
+        return name.Length <= LongestName ? name : name[^LongestName..];
+    }
+
+    private static string Purpose(string? purpose) => purpose switch
+    {
+        "batch" => purpose,
+        null or "" => throw Refused("The form has no part 'purpose'; expected 'batch'.", "purpose"),
+        _ => throw Refused($"The purpose is '{purpose}'; expected 'batch': the queue keeps files for batches only.", "purpose"),
+    };
+
+    private static TimeSpan Seconds(string text) =>
+        int.TryParse(text, out var seconds) && seconds is >= 3600 and <= 2_592_000 ? TimeSpan.FromSeconds(seconds) : throw Refused($"expires_after[seconds] is '{text}'; expected 3600 to 2592000.", "expires_after");
+
+    private static ProblemException Refused(string detail, string? param) => new(Problem.Refused(detail) with { Param = param });
+}

@@ -1,0 +1,79 @@
+using LlmQueue.Api.Access;
+using LlmQueue.Api.Wire;
+using LlmQueue.Store.Batches;
+using LlmQueue.Store.Files;
+using LlmQueue.Store.Rows;
+
+namespace LlmQueue.Api.Files;
+
+/// <summary>Files as OpenAI's clients handle them.</summary>
+public static class FilesApi
+{
+    private const int MostListed = 10_000;
+
+    public static void MapFiles(this IEndpointRouteBuilder routes)
+    {
+        routes.MapPost("/v1/files", Post);
+        routes.MapGet("/v1/files", List);
+        routes.MapGet("/v1/files/{id}", async (string id, HttpContext context, FileStore files, Patience patience, CancellationToken aborted) =>
+            OpenAi.Ok(FileObject.Of(await Find(id, context, files, patience, aborted))));
+        routes.MapGet("/v1/files/{id}/content", Content);
+        routes.MapDelete("/v1/files/{id}", Delete);
+    }
+
+    /// <summary>Answers once every byte is durable.</summary>
+    private static async Task<IResult> Post(HttpContext context, FileUpload upload, FileStore files, Patience patience, TimeProvider clock, CancellationToken aborted)
+    {
+        var (key, tenant) = (IdempotencyKey.Of(context, "file"), context.Caller().Tenant);
+        var id = key.NewId(0, clock);
+        // The same upload again finds what the first one made. Asked in any case: better known before 200 MB are on their way that the database is away.
+        var known = await patience.Read(ct => files.Find(id, tenant, ct), aborted);
+        return OpenAi.Ok(FileObject.Of(known ?? await upload.Take(context, id, tenant, aborted)));
+    }
+
+    private static async Task<IResult> List(HttpContext context, FileStore files, Patience patience, CancellationToken aborted)
+    {
+        var query = context.Request.Query;
+        var limit = OpenAiQuery.Limit(query, MostListed, MostListed);
+        var oldestFirst = OpenAiQuery.Text(query, "order") switch { null or "desc" => false, "asc" => true, var other => throw Refused($"'order' is '{other}'; expected 'asc' or 'desc'.", "order") };
+        var after = OpenAiQuery.Text(query, "after") is { } last ? await Find(last, context, files, patience, aborted) : null;
+        var (page, hasMore) = await patience.Read(ct => files.List(Scope(context), OpenAiQuery.Text(query, "purpose"), after, limit, oldestFirst, ct), aborted);
+        return OpenAi.Ok(FileList.Of([.. page.Select(FileObject.Of)], hasMore));
+    }
+
+    private static async Task<IResult> Content(string id, HttpContext context, FileStore files, Patience patience, CancellationToken aborted)
+    {
+        var file = await Find(id, context, files, patience, aborted);
+        context.Response.ContentType = "application/octet-stream";
+        context.Response.ContentLength = file.Bytes;
+        await foreach (var chunk in files.Read(file.Id, 0, aborted))
+            await context.Response.Body.WriteAsync(chunk, aborted);
+        return Results.Empty;
+    }
+
+    private static async Task<IResult> Delete(string id, HttpContext context, FileStore files, BatchBook batches, Patience patience, CancellationToken aborted)
+    {
+        var file = await Find(id, context, files, patience, aborted);
+        if (await patience.Read(ct => batches.IsReading(file.Id, ct), aborted))
+            throw new ProblemException(new Problem(StatusCodes.Status409Conflict, "in-use", "The file is in use", $"The file '{id}' is being read by a batch that is validating; try again when it is in progress, or cancel it."));
+        await files.Remove(file.Id, aborted);
+        return OpenAi.Ok(new FileDeleted(id, "file", true));
+    }
+
+    private static async Task<FileRow> Find(string id, HttpContext context, FileStore files, Patience patience, CancellationToken aborted) =>
+        OpenAi.TryId(OpenAi.FilePrefix, id, out var guid) && await patience.Read(ct => files.Find(guid, Scope(context), ct), aborted) is { } file ? file : throw new ProblemException(Problem.NoSuch("file"));
+
+    private static string? Scope(HttpContext context) => context.Caller() is { SeesAll: false } caller ? caller.Tenant : null;
+
+    private static ProblemException Refused(string detail, string? param) => new(Problem.Refused(detail) with { Param = param });
+}
+
+/// <summary>What lists of OpenAI's dialect are asked.</summary>
+internal static class OpenAiQuery
+{
+    public static string? Text(IQueryCollection query, string name) => query[name].ToString() is { Length: > 0 } text ? text.Replace("\0", "", StringComparison.Ordinal) : null;
+
+    public static int Limit(IQueryCollection query, int most, int unsaid) =>
+        Text(query, "limit") is not { } text ? unsaid : int.TryParse(text, out var limit) && limit >= 1 && limit <= most ? limit
+        : throw new ProblemException(Problem.Refused($"'limit' is '{text}'; expected 1 to {most}.") with { Param = "limit" });
+}
