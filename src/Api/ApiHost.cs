@@ -23,7 +23,7 @@ public static class ApiHost
         try
         {
             settings = Settings();
-            app = Build(settings, ModelCatalogue.Load(settings.CataloguePath));
+            app = Build(settings, new CurrentCatalogue(ModelCatalogue.Load(settings.CataloguePath), new CatalogueFile(settings.CataloguePath)));
         }
         catch (SettingsException wrong)
         {
@@ -51,7 +51,7 @@ public static class ApiHost
     }
 
     /// <summary>Everything wired, nothing started; without a broker's address with the bus in memory, which reaches nobody outside the process.</summary>
-    public static WebApplication Build(QueueSettings settings, ModelCatalogue catalogue)
+    public static WebApplication Build(QueueSettings settings, CurrentCatalogue catalogue)
     {
         // The folder it is started in is somebody's: its appsettings.json is not meant for this program.
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });

@@ -3,6 +3,7 @@ using LlmQueue.Api.Health;
 using LlmQueue.Api.Summaries;
 using LlmQueue.Api.Tasks;
 using LlmQueue.Api.Wire;
+using LlmQueue.Store;
 using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Settings;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -13,10 +14,10 @@ namespace LlmQueue.Api;
 /// <summary>The API's part of a host: its own, or the one process that does everything. The store and the bus are the host's to add.</summary>
 public static class ApiServices
 {
-    public static IServiceCollection AddQueueApi(this IServiceCollection services, QueueSettings settings, ModelCatalogue catalogue)
+    public static IServiceCollection AddQueueApi(this IServiceCollection services, QueueSettings settings, CurrentCatalogue catalogue)
     {
         services.TryAddSingleton(TimeProvider.System);
-        services.TryAddSingleton(catalogue);
+        services.AddCatalogue(catalogue);
         services.TryAddSingleton(_ => Prepared());
         services.AddSingleton(new Callers(settings.Tokens));
         services.AddSingleton<Patience>();

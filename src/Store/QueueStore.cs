@@ -1,3 +1,4 @@
+using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Commits;
 using LlmQueue.Store.Rows;
 using LlmQueue.Store.Sagas;
@@ -47,6 +48,14 @@ public static class QueueStore
         services.AddLoop<GroupCommits>();
         services.AddLoop<GroupLoads<TaskRow>>();
         services.AddLoop<GroupLoads<SummaryRow>>();
+        return services;
+    }
+
+    /// <summary>The catalogue and whoever looks after it; in a host of several parts each part may ask for it.</summary>
+    public static IServiceCollection AddCatalogue(this IServiceCollection services, CurrentCatalogue catalogue)
+    {
+        services.TryAddSingleton(catalogue);
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<Microsoft.Extensions.Hosting.IHostedService, CatalogueWatch>());
         return services;
     }
 

@@ -28,7 +28,7 @@ public static class WorkerHost
             if (problems.Count > 0)
                 throw new SettingsException(problems);
 
-            var catalogue = ModelCatalogue.Load(settings.CataloguePath);
+            var catalogue = new CurrentCatalogue(ModelCatalogue.Load(settings.CataloguePath), new CatalogueFile(settings.CataloguePath));
             var options = WorkerVariables.Read(variables);
             var builder = Host.CreateApplicationBuilder(args);
             builder.Logging.AddQueueConsole();

@@ -26,11 +26,12 @@ public static class WorkerServices
     private const int IntakeConcurrency = 64;
     private const int LifecycleConcurrency = 256;
 
-    public static IServiceCollection AddQueueWorker(this IServiceCollection services, QueueSettings settings, ModelCatalogue catalogue, WorkerOptions options)
+    public static IServiceCollection AddQueueWorker(this IServiceCollection services, QueueSettings settings, CurrentCatalogue catalogue, WorkerOptions options)
     {
-        services.AddSingleton(settings).AddSingleton(catalogue).AddSingleton(options);
+        services.AddCatalogue(catalogue).AddSingleton(settings).AddSingleton(options);
+        services.AddSingleton<CatalogueTakeUp>().AddSingleton<ICatalogueFollower>(provider => provider.GetRequiredService<CatalogueTakeUp>());
         services.AddSingleton(new Chance(Environment.ProcessId));
-        services.AddSingleton(new BucketDirectory(catalogue, settings.Providers)).AddSingleton(new UsableProviders(settings.Providers));
+        services.AddSingleton(new BucketDirectory(catalogue.Now, settings.Providers)).AddSingleton(new UsableProviders(settings.Providers));
         services.AddSingleton<WorkerIdentity>().AddSingleton<LineDirectory>().AddSingleton<AdmissionDesk>().AddSingleton<KeyChoice>();
         services.AddSingleton<Breakers>().AddSingleton<StopPatience>().AddSingleton(provider => new ProviderCalls(settings.Providers, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<TaskDesk>().AddSingleton<LifecycleDoor>();
@@ -97,20 +98,11 @@ public static class WorkerServices
     /// <summary>Opens the buckets and budgets and reads what is known of them; call it after PrepareQueueStore and before the host runs.</summary>
     public static async Task PrepareQueueWorker(this IServiceProvider services, CancellationToken cancellationToken = default)
     {
-        var now = services.GetRequiredService<TimeProvider>().GetUtcNow().UtcDateTime;
         var settings = services.GetRequiredService<QueueSettings>();
-        var rows = services.GetRequiredService<BucketDirectory>().All.Select(b => b.NewRow(now)).OrderBy(b => b.Id, StringComparer.Ordinal).ToList();
         var keys = settings.Providers.Values.SelectMany(p => p.Keys).ToList();
         await using (var connection = await services.GetRequiredService<NpgsqlDataSource>().OpenConnectionAsync(cancellationToken))
         await using (var batch = new NpgsqlBatch(connection))
         {
-            if (rows.Count > 0)
-            {
-                batch.BatchCommands.Add(services.GetRequiredService<StoreTables>().InsertBuckets(rows));
-                batch.BatchCommands.Add(services.GetRequiredService<StoreTables>().RelimitBuckets(rows));
-                batch.BatchCommands.Add(services.GetRequiredService<StoreTables>().EnableBuckets(rows));
-            }
-
             batch.BatchCommands.Add(new NpgsqlBatchCommand("""
                 insert into keys select alias, provider, organisation, null, null, 0, 0, 0, 0, 0, null from unnest($1::text[], $2::text[], $3::text[]) as k(alias, provider, organisation) order by alias
                 on conflict (alias) do update set organisation = excluded.organisation, refused_reason = null, refused_at = null
@@ -126,10 +118,7 @@ public static class WorkerServices
             await batch.ExecuteNonQueryAsync(cancellationToken);
         }
 
-        var views = services.GetRequiredService<LimitViews>();
-        await using var db = await services.GetRequiredService<IDbContextFactory<QueueDb>>().CreateDbContextAsync(cancellationToken);
-        foreach (var bucket in await db.Buckets.AsNoTracking().ToListAsync(cancellationToken))
-            views.Show(bucket);
+        await services.GetRequiredService<CatalogueTakeUp>().OpenAll(cancellationToken);
         await services.GetRequiredService<LlmQueue.Store.Limits.BudgetBook>().Begin(settings.DailyBudgetUsd, cancellationToken);
         await services.GetRequiredService<Calibrations>().Load(cancellationToken);
         await services.GetRequiredService<Heartbeat>().Beat(cancellationToken);

@@ -4,7 +4,7 @@ using LlmQueue.Store.Catalogue;
 namespace LlmQueue.Api.Tasks;
 
 /// <summary>What the catalogue alone can refuse at the door. The worker decides the rest: it knows the keys, and it counts tokens properly.</summary>
-public sealed class ModelChecks(ModelCatalogue catalogue)
+public sealed class ModelChecks(CurrentCatalogue current)
 {
     private const int Shown = 6;
 
@@ -16,7 +16,7 @@ public sealed class ModelChecks(ModelCatalogue catalogue)
     {
         if (string.IsNullOrWhiteSpace(model))
             return null;
-        var text = model.Trim();
+        var (text, catalogue) = (model.Trim(), current.Now);
         if (ModelId.TryParse(text, out var id) && catalogue.Find(id) is not null)
             return null;
         // "qwen/qwen3-32b" is what people paste from the provider's page.
@@ -34,6 +34,7 @@ public sealed class ModelChecks(ModelCatalogue catalogue)
     /// <summary>Why a prompt fits no model, or not the one that alone may answer; null when it may fit.</summary>
     public string? WhyTooLarge(long characters, string? model)
     {
+        var catalogue = current.Now;
         var named = ModelId.TryParse(model?.Trim(), out var id) ? catalogue.Find(id) : null;
         var largest = named ?? catalogue.Models.MaxBy(m => m.Context)!;
         var tokens = characters / MostCharactersPerToken;

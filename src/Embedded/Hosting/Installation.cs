@@ -35,6 +35,10 @@ internal sealed record Installation(string Home, QueueSettings Settings, ModelCa
         return this with { IsSimulated = true, Settings = Settings with { Providers = providers }, Catalogue = Catalogue.WithLimitsTimes(SimulatedScale) };
     }
 
+    /// <summary>The catalogue of a process that runs on: what is edited in the file counts without a restart, for the simulated provider as for real ones.</summary>
+    public CurrentCatalogue Current() =>
+        new(Catalogue, new CatalogueFile(Settings.CataloguePath, IsSimulated ? edited => edited.WithLimitsTimes(SimulatedScale) : null));
+
     /// <summary>Where the person can look up what a command did.</summary>
     public string LogFile => Path.Combine(Settings.DataFolder, "llmqueue.log");
 }

@@ -1,6 +1,7 @@
 using LlmQueue.Api;
 using LlmQueue.Store;
 using LlmQueue.Store.Bus;
+using LlmQueue.Store.Catalogue;
 using LlmQueue.Worker;
 using LlmQueue.Worker.Upkeep;
 using MassTransit;
@@ -51,7 +52,7 @@ internal sealed class OneProcess : IAsyncDisposable
                 server = await PrivateDatabase(installation.Settings.DataFolder, say, stop);
             if (parts.WithWorker && installation.Settings.NoKeys)
                 installation = installation.With(provider = await SimulatedProvider.Start(installation, stop));
-            var built = Build(installation, parts, installation.Settings.DatabaseUrl ?? server!.ConnectionString);
+            var built = Build(installation, provider, parts, installation.Settings.DatabaseUrl ?? server!.ConnectionString);
             var process = new OneProcess(installation, provider, server, built) { HasWorker = parts.WithWorker };
             await process.Run(parts, stop);
             return process;
@@ -132,24 +133,27 @@ internal sealed class OneProcess : IAsyncDisposable
         }
     }
 
-    private static IHost Build(Installation installation, ProcessParts parts, string database)
+    private static IHost Build(Installation installation, SimulatedProvider? simulator, ProcessParts parts, string database)
     {
+        var catalogue = installation.Current();
         if (!parts.WithApi)
         {
             var plain = Microsoft.Extensions.Hosting.Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true, ContentRootPath = AppContext.BaseDirectory });
-            Add(plain, installation, parts, database);
+            Add(plain, installation, catalogue, parts, database);
+            AddFollower(plain.Services, simulator);
             return plain.Build();
         }
 
         // The folder it is started in is somebody's: its appsettings.json is not meant for this program.
         var web = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         web.WebHost.UseUrls(installation.Settings.ListenUrl.ToString());
-        Add(web, installation, parts, database);
-        web.Services.AddQueueApi(installation.Settings, installation.Catalogue);
+        Add(web, installation, catalogue, parts, database);
+        AddFollower(web.Services, simulator);
+        web.Services.AddQueueApi(installation.Settings, catalogue);
         return web.Build().MapQueueApi();
     }
 
-    private static void Add(IHostApplicationBuilder builder, Installation installation, ProcessParts parts, string database)
+    private static void Add(IHostApplicationBuilder builder, Installation installation, CurrentCatalogue catalogue, ProcessParts parts, string database)
     {
         var (settings, options) = (installation.Settings, installation.Options);
         parts.Logging(builder.Logging);
@@ -164,10 +168,16 @@ internal sealed class OneProcess : IAsyncDisposable
             return;
         }
 
-        builder.Services.AddQueueWorker(settings, installation.Catalogue, options);
+        builder.Services.AddQueueWorker(settings, catalogue, options);
         builder.Services.AddQueueUpkeep(database);
         // Last, so that it stops first: open calls finish while claims, commits and the heartbeat still run.
         builder.Services.AddQueueBus(settings.RabbitMq, WorkerServices.Register, WorkerServices.Endpoints);
+    }
+
+    private static void AddFollower(IServiceCollection services, SimulatedProvider? simulator)
+    {
+        if (simulator is not null)
+            services.AddSingleton<ICatalogueFollower>(simulator);
     }
 
     private static async Task Dispose(IHost host)

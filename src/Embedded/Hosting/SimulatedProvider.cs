@@ -1,17 +1,22 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json;
+using LlmQueue.Store.Catalogue;
 
 namespace LlmQueue.Embedded.Hosting;
 
 /// <summary>The provider that stands in where no key is set: a process of its own that ends with ours, however ours ends.</summary>
-internal sealed class SimulatedProvider : IDisposable
+internal sealed class SimulatedProvider : ICatalogueFollower, IDisposable
 {
     private const string Ready = "listening on ";
     private static readonly TimeSpan StartsWithin = TimeSpan.FromSeconds(30);
 
     private readonly Process process;
 
-    private SimulatedProvider(Process process, Uri address) => (this.process, BaseUrl) = (process, new Uri(address, "openai/v1"));
+    private readonly HttpClient controls;
+
+    private SimulatedProvider(Process process, Uri address) =>
+        (this.process, BaseUrl, controls) = (process, new Uri(address, "openai/v1"), new HttpClient { BaseAddress = address, Timeout = TimeSpan.FromSeconds(10) });
 
     public Uri BaseUrl { get; }
 
@@ -41,7 +46,23 @@ internal sealed class SimulatedProvider : IDisposable
         }
     }
 
-    public void Dispose() => End(process);
+    /// <summary>A model that was added is one it plays from now on. The limits it is told are those of the queue's own catalogue: it is as generous as the catalogue says.</summary>
+    public async Task Follow(ModelCatalogue next, IReadOnlyList<string> changes, CancellationToken cancellationToken)
+    {
+        var models = next.Models.Select(m => new
+        {
+            name = m.Id.Name, context = m.Context, maxOutput = m.MaxOutput,
+            rpm = m.Limits.RequestsPerMinute, rpd = m.Limits.RequestsPerDay, tpm = m.Limits.TokensPerMinute, tpd = m.Limits.TokensPerDay,
+        });
+        using var answer = await controls.PostAsJsonAsync("_sim/config", new { models }, JsonSerializerOptions.Web, cancellationToken);
+        answer.EnsureSuccessStatusCode();
+    }
+
+    public void Dispose()
+    {
+        controls.Dispose();
+        End(process);
+    }
 
     private static async Task<Uri> Address(Process simulator, CancellationToken cancel)
     {

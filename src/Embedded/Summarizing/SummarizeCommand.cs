@@ -111,7 +111,7 @@ internal static class SummarizeCommand
 
     private static void CheckModel(string? model, ModelCatalogue catalogue)
     {
-        if (new ModelChecks(catalogue).WhyUnknown(model) is { } unknown)
+        if (new ModelChecks(new CurrentCatalogue(catalogue)).WhyUnknown(model) is { } unknown)
             throw new RefusalException(unknown);
     }
 

@@ -3,6 +3,7 @@ using System.Text.Json;
 using LlmQueue.Api.Tasks;
 using LlmQueue.Embedded.Doors;
 using LlmQueue.Embedded.Hosting;
+using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Rows;
 
 namespace LlmQueue.Embedded.Tasks;
@@ -19,7 +20,7 @@ internal static class SubmitCommand
     public static async Task<int> Run(SubmitRequest request, TimeProvider clock, CancellationToken stop)
     {
         var installation = Installation.Read();
-        var file = TaskFile.Read(await Text(request.File, stop), new ModelChecks(installation.Catalogue), clock.GetUtcNow().UtcDateTime);
+        var file = TaskFile.Read(await Text(request.File, stop), new ModelChecks(new CurrentCatalogue(installation.Catalogue)), clock.GetUtcNow().UtcDateTime);
         foreach (var problem in file.Problems)
             Say(problem);
         if (file.Problems.Count > 0 && !request.SkipBad)

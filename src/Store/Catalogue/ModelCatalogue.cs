@@ -5,9 +5,9 @@ public sealed class ModelCatalogue
 {
     private readonly Dictionary<ModelId, ModelEntry> byId;
 
-    internal ModelCatalogue(IReadOnlyList<ModelEntry> models, IReadOnlyList<Route> routes, IReadOnlyList<ModelId> summaryPool, IReadOnlyList<ModelId> synthesisModels, IReadOnlyList<ModelId> classifier, IReadOnlyList<ModelId> critics)
+    internal ModelCatalogue(IReadOnlyList<ModelEntry> models, IReadOnlyList<Route> routes, IReadOnlyList<ModelId> summaryPool, IReadOnlyList<ModelId> synthesisModels, IReadOnlyList<ModelId> classifier)
     {
-        (Models, Routes, SummaryPool, SynthesisModels, Classifier, Critics) = (models, routes, summaryPool, synthesisModels, classifier, critics);
+        (Models, Routes, SummaryPool, SynthesisModels, Classifier) = (models, routes, summaryPool, synthesisModels, classifier);
         byId = models.ToDictionary(model => model.Id);
     }
 
@@ -24,7 +24,10 @@ public sealed class ModelCatalogue
     public IReadOnlyList<ModelId> Classifier { get; }
 
     /// <summary>Models that review the drafts of tasks with much at stake, first choice first; empty means that drafts are the answers.</summary>
-    public IReadOnlyList<ModelId> Critics { get; }
+    public IReadOnlyList<ModelId> Critics { get; internal init; } = [];
+
+    /// <summary>Tells one text of the file from another; empty for a catalogue that came from no text.</summary>
+    public string Fingerprint { get; private init; } = "";
 
     public ModelEntry? Find(ModelId id) => byId.GetValueOrDefault(id);
 
@@ -57,15 +60,18 @@ public sealed class ModelCatalogue
         {
             Limits = new ModelLimits(model.Limits.RequestsPerMinute * factor, model.Limits.RequestsPerDay * factor, model.Limits.TokensPerMinute * factor, model.Limits.TokensPerDay * factor),
         });
-        return new ModelCatalogue([.. models], Routes, SummaryPool, SynthesisModels, Classifier, Critics);
+        return new ModelCatalogue([.. models], Routes, SummaryPool, SynthesisModels, Classifier) { Fingerprint = Fingerprint, Critics = Critics };
     }
 
     /// <exception cref="CatalogueException">The file is not there, cannot be read or does not fit.</exception>
-    public static ModelCatalogue Load(string path)
+    public static ModelCatalogue Load(string path) => Parse(ReadText(path), Path.GetFileName(path));
+
+    /// <exception cref="CatalogueException">The file is not there or cannot be read.</exception>
+    public static string ReadText(string path)
     {
         try
         {
-            return Parse(File.ReadAllText(path), Path.GetFileName(path));
+            return File.ReadAllText(path);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
@@ -82,8 +88,10 @@ public sealed class ModelCatalogue
         var root = PositionedJson.Read(json, problems);
         var catalogue = root is null ? null : new CatalogueReader(problems).Read(root);
         problems.ThrowIfAny();
-        return catalogue!;
+        return new ModelCatalogue(catalogue!.Models, catalogue.Routes, catalogue.SummaryPool, catalogue.SynthesisModels, catalogue.Classifier) { Fingerprint = FingerprintOf(json), Critics = catalogue.Critics };
     }
+
+    public static string FingerprintOf(string json) => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(json)), 0, 6);
 }
 
 /// <summary>The catalogue doesn't fit: the file, the line, what was found and what was expected.</summary>

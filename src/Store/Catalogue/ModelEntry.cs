@@ -69,6 +69,9 @@ public sealed record ModelEntry
     /// <summary>How long the first choice of a chain may take before the next one is asked; null is the worker's default.</summary>
     public TimeSpan? FirstChoiceTimeout { get; init; }
 
+    /// <summary>True when nothing about it differs: a record compares its lists by identity, and a file read twice has two.</summary>
+    public bool ReadsAs(ModelEntry other) => Strengths.SequenceEqual(other.Strengths) && this with { Strengths = [] } == other with { Strengths = [] };
+
     public bool IsRetired(DateOnly today) => Retires <= today;
 
     /// <summary>Whether prompt and answer fit its window, and the answer its own limit.</summary>

@@ -17,6 +17,7 @@ public sealed class QueueMetrics : IDisposable
     private readonly Histogram<int> _group;
     private readonly Counter<long> _again;
     private readonly Counter<long> _alerts;
+    private readonly Counter<long> _reloads;
 
     public QueueMetrics()
     {
@@ -27,6 +28,7 @@ public sealed class QueueMetrics : IDisposable
         _latency = _meter.CreateHistogram<double>("llmqueue.call.duration", "s", "From claim to outcome, by model");
         _group = _meter.CreateHistogram<int>("llmqueue.commit.group", "{transition}", "Transitions that shared a commit");
         _alerts = _meter.CreateCounter<long>("llmqueue.alerts", "{alert}", "Thresholds of quotas and budgets that were crossed, by kind, subject and percent");
+        _reloads = _meter.CreateCounter<long>("llmqueue.catalogue.reloads", "{reload}", "Changed catalogues, by result: taken, refused");
         _again = _meter.CreateCounter<long>("llmqueue.decisions.again", "{decision}", "Transitions decided again, by why: Conflict, NoRoom");
     }
 
@@ -46,6 +48,8 @@ public sealed class QueueMetrics : IDisposable
 
     public void Alert(Contracts.QuotaThresholdReached alert) =>
         _alerts.Add(1, new KeyValuePair<string, object?>("kind", alert.Kind), new KeyValuePair<string, object?>("subject", alert.Subject), new KeyValuePair<string, object?>("percent", alert.Percent));
+
+    internal void CatalogueReloaded(string result) => _reloads.Add(1, new KeyValuePair<string, object?>("result", result));
 
     internal void Again(CommitOutcome why) => _again.Add(1, new KeyValuePair<string, object?>("why", why.ToString()));
 

@@ -7,7 +7,7 @@ using LlmQueue.Worker.Calling;
 namespace LlmQueue.Worker.Admission;
 
 /// <summary>Decides on this process's view of the limits and holds what it decided until the commit has made it true, or not.</summary>
-public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, BudgetBook budgets, ModelCatalogue catalogue, Calibrations calibrations, Breakers breakers)
+public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, BudgetBook budgets, Calibrations calibrations, Breakers breakers)
 {
     /// <summary>Admits the task if it can: then its reservation is in the transition and its row names the bucket.</summary>
     public async ValueTask<AdmissionDecision> Decide(TaskRow task, Transition transition, Errand errand)
@@ -66,11 +66,9 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
         var candidates = new List<Candidate>();
         foreach (var id in errand.Chain)
         {
-            if (catalogue.Find(id) is not { } model)
-                continue;
             var input = calibrations.Estimate(id, errand.InputUnits);
             var need = new Need(1, input + errand.OutputTokens);
-            foreach (var info in directory.Of(model.Id))
+            foreach (var info in directory.Of(id))
             {
                 if (views.Bucket(info.Id) is not { } view)
                     continue;
@@ -79,7 +77,7 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
                     (row.ClosedUntil, row.ClosedReason) = (until, "its circuit breaker is open after repeated faults");
                 if (info.Keys.All(k => views.WhyKeyRefused(k.Alias) is not null))
                     row.DisabledReason ??= $"{DisabledReasons.Refused}: {info.Keys[0].Alias} was refused ({views.WhyKeyRefused(info.Keys[0].Alias)}). Put a valid key into the environment and start again";
-                candidates.Add(new Candidate(info.Id, model, row, need, model.Price.CostUsd(calibrations.MostTokens(id, errand.InputUnits), errand.OutputTokens)));
+                candidates.Add(new Candidate(info.Id, info.Model, row, need, info.Model.Price.CostUsd(calibrations.MostTokens(id, errand.InputUnits), errand.OutputTokens)));
             }
         }
 

@@ -5,13 +5,31 @@ using LlmQueue.Store.Settings;
 
 namespace LlmQueue.Worker.Admission;
 
-/// <summary>The ways to a model: a bucket for each organisation whose keys can call it.</summary>
-public sealed class BucketDirectory
+/// <summary>The ways to a model: a bucket for each organisation whose keys can call it. A changed catalogue brings others.</summary>
+public sealed class BucketDirectory(ModelCatalogue catalogue, IReadOnlyDictionary<string, ProviderSettings> providers)
+{
+    private volatile BucketWays _now = new(catalogue, providers);
+
+    public IReadOnlyCollection<BucketInfo> All => _now.All;
+
+    public IReadOnlyList<BucketInfo> Of(ModelId model) => _now.Of(model);
+
+    public BucketInfo? Find(string id) => _now.Find(id);
+
+    /// <summary>The ways as another catalogue has them.</summary>
+    public BucketWays Of(ModelCatalogue next) => new(next, providers);
+
+    /// <summary>These count from now on; their buckets are open.</summary>
+    public void Take(BucketWays ways) => _now = ways;
+}
+
+/// <summary>The ways of one catalogue. Immutable.</summary>
+public sealed class BucketWays
 {
     private readonly Dictionary<string, BucketInfo> _byId = new(StringComparer.Ordinal);
     private readonly Dictionary<ModelId, IReadOnlyList<BucketInfo>> _byModel = [];
 
-    public BucketDirectory(ModelCatalogue catalogue, IReadOnlyDictionary<string, ProviderSettings> providers)
+    internal BucketWays(ModelCatalogue catalogue, IReadOnlyDictionary<string, ProviderSettings> providers)
     {
         foreach (var model in catalogue.Models)
         {

@@ -168,6 +168,9 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
             // A limit was learned since it came to stand here, and it can never pass: it is decided again, and told so.
             else if (soonest is null && head.Unrung && candidates.Count > 0 && candidates.All(c => !BucketRule.CanEverFit(c.Bucket, c.Need)))
                 plan.ToDecideAgain.Add(head.Id);
+            // The catalogue has changed since, and nobody of its line is there any more: it is routed again.
+            else if (head.Unrung && line.BucketIds.All(id => directory.Find(id) is null))
+                plan.ToDecideAgain.Add(head.Id);
             if (granted || soonest is null)
                 continue;
             kept.Add(soonest.Id);

@@ -56,7 +56,7 @@ public sealed partial class TaskDesk
         var (task, transition) = (context.Saga, Of(context));
         var outcome = finished.Outcome;
         var used = Used(outcome, task.ReservedTokens);
-        var price = catalogue.Find(ModelId.Parse(task.Model!))?.Price ?? ModelPrice.Unknown;
+        var price = catalogue.Now.Find(ModelId.Parse(task.Model!))?.Price ?? ModelPrice.Unknown;
         var cost = Cost(outcome, price, task.ReservedUsd);
         var (input, output) = Tokens(outcome);
 

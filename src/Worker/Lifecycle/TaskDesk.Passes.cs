@@ -34,7 +34,7 @@ public sealed partial class TaskDesk
         task.PromptTokens = TokenEstimateRule.Estimate(task.PromptUnits, TokenCalibration.None);
         (task.Spread, task.Faults) = (false, 0);
         var request = new RouteRequest { PromptTokens = task.PromptTokens, MaxOutputTokens = task.CallOutputTokens };
-        task.Chain = string.Join(' ', RoutingRule.Able(WhoMay(task, DateOnly.FromDateTime(transition.Now)), request, catalogue, Conditions(transition.Now)));
+        task.Chain = string.Join(' ', RoutingRule.Able(WhoMay(task, DateOnly.FromDateTime(transition.Now)), request, catalogue.Now, Conditions(transition.Now)));
         transition.Left = null;
         transition.Payloads.Add(new PayloadRow { SubjectId = task.CorrelationId, Part = PayloadRow.PromptOf(next.Pass), Content = JsonSerializer.Serialize(messages, Transition.Json) });
     }
@@ -93,7 +93,7 @@ public sealed partial class TaskDesk
         var author = ModelId.Parse(task.DraftedBy!);
         return task.Pass switch
         {
-            TaskPasses.Critique => catalogue.InService(catalogue.Critics, today).Where(critic => critic.Name != author.Name),
+            TaskPasses.Critique => catalogue.Now.InService(catalogue.Now.Critics, today).Where(critic => critic.Name != author.Name),
             TaskPasses.Revision => [author],
             _ => [ModelId.Parse(task.Critic!)],
         };

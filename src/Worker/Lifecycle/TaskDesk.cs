@@ -13,7 +13,7 @@ using Microsoft.EntityFrameworkCore;
 namespace LlmQueue.Worker.Lifecycle;
 
 /// <summary>Does what the machine's verbs say: asks the rules and records what they decide in the transition. Sends nothing, writes nothing.</summary>
-public sealed partial class TaskDesk(ModelCatalogue catalogue, BucketDirectory directory, AdmissionDesk admission, LimitViews views, LineDirectory lines,
+public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory directory, AdmissionDesk admission, LimitViews views, LineDirectory lines,
     IDbContextFactory<QueueDb> contexts, WorkerOptions options, KeyChoice keys, Chance chance, UsableProviders providers, Calibrations calibrations)
 {
     // ---- Taking in ----
@@ -67,8 +67,22 @@ public sealed partial class TaskDesk(ModelCatalogue catalogue, BucketDirectory d
             return;
         }
 
+        var decision = await admission.Decide(task, transition, Errand.Of(task));
+        if (decision is AdmissionDecision.Impossible && task.Pass is null && !Errand.Models(task.Chain).Any(id => directory.Of(id).Count > 0))
+        {
+            // The catalogue has changed since it was routed, and no model of its chain is there any more.
+            task.Spread = false;
+            if (Route(task, transition) is { } nobody)
+            {
+                transition.Decision = nobody;
+                return;
+            }
+
+            decision = await admission.Decide(task, transition, Errand.Of(task));
+        }
+
         var firstChoice = task.Chain!.Split(' ')[0];
-        transition.Decision = await admission.Decide(task, transition, Errand.Of(task)) switch
+        transition.Decision = decision switch
         {
             AdmissionDecision.Open open => new NextStep.Call(open.WhyNotFirst, firstChoice),
             AdmissionDecision.NoRoom full => new NextStep.StandInLine(full),
@@ -94,7 +108,7 @@ public sealed partial class TaskDesk(ModelCatalogue catalogue, BucketDirectory d
     /// <summary>True when the small model has room for the question now; a task never waits to be classified.</summary>
     private async ValueTask<bool> AskClassifier(TaskRow task, Transition transition, IReadOnlyList<LlmMessage> messages)
     {
-        var chain = catalogue.InService(catalogue.Classifier, DateOnly.FromDateTime(transition.Now)).Where(id => providers.Has(id.Provider)).ToList();
+        var chain = catalogue.Now.InService(catalogue.Now.Classifier, DateOnly.FromDateTime(transition.Now)).Where(id => providers.Has(id.Provider)).ToList();
         if (chain.Count == 0)
             return false;
         var input = TokenEstimateRule.UnitsWithFrame(ClassifierPrompt.Messages(messages));
@@ -108,7 +122,7 @@ public sealed partial class TaskDesk(ModelCatalogue catalogue, BucketDirectory d
             Kind = task.Kind, Complexity = task.Complexity, Priority = Priorities.Name(task.Priority), HighStakes = task.HighStakes,
             PromptTokens = task.PromptTokens, MaxOutputTokens = task.MaxOutputTokens, Model = task.RequestedModel,
         };
-        switch (RoutingRule.Decide(request, catalogue, Conditions(transition.Now)))
+        switch (RoutingRule.Decide(request, catalogue.Now, Conditions(transition.Now)))
         {
             case Routed routed:
                 task.Route = routed.Rule;

@@ -7,7 +7,7 @@ using LlmQueue.Worker.Selection;
 namespace LlmQueue.Worker.PageSummaries;
 
 /// <summary>Which models write page summaries, which one writes the whole, and how much fits one call of each.</summary>
-public sealed class SummaryPools(ModelCatalogue catalogue, QueueSettings settings, BucketDirectory directory, UsableProviders providers, LimitViews views)
+public sealed class SummaryPools(CurrentCatalogue catalogue, QueueSettings settings, BucketDirectory directory, UsableProviders providers, LimitViews views)
 {
     /// <summary>No page is cut smaller than this for the sake of a model with a tiny limit; such a model just gets none.</summary>
     private const int SmallestCall = 2500;
@@ -15,9 +15,9 @@ public sealed class SummaryPools(ModelCatalogue catalogue, QueueSettings setting
     /// <summary>Longer parts are summarised worse, whatever the context (reference: MiddleSum), and wait longer for room.</summary>
     private const int LargestCall = 12_000;
 
-    public IReadOnlyList<ModelId> Pages(DateOnly today) => Usable(settings.SummaryModels, catalogue.SummaryPool, today);
+    public IReadOnlyList<ModelId> Pages(DateOnly today) => Usable(settings.SummaryModels, catalogue.Now.SummaryPool, today);
 
-    public IReadOnlyList<ModelId> Synthesis(DateOnly today) => Usable(settings.SynthesisModels, catalogue.SynthesisModels, today) is { Count: > 0 } models ? models : Pages(today);
+    public IReadOnlyList<ModelId> Synthesis(DateOnly today) => Usable(settings.SynthesisModels, catalogue.Now.SynthesisModels, today) is { Count: > 0 } models ? models : Pages(today);
 
     /// <summary>Tokens of material that one call may carry so that every model of the pool can take it.</summary>
     public int MaterialOf(IReadOnlyList<ModelId> models, int outputTokens)
@@ -36,7 +36,7 @@ public sealed class SummaryPools(ModelCatalogue catalogue, QueueSettings setting
 
     private int LargestCallOf(ModelId id)
     {
-        var context = catalogue.Find(id)?.Context ?? SmallestCall;
+        var context = catalogue.Now.Find(id)?.Context ?? SmallestCall;
         // Nine tenths of the window: estimates err.
         var largest = context * 9L / 10;
         var minute = directory.Of(id).Select(b => views.Bucket(b.Id)?.TokensPerMinute).DefaultIfEmpty(null).Max();
@@ -46,5 +46,5 @@ public sealed class SummaryPools(ModelCatalogue catalogue, QueueSettings setting
     }
 
     private List<ModelId> Usable(IReadOnlyList<string>? named, IReadOnlyList<ModelId> fromCatalogue, DateOnly today) =>
-        [.. catalogue.InService(named is { Count: > 0 } ? named.Select(ModelId.Parse) : fromCatalogue, today).Where(id => providers.Has(id.Provider))];
+        [.. catalogue.Now.InService(named is { Count: > 0 } ? named.Select(ModelId.Parse) : fromCatalogue, today).Where(id => providers.Has(id.Provider))];
 }

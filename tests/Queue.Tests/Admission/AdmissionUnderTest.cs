@@ -117,7 +117,7 @@ internal sealed class AdmissionUnderTest : IAsyncDisposable
         if (clock is not null)
             builder.Services.AddSingleton(clock);
         builder.Services.AddQueueStore(database);
-        builder.Services.AddQueueWorker(settings, catalogue, new WorkerOptions());
+        builder.Services.AddQueueWorker(settings, new CurrentCatalogue(catalogue), new WorkerOptions());
         builder.Services.AddQueueBus(null, WorkerServices.Register, WorkerServices.Endpoints);
         return builder;
     }

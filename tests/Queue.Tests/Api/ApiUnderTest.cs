@@ -51,7 +51,7 @@ public sealed class ApiUnderTest : IAsyncLifetime
     public static async Task<WebApplication> Start(string database, string? tokens)
     {
         var settings = QueueSettings.Read(new Dictionary<string, string?> { ["DATABASE_URL"] = database, ["LLMQUEUE_URL"] = "http://127.0.0.1:0", ["LLMQUEUE_TOKENS"] = tokens }, AppContext.BaseDirectory);
-        var started = ApiHost.Build(settings, ModelCatalogue.Parse(CatalogueText, "catalogue.json"));
+        var started = ApiHost.Build(settings, new CurrentCatalogue(ModelCatalogue.Parse(CatalogueText, "catalogue.json")));
         Assert.Null(await ApiHost.WhyNotStarted(started, settings));
         return started;
     }

@@ -8,7 +8,7 @@ namespace LlmQueue.Tests.Embedded;
 public sealed class TaskFileTests
 {
     private static readonly DateTime Now = new(2026, 11, 21, 12, 0, 0, DateTimeKind.Utc);
-    private static readonly ModelChecks Models = new(ModelCatalogue.Load(Path.Combine(BuiltPrograms.Repository, "catalogue.json")));
+    private static readonly ModelChecks Models = new(new CurrentCatalogue(ModelCatalogue.Load(Path.Combine(BuiltPrograms.Repository, "catalogue.json"))));
 
     [Fact]
     public void The_same_file_has_the_same_ids_and_a_given_id_is_kept()

@@ -23,6 +23,9 @@ public sealed record QueueSetup
     /// <summary>A catalogue's JSON; see <see cref="TestCatalogue"/>.</summary>
     public required string Catalogue { get; init; }
 
+    /// <summary>Where a changed catalogue would appear; left out: it stays as it is.</summary>
+    public CatalogueFile? CatalogueFile { get; init; }
+
     /// <summary>Where groq's keys lead to: a simulator's base URL.</summary>
     public required string ProviderUrl { get; init; }
 
@@ -76,7 +79,7 @@ public sealed class QueueUnderTest : IAsyncDisposable
         builder.Logging.AddProvider(log).SetMinimumLevel(LogLevel.Warning);
         builder.Services.AddSingleton(setup.Clock);
         builder.Services.AddQueueStore(database);
-        builder.Services.AddQueueWorker(settings, ModelCatalogue.Parse(setup.Catalogue, "test.json"), setup.Options);
+        builder.Services.AddQueueWorker(settings, new CurrentCatalogue(ModelCatalogue.Parse(setup.Catalogue, "test.json"), setup.CatalogueFile), setup.Options);
         if (setup.Upkeep)
             builder.Services.AddQueueUpkeep(database);
         // Last, so that it stops first.
@@ -235,6 +238,7 @@ public sealed class QueueUnderTest : IAsyncDisposable
         Keep<LlmTaskRejected>(endpoint);
         Keep<LlmTaskCanceled>(endpoint);
         Keep<PagesSummarized>(endpoint);
+        Keep<CatalogueReloaded>(endpoint);
     }
 
     private void Keep<T>(IReceiveEndpointConfigurator endpoint) where T : class =>

@@ -72,6 +72,6 @@ public sealed class SummaryTreeTests
         var views = new LimitViews();
         foreach (var bucket in directory.All)
             views.Show(bucket.NewRow(Noon));
-        return new SummaryStages(new SummaryPools(catalogue, settings, directory, new UsableProviders(settings.Providers), views), contexts: null!);
+        return new SummaryStages(new SummaryPools(new CurrentCatalogue(catalogue), settings, directory, new UsableProviders(settings.Providers), views), contexts: null!);
     }
 }
