@@ -38,7 +38,7 @@ public static class WorkerServices
         services.AddSingleton<SummaryDesk>().AddSingleton<SummaryStages>().AddSingleton<SummaryPools>();
         services.AddSingleton<Rescuer>().AddSingleton<PacerRound>();
         services.AddGroupedSagas<TaskRow>().AddGroupedSagas<SummaryRow>();
-        services.AddLoop<Calibrations>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<Pacer>();
+        services.AddLoop<Calibrations>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<Pacer>().AddLoop<RetirementWatch>();
         return services;
     }
 
