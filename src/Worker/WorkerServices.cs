@@ -40,7 +40,7 @@ public static class WorkerServices
         services.AddSingleton<SummaryDesk>().AddSingleton<SummaryStages>().AddSingleton<SummaryPools>().AddSingleton<SummaryReadings>().AddSingleton<SummaryResults>().AddSingleton<PageExtracts>();
         services.AddSingleton<Rescuer>().AddSingleton<PacerRound>();
         services.AddGroupedSagas<TaskRow>().AddGroupedSagas<SummaryRow>();
-        services.AddSingleton<Calibrations>().AddSingleton<OutputUses>().AddLoop<CallEstimates>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<Pacer>().AddLoop<SummaryDeadlines>();
+        services.AddSingleton<Calibrations>().AddSingleton<OutputUses>().AddLoop<CallEstimates>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<Pacer>().AddLoop<SummaryDeadlines>().AddLoop<RetirementWatch>();
         return services;
     }
 

@@ -6,7 +6,6 @@ namespace LlmQueue.Embedded.Checkup;
 /// <summary>What can be seen without asking anybody else: settings, catalogue, disk.</summary>
 internal static class InstallationChecks
 {
-    private const int SoonInDays = 60;
     private const long LittleSpace = 1_000_000_000;
     private const long TooLittleSpace = 100_000_000;
 
@@ -25,16 +24,8 @@ internal static class InstallationChecks
         var usable = inService.Count(m => settings.NoKeys || settings.Providers.ContainsKey(m.Id.Provider));
         yield return new Finding(usable > 0 ? Grade.Ok : Grade.Failed, "catalogue",
             $"{catalogue.Models.Count} models, {inService.Count} in service, {usable} of them {(settings.NoKeys ? "simulated" : "with a key")}.{(usable > 0 ? "" : " Set a key of a provider whose models are in the catalogue.")}");
-        var named = Named(catalogue).ToHashSet();
-        foreach (var model in catalogue.Models.Where(m => named.Contains(m.Id) && m.Retires is { } day && day <= today.AddDays(SoonInDays)))
-        {
-            if (!model.IsRetired(today))
-                yield return new Finding(Grade.Warning, "catalogue", $"{model.Id} retires on {model.Retires:yyyy-MM-dd}; {(model.ReplacedBy is { } next ? $"then {next} takes its place." : "name a successor ('replacedBy') in the catalogue.")}");
-            else if (catalogue.InService(model.Id, today) is not { } heir)
-                yield return new Finding(Grade.Warning, "catalogue", $"{model.Id} retired on {model.Retires:yyyy-MM-dd} without a successor, but routes or pools still name it; take it out of them, or name a 'replacedBy'.");
-            else
-                yield return new Finding(Grade.Ok, "catalogue", $"{model.Id} retired on {model.Retires:yyyy-MM-dd}; {heir.Id} serves in its place.");
-        }
+        foreach (var retirement in RetirementRule.Of(catalogue, today))
+            yield return new Finding(retirement.IsWarning ? Grade.Warning : Grade.Ok, "catalogue", retirement.Sentence);
     }
 
     public static Finding DataFolder(Installation installation)
@@ -57,7 +48,4 @@ internal static class InstallationChecks
             return new Finding(Grade.Failed, "disk", $"The data folder {folder} cannot be written to: {fault.Message} Make it writable, or name another one with LLMQUEUE_DATA.");
         }
     }
-
-    private static IEnumerable<ModelId> Named(ModelCatalogue catalogue) =>
-        catalogue.Routes.SelectMany(r => r.Models).Concat(catalogue.SummaryPool).Concat(catalogue.SynthesisModels).Concat(catalogue.Classifier);
 }

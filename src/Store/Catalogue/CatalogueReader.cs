@@ -32,7 +32,7 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
         var passes = file.Optional("passes") is { } roles ? new CatalogueFields(roles, "the passes", ["critique"], problems) : null;
         var critics = Chain(passes, "critique", "the pass 'critique'");
         CheckReferences();
-        return new ModelCatalogue(entries, routes, summary, synthesis, classifier, critics);
+        return new ModelCatalogue(entries, routes, summary, synthesis, classifier) { Critics = critics };
     }
 
     private ModelEntry? Model(JsonPart part)

@@ -5,9 +5,9 @@ public sealed class ModelCatalogue
 {
     private readonly Dictionary<ModelId, ModelEntry> byId;
 
-    internal ModelCatalogue(IReadOnlyList<ModelEntry> models, IReadOnlyList<Route> routes, IReadOnlyList<ModelId> summaryPool, IReadOnlyList<ModelId> synthesisModels, IReadOnlyList<ModelId> classifier, IReadOnlyList<ModelId> critics)
+    internal ModelCatalogue(IReadOnlyList<ModelEntry> models, IReadOnlyList<Route> routes, IReadOnlyList<ModelId> summaryPool, IReadOnlyList<ModelId> synthesisModels, IReadOnlyList<ModelId> classifier)
     {
-        (Models, Routes, SummaryPool, SynthesisModels, Classifier, Critics) = (models, routes, summaryPool, synthesisModels, classifier, critics);
+        (Models, Routes, SummaryPool, SynthesisModels, Classifier) = (models, routes, summaryPool, synthesisModels, classifier);
         byId = models.ToDictionary(model => model.Id);
     }
 
@@ -24,7 +24,7 @@ public sealed class ModelCatalogue
     public IReadOnlyList<ModelId> Classifier { get; }
 
     /// <summary>Models that review the drafts of tasks with much at stake, first choice first; empty means that drafts are the answers.</summary>
-    public IReadOnlyList<ModelId> Critics { get; }
+    public IReadOnlyList<ModelId> Critics { get; internal init; } = [];
 
     /// <summary>Tells one text of the file from another; empty for a catalogue that came from no text.</summary>
     public string Fingerprint { get; private init; } = "";
@@ -60,7 +60,7 @@ public sealed class ModelCatalogue
         {
             Limits = new ModelLimits(model.Limits.RequestsPerMinute * factor, model.Limits.RequestsPerDay * factor, model.Limits.TokensPerMinute * factor, model.Limits.TokensPerDay * factor),
         });
-        return new ModelCatalogue([.. models], Routes, SummaryPool, SynthesisModels, Classifier, Critics) { Fingerprint = Fingerprint };
+        return new ModelCatalogue([.. models], Routes, SummaryPool, SynthesisModels, Classifier) { Fingerprint = Fingerprint, Critics = Critics };
     }
 
     /// <exception cref="CatalogueException">The file is not there, cannot be read or does not fit.</exception>
@@ -88,7 +88,7 @@ public sealed class ModelCatalogue
         var root = PositionedJson.Read(json, problems);
         var catalogue = root is null ? null : new CatalogueReader(problems).Read(root);
         problems.ThrowIfAny();
-        return new ModelCatalogue(catalogue!.Models, catalogue.Routes, catalogue.SummaryPool, catalogue.SynthesisModels, catalogue.Classifier, catalogue.Critics) { Fingerprint = FingerprintOf(json) };
+        return new ModelCatalogue(catalogue!.Models, catalogue.Routes, catalogue.SummaryPool, catalogue.SynthesisModels, catalogue.Classifier) { Fingerprint = FingerprintOf(json), Critics = catalogue.Critics };
     }
 
     public static string FingerprintOf(string json) => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(json)), 0, 6);

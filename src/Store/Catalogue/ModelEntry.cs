@@ -77,9 +77,12 @@ public sealed record ModelEntry
 
     public bool IsRetired(DateOnly today) => Retires <= today;
 
-    /// <summary>Whether prompt and answer fit its window, and the answer its own limit.</summary>
+    /// <summary>How much of a window is used: estimates err, and a prompt that is too long by a word is refused as a whole.</summary>
+    public const double UsedShare = 0.9;
+
+    /// <summary>Whether prompt and answer fit nine tenths of its window, and the answer its own limit.</summary>
     public bool Takes(int promptTokens, int maxOutputTokens) =>
-        maxOutputTokens <= MaxOutput && (long)promptTokens + maxOutputTokens <= Context;
+        maxOutputTokens <= MaxOutput && (long)promptTokens + maxOutputTokens <= Context * UsedShare;
 }
 
 /// <summary>One row of the routing table; the first that fits a task counts.</summary>

@@ -1,3 +1,4 @@
+using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Limits;
 using LlmQueue.Store.Rows;
 using Microsoft.EntityFrameworkCore;
@@ -18,6 +19,9 @@ public sealed record QueueView
     public required IReadOnlyList<BucketSight> Buckets { get; init; }
     public required IReadOnlyList<BudgetSight> Budgets { get; init; }
     public required IReadOnlyList<KeySight> Keys { get; init; }
+
+    /// <summary>Models in use that retire within two months, or have without a successor; soonest first.</summary>
+    public required IReadOnlyList<Retirement> Retirements { get; init; }
 }
 
 /// <summary>Tasks that wait in one line for one reason.</summary>
@@ -64,7 +68,7 @@ public sealed record BudgetSight(string Id, string Scope, DateTime PeriodStart, 
 public sealed record KeySight(string Alias, string Provider, string Organisation, long Calls, long Throttled, long Faults, long InputTokens, long OutputTokens, DateTime? LastUsedAt, string? RefusedReason, DateTime? RefusedAt);
 
 /// <summary>Reads the queue as a whole.</summary>
-public sealed class QueueViews(IDbContextFactory<QueueDb> contexts, TimeProvider clock)
+public sealed class QueueViews(IDbContextFactory<QueueDb> contexts, CurrentCatalogue catalogue, TimeProvider clock)
 {
     private const int MostLines = 100;
 
@@ -77,6 +81,7 @@ public sealed class QueueViews(IDbContextFactory<QueueDb> contexts, TimeProvider
             At = now,
             Tasks = InOrder(await db.Tasks.GroupBy(t => t.State).Select(g => new StateCount(g.Key, g.LongCount())).ToListAsync(cancellationToken), TaskStates.All),
             Summaries = InOrder(await db.Summaries.GroupBy(s => s.State).Select(g => new StateCount(g.Key, g.LongCount())).ToListAsync(cancellationToken), SummaryStates.All),
+            Retirements = [.. RetirementRule.Of(catalogue.Now, DateOnly.FromDateTime(now)).Where(r => r.IsWarning)],
             Waiting = await Lines(db, cancellationToken),
             Buckets = [.. (await db.Buckets.AsNoTracking().OrderBy(b => b.Id).ToListAsync(cancellationToken)).Select(b => Sight(b, now))],
             Budgets = [.. (await db.Budgets.AsNoTracking().Where(b => b.PeriodEnd > now).OrderBy(b => b.Id).ToListAsync(cancellationToken))

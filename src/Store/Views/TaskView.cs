@@ -80,6 +80,9 @@ public sealed record AttemptView
 {
     public required int Number { get; init; }
     public required string Model { get; init; }
+
+    /// <summary>The model and the fingerprint of its system as the answer named them; null without an answer.</summary>
+    public string? ModelVersion { get; init; }
     public required string KeyAlias { get; init; }
 
     /// <summary><c>answered</c>, <c>throttled</c>, <c>timed out</c>, …; null while it is open.</summary>

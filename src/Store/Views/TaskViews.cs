@@ -75,7 +75,7 @@ public sealed class TaskViews(IDbContextFactory<QueueDb> contexts, TimeProvider 
 
     private static AttemptView Attempt(AttemptRow row) => new()
     {
-        Number = row.Number, Model = row.Model, KeyAlias = row.KeyAlias, Outcome = row.Outcome, Detail = row.Detail,
+        Number = row.Number, Model = row.Model, ModelVersion = row.ModelVersion, KeyAlias = row.KeyAlias, Outcome = row.Outcome, Detail = row.Detail,
         InputTokens = row.InputTokens, OutputTokens = row.OutputTokens, CostUsd = row.CostUsd, Ms = row.LatencyMs, Why = row.Why,
         StartedAt = row.StartedAt, EndedAt = row.EndedAt,
     };

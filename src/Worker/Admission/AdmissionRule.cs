@@ -43,7 +43,7 @@ public static class AdmissionRule
         if (candidates.Count == 0)
             return new AdmissionDecision.Impossible("No model is left that may answer this task. See its attempts for what each one said; submit it again with another model.");
 
-        var gone = candidates.Where(c => c.Bucket.DisabledReason?.StartsWith(DisabledReasons.Gone, StringComparison.Ordinal) == true).ToList();
+        var gone = candidates.Where(c => DisabledReasons.IsGone(c.Bucket.DisabledReason)).ToList();
         if (gone.Count == candidates.Count)
             return new AdmissionDecision.Impossible($"Every model that may answer is gone: {Sentence(gone[0])}. Name a model in service, or mend the catalogue's routes.");
 
@@ -53,7 +53,7 @@ public static class AdmissionRule
 
         var usable = fitting.Where(c => c.Bucket.DisabledReason is null).ToList();
         if (usable.Count == 0)
-            return new AdmissionDecision.NoRoom([.. fitting.Select(c => c.BucketId)], Sentence(fitting[0]), null, Mean(fitting));
+            return new AdmissionDecision.NoRoom([.. fitting.Except(gone).Select(c => c.BucketId)], Sentence(fitting[0]), null, Mean(fitting));
 
         var openings = usable.ConvertAll(c => (Candidate: c, Opening: Opening(c, now)));
         var open = openings.Where(o => o.Opening.At <= now).Select(o => o.Candidate).ToList();
@@ -119,4 +119,6 @@ public static class DisabledReasons
 {
     public const string Gone = "the model is gone";
     public const string Refused = "no key is accepted";
+
+    public static bool IsGone(string? reason) => reason?.StartsWith(Gone, StringComparison.Ordinal) == true;
 }

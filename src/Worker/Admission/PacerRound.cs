@@ -136,6 +136,14 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
         while (kept.Count < buckets.Count && plan.Grants.Count < MaxRings && turns.Next() is { } head)
         {
             var line = await lines.Find(head.Line);
+            // Somebody of its line has retired since, or is gone: it is decided again, and the successor stands in its place.
+            if (IsOutOfDate(line, buckets, DateOnly.FromDateTime(now)))
+            {
+                if (head.Unrung)
+                    plan.ToDecideAgain.Add(head.Id);
+                continue;
+            }
+
             var purses = head.Budgets.Select(money.GetValueOrDefault).ToList();
             var candidates = InOrder(line, head, buckets, purses, now);
             BucketRow? soonest = null;
@@ -183,6 +191,9 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
             plan.NextOpening = Earlier(plan.NextOpening, now + options.Tick);
         return plan;
     }
+
+    private bool IsOutOfDate(LineRow line, Dictionary<string, BucketRow> buckets, DateOnly today) => line.BucketIds.Any(id =>
+        directory.Find(id)?.Model.IsRetired(today) == true || (buckets.TryGetValue(id, out var bucket) && DisabledReasons.IsGone(bucket.DisabledReason)));
 
     /// <summary>The ways a head may go, in the order in which they are tried: as its line says, as the pool's emptiest, or as the budget demands.</summary>
     private IReadOnlyList<Candidate> InOrder(LineRow line, LineHead head, Dictionary<string, BucketRow> buckets, List<Purse?> purses, DateTime now)

@@ -102,6 +102,8 @@ public sealed partial class TaskDesk
                 break;
             case RecoveryDecision.LeaveModel leave:
                 transition.Record(task.CorrelationId, Entry(outcome), task.State, leave.Reason);
+                if (outcome is CallOutcome.ModelGone && HeirOf(model, transition.Now) is { } heir && !rest.Contains(heir))
+                    rest.Insert(0, heir);
                 task.Chain = string.Join(' ', rest);
                 transition.Decision = rest.Count > 0 ? new AfterCall.SeekAgain() : Lost(task, $"No model is left: {leave.Reason}");
                 break;

@@ -68,7 +68,7 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
             return;
         }
 
-        var decision = await admission.Decide(task, transition, Errand.Of(task));
+        var decision = await admission.Decide(task, transition, WithoutRetired(task, transition));
         if (decision is AdmissionDecision.Impossible && task.Pass is null && !Errand.Models(task.Chain).Any(id => directory.Of(id).Count > 0))
         {
             // The catalogue has changed since it was routed, and no model of its chain is there any more.
@@ -135,6 +135,28 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
                 throw new InvalidOperationException($"No step is written for {other.GetType().Name}.");
         }
     }
+
+    /// <summary>Who has retired since the task was routed, or is gone, gives way to its successor; a chain that nobody is left of is decided by admission, which says so.</summary>
+    private Errand WithoutRetired(TaskRow task, Transition transition)
+    {
+        var errand = Errand.Of(task);
+        if (SuccessionRule.Of(errand.Chain, catalogue.Now, DateOnly.FromDateTime(transition.Now), IsGone) is not { } succession)
+            return errand;
+        task.Chain = string.Join(' ', succession.Chain);
+        foreach (var replaced in succession.Replaced)
+            transition.Record(task.CorrelationId, "Replaced", task.State, replaced);
+        return errand with { Chain = succession.Chain };
+    }
+
+    /// <summary>Who takes the place of a model that its provider has taken off, perhaps before its day.</summary>
+    private string? HeirOf(string model, DateTime now)
+    {
+        var gone = ModelId.Parse(model);
+        return SuccessionRule.Of([gone], catalogue.Now, DateOnly.FromDateTime(now), id => id == gone || IsGone(id)) is { Chain: [var heir] } ? heir.ToString() : null;
+    }
+
+    private bool IsGone(ModelId id) =>
+        directory.Of(id) is { Count: > 0 } ways && ways.All(way => DisabledReasons.IsGone(views.Bucket(way.Id)?.WhyDisabled));
 
     private RouteConditions Conditions(DateTime now) => new(providers.Has, DateOnly.FromDateTime(now), LargestMinute);
 

@@ -64,11 +64,14 @@ public static class RoutingRule
                 .Where(link => link.Entry is not null && conditions.HasKey(link.Entry.Id.Provider) && Takes(link.Entry, request, conditions))
                 .ToList();
             if (chain.Count > 0)
-                return new Routed(Rule(row, rows[0], chain), [.. chain.Select(link => link.Entry!.Id).Distinct()]);
+                return new Routed(Rule(row, rows[0], chain) + WindowRule.PassedOver(row, chain[0].Named, request, catalogue, conditions), [.. chain.Select(link => link.Entry!.Id).Distinct()]);
         }
+        var named = rows.SelectMany(row => row.Models).Select(id => catalogue.InService(id, conditions.Today)).OfType<ModelEntry>().Distinct().ToList();
+        if (WindowRule.Longer(named, request, catalogue, conditions) is { } longer)
+            return longer;
         return new NoModel(rows.Count == 0
             ? $"No route of the catalogue fits a task of kind '{request.Kind}' and complexity '{request.Complexity}'; add one with task 'any' and complexity 'any' at the end of its routes."
-            : WhyNobody([.. rows.SelectMany(row => row.Models).Select(id => catalogue.InService(id, conditions.Today)).OfType<ModelEntry>().Distinct()], request, conditions));
+            : WhyNobody(named, request, conditions));
     }
 
     /// <summary>Those of a chain who can take the task today, in order: the retired are replaced, and who has no key or is too small is left out.</summary>
@@ -144,7 +147,7 @@ public static class RoutingRule
         if (fitting.MaxBy(entry => conditions.TokensPerMinute?.Invoke(entry) ?? long.MaxValue) is { } busiest)
             return $"{found}; a minute's limit here is at most {conditions.TokensPerMinute!(busiest)} tokens, of {busiest.Id}, so the call could never be made: shorten or split the prompt, lower 'maxOutputTokens', or add a key with a higher limit.";
         var widest = callable.MaxBy(entry => entry.Context)!;
-        return $"{found}; the largest context that can be had here is {widest.Context} tokens, of {widest.Id}, with answers up to {widest.MaxOutput}: shorten or split the prompt, or lower 'maxOutputTokens'.";
+        return $"{found}; the largest context that can be had here is {widest.Context} tokens, of {widest.Id}, nine tenths of it used, with answers up to {widest.MaxOutput}: shorten or split the prompt, or lower 'maxOutputTokens'.";
     }
 
     private static string KeyName(string provider) => provider == "local" ? "LOCAL_BASE_URL" : $"{provider.ToUpperInvariant()}_API_KEY";
