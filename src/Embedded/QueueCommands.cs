@@ -58,6 +58,7 @@ public static class QueueCommands
         root.Subcommands.Add(Summarize(stop));
         root.Subcommands.Add(Submit(stop));
         root.Subcommands.Add(Status(stop));
+        root.Subcommands.Add(Budget(stop));
         root.Subcommands.Add(Doctor(stop));
         return root;
     }
@@ -92,6 +93,16 @@ public static class QueueCommands
         var id = new Argument<string?>("ID") { Description = "A task's or a summary's id", Arity = ArgumentArity.ZeroOrOne };
         var command = new Command("status", "Shows what is queued, what waits and why; with an id, everything about that one.") { id };
         command.SetAction((parsed, _) => StatusCommand.Run(parsed.GetValue(id), TimeProvider.System, stop));
+        return command;
+    }
+
+    private static Command Budget(CancellationToken stop)
+    {
+        var amount = new Argument<string>("USD") { Description = "US dollars, or 'none' to lift the limit" };
+        var scope = new Option<string>("--scope") { Description = "installation, tenant:NAME, or class:NAME for an agent or a kind of task", HelpName = "SCOPE", DefaultValueFactory = _ => "installation" };
+        var period = new Option<string>("--period") { Description = "day or month", HelpName = "PERIOD", DefaultValueFactory = _ => "day" };
+        var command = new Command("budget", "Sets what may be spent. What waits for the money moves at once.") { amount, scope, period };
+        command.SetAction((parsed, _) => BudgetCommand.Run(parsed.GetRequiredValue(amount), parsed.GetRequiredValue(scope), parsed.GetRequiredValue(period), TimeProvider.System, stop));
         return command;
     }
 

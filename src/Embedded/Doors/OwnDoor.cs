@@ -1,6 +1,7 @@
 using LlmQueue.Contracts;
 using LlmQueue.Embedded.Hosting;
 using LlmQueue.Store.Intake;
+using LlmQueue.Store.Limits;
 using LlmQueue.Store.Views;
 
 namespace LlmQueue.Embedded.Doors;
@@ -39,6 +40,8 @@ internal sealed class OwnDoor(OneProcess process, FileLog log, TimeProvider cloc
         (await tasks.Known(ids, cancel)).ToDictionary(pair => pair.Key, pair => pair.Value.State);
 
     public Task<QueueView> Queue(CancellationToken cancel) => process.Services.GetRequiredService<QueueViews>().Read(cancel);
+
+    public Task SetBudget(string scope, string period, decimal? limitUsd, CancellationToken cancel) => process.Services.GetRequiredService<BudgetBook>().Set(scope, period, limitUsd, cancel);
 
     public async ValueTask DisposeAsync()
     {

@@ -29,6 +29,9 @@ internal interface IQueueDoor : IAsyncDisposable
     Task<IReadOnlyDictionary<Guid, string>> States(IReadOnlyCollection<Guid> ids, CancellationToken cancel);
 
     Task<QueueView> Queue(CancellationToken cancel);
+
+    /// <summary>What may be spent, in US dollars; null lifts the limit.</summary>
+    Task SetBudget(string scope, string period, decimal? limitUsd, CancellationToken cancel);
 }
 
 /// <summary>What a command opens a door for.</summary>

@@ -71,6 +71,12 @@ internal sealed class RunningDoor(HttpClient http, bool simulated) : IQueueDoor
     public async Task<QueueView> Queue(CancellationToken cancel) =>
         await Get<QueueView>("/v1/queue", cancel) ?? throw new RefusalException($"The queue at {http.BaseAddress} does not say how it is doing; it may be of an older version.");
 
+    public async Task SetBudget(string scope, string period, decimal? limitUsd, CancellationToken cancel)
+    {
+        using var answer = await Send(() => http.PutAsJsonAsync($"/v1/budgets/{Uri.EscapeDataString(scope)}/{period}", new { limitUsd }, JsonSerializerOptions.Web, cancel));
+        await Check(answer, cancel);
+    }
+
     public ValueTask DisposeAsync()
     {
         http.Dispose();

@@ -11,6 +11,7 @@ namespace LlmQueue.Store.Catalogue;
 public sealed class CatalogueWatch(CurrentCatalogue catalogue, IEnumerable<ICatalogueFollower> followers, QueueMetrics metrics, TimeProvider clock, ILogger<CatalogueWatch> logger) : BackgroundService
 {
     private string? _said;
+    private string _seen = "";
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -33,9 +34,17 @@ public sealed class CatalogueWatch(CurrentCatalogue catalogue, IEnumerable<ICata
         try
         {
             // Comparing is cheap and parsing is not, so most looks end here.
-            if (ModelCatalogue.FingerprintOf(ModelCatalogue.ReadText(file.Path)) == catalogue.Now.Fingerprint)
+            var fingerprint = ModelCatalogue.FingerprintOf(ModelCatalogue.ReadText(file.Path));
+            if (fingerprint == catalogue.Now.Fingerprint)
             {
                 _said = null;
+                return;
+            }
+
+            // Seen twice alike: an editor may be half-way through writing it.
+            if (fingerprint != _seen)
+            {
+                _seen = fingerprint;
                 return;
             }
 

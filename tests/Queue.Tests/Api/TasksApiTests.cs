@@ -126,7 +126,7 @@ public sealed class TasksApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
         var task = await api.Anna.Get($"/v1/tasks/{row.CorrelationId}").Body(200);
         Assert.Equal(("capacity", row.WaitReason, now.AddSeconds(7)), (task.Text("waitingFor"), task.Text("waitReason"), task.GetProperty("expectedAt").GetDateTime()));
         Assert.Equal((JsonValueKind.Null, true), (task.GetProperty("costUsd").ValueKind, task.GetProperty("costUnknown").GetBoolean()));
-        Assert.Equal("""{"number":1,"model":"groq:small","keyAlias":"groq-1","outcome":"throttled","detail":null,"inputTokens":0,"outputTokens":null,"costUsd":0,"ms":41,"why":"any/any","startedAt":"2026-11-21T09:00:00Z","endedAt":"2026-11-21T09:00:01Z"}""",
+        Assert.Equal("""{"number":1,"model":"groq:small","modelVersion":null,"keyAlias":"groq-1","outcome":"throttled","detail":null,"inputTokens":0,"outputTokens":null,"costUsd":0,"ms":41,"why":"any/any","startedAt":"2026-11-21T09:00:00Z","endedAt":"2026-11-21T09:00:01Z"}""",
             JsonSerializer.Serialize(task.GetProperty("attempts")[0]));
         Assert.Equal("Deferred", task.GetProperty("history")[0].Text("entry"));
     }
