@@ -37,6 +37,7 @@ public static class ApiServices
         app.UseProblemAnswers();
         app.UseAccessGate();
         app.MapTasks();
+        app.MapFeedback();
         app.MapSummaries();
         app.MapHealth();
         app.MapBudgets();

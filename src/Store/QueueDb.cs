@@ -19,6 +19,8 @@ public sealed class QueueDb(DbContextOptions<QueueDb> options) : DbContext(optio
     public DbSet<KeyRow> Keys => Set<KeyRow>();
     public DbSet<TenantRow> Tenants => Set<TenantRow>();
     public DbSet<LineRow> Lines => Set<LineRow>();
+    public DbSet<RankingRow> Rankings => Set<RankingRow>();
+    public DbSet<FeedbackRow> Feedback => Set<FeedbackRow>();
     public DbSet<SummaryRow> Summaries => Set<SummaryRow>();
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
@@ -36,6 +38,9 @@ public sealed class QueueDb(DbContextOptions<QueueDb> options) : DbContext(optio
         modelBuilder.Entity<KeyRow>(e => { e.ToTable("keys"); e.HasKey(r => r.Alias); });
         modelBuilder.Entity<TenantRow>(e => { e.ToTable("tenants"); e.HasKey(r => r.Name); });
         modelBuilder.Entity<LineRow>(e => { e.ToTable("lines"); e.HasKey(r => r.Id); e.Ignore(r => r.BucketIds); });
+
+        modelBuilder.Entity<RankingRow>(e => { e.ToTable("rankings"); e.HasKey(r => new { r.Subject, r.Kind, r.Model }); });
+        modelBuilder.Entity<FeedbackRow>(e => { e.ToTable("feedback"); e.HasKey(r => r.TaskId); });
 
         foreach (var property in modelBuilder.Model.GetEntityTypes().SelectMany(e => e.GetProperties()))
         {

@@ -11,6 +11,7 @@ using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Lifecycle;
 using LlmQueue.Worker.PageSummaries;
 using LlmQueue.Worker.PageSummaries.Extraction;
+using LlmQueue.Worker.Ranking;
 using LlmQueue.Worker.Selection;
 using LlmQueue.Worker.Upkeep;
 using MassTransit;
@@ -32,13 +33,13 @@ public static class WorkerServices
         services.AddSingleton(settings).AddSingleton(catalogue).AddSingleton(options);
         services.AddSingleton(new Chance(Environment.ProcessId));
         services.AddSingleton(new BucketDirectory(catalogue, settings.Providers)).AddSingleton(new UsableProviders(settings.Providers));
-        services.AddSingleton<WorkerIdentity>().AddSingleton<LineDirectory>().AddSingleton<AdmissionDesk>().AddSingleton<KeyChoice>();
+        services.AddSingleton<WorkerIdentity>().AddSingleton<LineDirectory>().AddSingleton<PagePool>().AddSingleton<AdmissionDesk>().AddSingleton<KeyChoice>();
         services.AddSingleton<Breakers>().AddSingleton<StopPatience>().AddSingleton(provider => new ProviderCalls(settings.Providers, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<TaskDesk>().AddSingleton<LifecycleDoor>();
         services.AddSingleton<SummaryDesk>().AddSingleton<SummaryStages>().AddSingleton<SummaryPools>().AddSingleton<SummaryReadings>().AddSingleton<SummaryResults>().AddSingleton<PageExtracts>();
         services.AddSingleton<Rescuer>().AddSingleton<PacerRound>();
         services.AddGroupedSagas<TaskRow>().AddGroupedSagas<SummaryRow>();
-        services.AddLoop<Calibrations>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<Pacer>().AddLoop<SummaryDeadlines>();
+        services.AddLoop<Calibrations>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<Pacer>().AddLoop<SummaryDeadlines>().AddLoop<ModelRanking>();
         return services;
     }
 
@@ -133,6 +134,7 @@ public static class WorkerServices
             views.Show(bucket);
         await services.GetRequiredService<LlmQueue.Store.Limits.BudgetBook>().Begin(settings.DailyBudgetUsd, cancellationToken);
         await services.GetRequiredService<Calibrations>().Load(cancellationToken);
+        await services.GetRequiredService<ModelRanking>().Load(cancellationToken);
         await services.GetRequiredService<Heartbeat>().Beat(cancellationToken);
     }
 

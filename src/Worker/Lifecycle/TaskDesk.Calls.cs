@@ -18,7 +18,7 @@ public sealed partial class TaskDesk
     {
         var (task, transition) = (context.Saga, Of(context));
         var call = transition.Decision as NextStep.Call;
-        task.Why = call is null ? "asked what the task is" : task.Route;
+        task.Why = call is null ? "asked what the task is" : Why(task);
         if (call?.WhyNotFirst is { } why && !task.Spread && task.Model != call.FirstChoice)
             Downgrade(task, transition, call.FirstChoice, why);
         else if (call is not null && transition.Left is { } left && left.Model != task.Model)
@@ -31,7 +31,7 @@ public sealed partial class TaskDesk
     {
         var (task, transition) = (context.Saga, Of(context));
         var firstChoice = task.Chain?.Split(' ')[0];
-        task.Why = task.Route;
+        task.Why = Why(task);
         if (!task.Spread && firstChoice is not null && task.Model != firstChoice)
             Downgrade(task, transition, firstChoice, $"{task.Model} had room sooner");
         EndWait(task);
@@ -66,6 +66,8 @@ public sealed partial class TaskDesk
 
         if (outcome is CallOutcome.Answered && task.State == TaskStates.Calling)
             calibrations.Learn(task.Model!, task.PromptUnits, input);
+        if (task.State == TaskStates.Calling && task.Model is { } ran)
+            transition.WhenCommitted += () => ranking.Learn(task, ran, outcome, finished.Took);
         task.InputTokens += input;
         task.OutputTokens += output;
         task.CostUsd += cost ?? 0;

@@ -6,6 +6,7 @@ using LlmQueue.Store.Intake;
 using LlmQueue.Store.Rows;
 using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Classification;
+using LlmQueue.Worker.Ranking;
 using LlmQueue.Worker.Selection;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
@@ -14,7 +15,7 @@ namespace LlmQueue.Worker.Lifecycle;
 
 /// <summary>Does what the machine's verbs say: asks the rules and records what they decide in the transition. Sends nothing, writes nothing.</summary>
 public sealed partial class TaskDesk(ModelCatalogue catalogue, BucketDirectory directory, AdmissionDesk admission, LimitViews views, LineDirectory lines,
-    IDbContextFactory<QueueDb> contexts, WorkerOptions options, KeyChoice keys, Chance chance, UsableProviders providers, Calibrations calibrations)
+    IDbContextFactory<QueueDb> contexts, WorkerOptions options, KeyChoice keys, Chance chance, UsableProviders providers, Calibrations calibrations, ModelRanking ranking, PagePool pool)
 {
     // ---- Taking in ----
 
@@ -105,8 +106,7 @@ public sealed partial class TaskDesk(ModelCatalogue catalogue, BucketDirectory d
         switch (RoutingRule.Decide(request, catalogue, new RouteConditions(providers.Has, today, LargestMinute)))
         {
             case Routed routed:
-                task.Route = routed.Rule;
-                task.Chain = string.Join(' ', routed.Models);
+                Chain(task, routed);
                 return null;
             case NoModel none:
                 return new NextStep.Reject(none.Reason);
@@ -114,6 +114,19 @@ public sealed partial class TaskDesk(ModelCatalogue catalogue, BucketDirectory d
                 throw new InvalidOperationException($"No step is written for {other.GetType().Name}.");
         }
     }
+
+    /// <summary>What was learned puts the route's models in order, except where the producer named one.</summary>
+    private void Chain(TaskRow task, Routed routed)
+    {
+        IReadOnlyList<string> models = [.. routed.Models.Select(id => id.ToString())];
+        var ordered = task.RequestedModel is null ? ranking.Order(task, models) : new Ordered(models, null);
+        task.Route = ordered.Why is null ? routed.Rule : $"{routed.Rule}; {ordered.Why}";
+        task.Chain = string.Join(' ', ordered.Models);
+    }
+
+    /// <summary>The route, and for a page why the pool gave it to this model.</summary>
+    private string? Why(TaskRow task) =>
+        pool.Why(task, [.. Errand.Models(task.Chain).Select(catalogue.Find).OfType<ModelEntry>().Select(model => (model, (double?)LargestMinute(model)))]) is { } why ? $"{task.Route}; {why}" : task.Route;
 
     /// <summary>The prompt is in the transition when the task was just taken in, else in its row.</summary>
     private async Task<IReadOnlyList<LlmMessage>> PromptOf(BehaviorContext<TaskRow> context) =>
