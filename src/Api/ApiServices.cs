@@ -49,6 +49,7 @@ public static class ApiServices
         app.UseProblemAnswers();
         app.UseAccessGate();
         app.MapTasks();
+        app.MapFeedback();
         app.MapSummaries();
         app.MapFiles();
         app.MapBatches();

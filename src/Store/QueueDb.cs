@@ -19,6 +19,8 @@ public sealed class QueueDb(DbContextOptions<QueueDb> options) : DbContext(optio
     public DbSet<KeyRow> Keys => Set<KeyRow>();
     public DbSet<TenantRow> Tenants => Set<TenantRow>();
     public DbSet<LineRow> Lines => Set<LineRow>();
+    public DbSet<RankingRow> Rankings => Set<RankingRow>();
+    public DbSet<FeedbackRow> Feedback => Set<FeedbackRow>();
     public DbSet<SummaryRow> Summaries => Set<SummaryRow>();
     public DbSet<FileRow> Files => Set<FileRow>();
     public DbSet<BatchRow> Batches => Set<BatchRow>();
@@ -41,6 +43,8 @@ public sealed class QueueDb(DbContextOptions<QueueDb> options) : DbContext(optio
 
         modelBuilder.Entity<FileRow>(e => { e.ToTable("files"); e.HasKey(r => r.Id); });
         modelBuilder.Entity<BatchRow>(e => { e.ToTable("batches"); e.HasKey(r => r.Id); });
+        modelBuilder.Entity<RankingRow>(e => { e.ToTable("rankings"); e.HasKey(r => new { r.Subject, r.Kind, r.Model }); });
+        modelBuilder.Entity<FeedbackRow>(e => { e.ToTable("feedback"); e.HasKey(r => r.TaskId); });
 
         foreach (var property in modelBuilder.Model.GetEntityTypes().SelectMany(e => e.GetProperties()))
         {

@@ -41,6 +41,8 @@ public static class QueueStore
         services.AddSingleton<Limits.BudgetBook>();
         services.AddSingleton<Doorbells>();
         services.AddSingleton<Intake.Submissions>();
+        services.AddSingleton<Rankings.RankingBook>();
+        services.AddSingleton<Rankings.RankingViews>();
         services.AddSingleton<Views.TaskViews>();
         services.AddSingleton<Views.TaskEnds>();
         services.AddSingleton<Views.SummaryViews>();

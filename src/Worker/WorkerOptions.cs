@@ -30,6 +30,12 @@ public sealed record WorkerOptions
     /// <summary>One grant in so many goes to an aged task. Default 8. 1 gives every grant to the aged as long as there are any.</summary>
     public int AgedEvery { get; init; } = 8;
 
+    /// <summary>Whether what runs have taught may put a route's models in another order. Default on. Off leaves every route as the catalogue has it; runs are counted all the same.</summary>
+    public bool Ranking { get; init; } = true;
+
+    /// <summary>Whether pages are spread over their pool by what is known of its models: complexity, faults, latency, price. Default on. Off gives each page to the emptiest.</summary>
+    public bool PoolAdjustment { get; init; } = true;
+
     /// <summary>Ended tasks are kept this long. Default 30 days.</summary>
     public TimeSpan KeepEnded { get; init; } = TimeSpan.FromDays(30);
 }

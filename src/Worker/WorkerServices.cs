@@ -12,6 +12,7 @@ using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Lifecycle;
 using LlmQueue.Worker.PageSummaries;
 using LlmQueue.Worker.PageSummaries.Extraction;
+using LlmQueue.Worker.Ranking;
 using LlmQueue.Worker.Selection;
 using LlmQueue.Worker.Upkeep;
 using MassTransit;
@@ -34,13 +35,13 @@ public static class WorkerServices
         services.AddSingleton<CatalogueTakeUp>().AddSingleton<ICatalogueFollower>(provider => provider.GetRequiredService<CatalogueTakeUp>());
         services.AddSingleton(new Chance(Environment.ProcessId));
         services.AddSingleton(new BucketDirectory(catalogue.Now, settings.Providers)).AddSingleton(new UsableProviders(settings.Providers));
-        services.AddSingleton<WorkerIdentity>().AddSingleton<LineDirectory>().AddSingleton<AdmissionDesk>().AddSingleton<KeyChoice>();
+        services.AddSingleton<WorkerIdentity>().AddSingleton<LineDirectory>().AddSingleton<PagePool>().AddSingleton<AdmissionDesk>().AddSingleton<KeyChoice>();
         services.AddSingleton<Breakers>().AddSingleton<StopPatience>().AddSingleton(provider => new ProviderCalls(settings.Providers, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<TaskDesk>().AddSingleton<LifecycleDoor>();
         services.AddSingleton<SummaryDesk>().AddSingleton<SummaryStages>().AddSingleton<SummaryPools>().AddSingleton<SummaryReadings>().AddSingleton<SummaryResults>().AddSingleton<PageExtracts>();
         services.AddSingleton<Rescuer>().AddSingleton<PacerRound>();
         services.AddGroupedSagas<TaskRow>().AddGroupedSagas<SummaryRow>();
-        services.AddSingleton<Calibrations>().AddSingleton<OutputUses>().AddLoop<CallEstimates>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<Pacer>().AddLoop<SummaryDeadlines>().AddLoop<RetirementWatch>();
+        services.AddSingleton<Calibrations>().AddSingleton<OutputUses>().AddLoop<CallEstimates>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<Pacer>().AddLoop<SummaryDeadlines>().AddLoop<RetirementWatch>().AddLoop<ModelRanking>();
         return services;
     }
 
@@ -123,6 +124,7 @@ public static class WorkerServices
         await services.GetRequiredService<CatalogueTakeUp>().OpenAll(cancellationToken);
         await services.GetRequiredService<LlmQueue.Store.Limits.BudgetBook>().Begin(settings.DailyBudgetUsd, cancellationToken);
         await services.GetRequiredService<CallEstimates>().Load(cancellationToken);
+        await services.GetRequiredService<ModelRanking>().Load(cancellationToken);
         await services.GetRequiredService<Heartbeat>().Beat(cancellationToken);
     }
 

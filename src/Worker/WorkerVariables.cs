@@ -20,11 +20,23 @@ public static class WorkerVariables
             RescueEvery = Seconds("RESCUE_EVERY_SECONDS", defaults.RescueEvery, 0.5, 600),
             AgeAfter = Seconds("AGE_AFTER_SECONDS", defaults.AgeAfter, 0, 86400),
             AgedEvery = (int)Number("AGED_EVERY", defaults.AgedEvery, 1, 1000),
+            Ranking = Switch("RANKING", defaults.Ranking),
+            PoolAdjustment = Switch("POOL_ADJUSTMENT", defaults.PoolAdjustment),
             KeepEnded = TimeSpan.FromDays(Number("KEEP_ENDED_DAYS", defaults.KeepEnded.TotalDays, 0.01, 36500)),
         };
         return problems.Count == 0 ? options : throw new SettingsException(problems);
 
         TimeSpan Seconds(string name, TimeSpan missing, double least, double most) => TimeSpan.FromSeconds(Number(name, missing.TotalSeconds, least, most));
+
+        bool Switch(string name, bool missing)
+        {
+            if (!variables.TryGetValue(name, out var text) || string.IsNullOrWhiteSpace(text))
+                return missing;
+            if (text.Trim().ToLowerInvariant() is var set && set is ("on" or "off"))
+                return set == "on";
+            problems.Add($"{name} is '{text}'; expected on or off (left out: {(missing ? "on" : "off")}).");
+            return missing;
+        }
 
         double Number(string name, double missing, double least, double most)
         {

@@ -286,6 +286,8 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
         public void Settle(CommitOutcome outcome)
         {
             Transition.Unhold?.Invoke();
+            if (outcome == CommitOutcome.Committed)
+                Transition.WhenCommitted?.Invoke();
             Outcome.TrySetResult(outcome);
         }
 

@@ -53,6 +53,9 @@ public sealed class Transition(DateTime now)
 
     public bool ChangesNothing => History.Count == 0 && Born.Count == 0 && Ended.Count == 0 && Payloads.Count == 0;
 
+    /// <summary>What is to be counted once this is committed, and only then: a transition that is decided again counts once.</summary>
+    public Action? WhenCommitted { get; set; }
+
     public void Reserve(Reservation reservation, Action unhold)
     {
         Reservation = reservation;

@@ -4,11 +4,12 @@ using LlmQueue.Store.Commits;
 using LlmQueue.Store.Limits;
 using LlmQueue.Store.Rows;
 using LlmQueue.Worker.Calling;
+using LlmQueue.Worker.Ranking;
 
 namespace LlmQueue.Worker.Admission;
 
 /// <summary>Decides on this process's view of the limits and holds what it decided until the commit has made it true, or not.</summary>
-public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, BudgetBook budgets, CallEstimates estimates, Breakers breakers)
+public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, BudgetBook budgets, CallEstimates estimates, Breakers breakers, PagePool pool)
 {
     /// <summary>Admits the task if it can: then its reservation is in the transition and its row names the bucket.</summary>
     public async ValueTask<AdmissionDecision> Decide(TaskRow task, Transition transition, Errand errand)
@@ -20,7 +21,8 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
         var (share, tightest) = TightestOf(drawn);
         var governed = GovernorRule.Decide(wanted, share, tightest, bound: task.HighStakes || task.RequestedModel is not null);
         var candidates = governed.Candidates;
-        var decision = AdmissionRule.Decide(candidates, errand.Spread && governed.Why is null, now);
+        var spread = errand.Spread && governed.Why is null;
+        var decision = AdmissionRule.Decide(candidates, spread, now, spread ? Weight(candidates, task.Complexity) : null);
         // Whoever could not pay anywhere does not stand in a line: at its head it would be sent away, come back behind the others and turn in circles.
         if (decision is AdmissionDecision.NoRoom full && WhyNoMoney([.. candidates.Where(c => full.Buckets.Contains(c.BucketId))], drawn, now) is { } broke)
             return broke;
@@ -81,6 +83,12 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
         }
 
         return candidates;
+    }
+
+    private Func<Candidate, double> Weight(IReadOnlyList<Candidate> candidates, string? complexity)
+    {
+        var weights = pool.Weights(candidates.Select(c => (c.Model, c.Bucket.TokensPerMinute)), complexity);
+        return candidate => weights(candidate.Model.Id).Weight;
     }
 
     private (double Share, string Budget) TightestOf(IReadOnlyList<string> drawn) =>

@@ -38,7 +38,8 @@ public static class AdmissionRule
     /// <param name="candidates">The ways, first choice first.</param>
     /// <param name="spread">True for a pool: the emptiest bucket's turn, not the first.</param>
     /// <param name="now">The present.</param>
-    public static AdmissionDecision Decide(IReadOnlyList<Candidate> candidates, bool spread, DateTime now)
+    /// <param name="weight">How much a way of a pool is preferred over an equally empty one; left out: all alike.</param>
+    public static AdmissionDecision Decide(IReadOnlyList<Candidate> candidates, bool spread, DateTime now, Func<Candidate, double>? weight = null)
     {
         if (candidates.Count == 0)
             return new AdmissionDecision.Impossible("No model is left that may answer this task. See its attempts for what each one said; submit it again with another model.");
@@ -59,7 +60,7 @@ public static class AdmissionRule
         var open = openings.Where(o => o.Opening.At <= now).Select(o => o.Candidate).ToList();
         if (open.Count > 0)
         {
-            var inOrder = spread ? [.. open.OrderByDescending(c => BucketRule.FreeShare(c.Bucket, now))] : open;
+            var inOrder = spread ? Emptiest(open, weight, now) : open;
             var first = candidates[0];
             var whyNotFirst = spread || inOrder[0].Model.Id == first.Model.Id ? null : WhyClosed(first, now);
             return new AdmissionDecision.Open(inOrder, whyNotFirst);
@@ -71,6 +72,10 @@ public static class AdmissionRule
 
     /// <summary>What a call takes on average over the ways it may go.</summary>
     public static double Mean(IReadOnlyList<Candidate> candidates) => candidates.Count == 0 ? 0 : candidates.Average(c => (double)c.Need.Tokens);
+
+    /// <summary>A pool's ways, the one with the largest weighted share of free room first; of equal ones, as where nothing is limited, the one with fewer calls open.</summary>
+    public static List<Candidate> Emptiest(IEnumerable<Candidate> ways, Func<Candidate, double>? weight, DateTime now) =>
+        [.. ways.OrderByDescending(c => BucketRule.FreeShare(c.Bucket, now) * (weight?.Invoke(c) ?? 1)).ThenBy(c => c.Bucket.ReservedRequests - c.Bucket.SettledRequests - c.Bucket.ReleasedRequests)];
 
     /// <summary>Why a candidate cannot be called now, as a sentence for people.</summary>
     public static string WhyClosed(Candidate candidate, DateTime now)

@@ -4,7 +4,7 @@ using Npgsql;
 namespace LlmQueue.Worker.Admission;
 
 /// <summary>A task near the front of its line, with what the Pacer must know to book room for it.</summary>
-public sealed record LineHead(Guid Id, string Line, short Priority, double StartTag, double LineTokens, double PromptUnits, int MaxOutputTokens, int Attempt, DateTime WaitingSince, bool Unrung, string? Errand, IReadOnlyList<string> Budgets, bool Bound);
+public sealed record LineHead(Guid Id, string Line, short Priority, double StartTag, double LineTokens, double PromptUnits, int MaxOutputTokens, int Attempt, DateTime WaitingSince, bool Unrung, string? Errand, IReadOnlyList<string> Budgets, bool Bound, string? Complexity);
 
 /// <summary>Reads the first tasks of every line.</summary>
 public static class LineHeads
@@ -21,10 +21,10 @@ public static class LineHeads
             union all
             select n.line, n.priority from l cross join lateral (
                 select t.line, t.priority from tasks t where t.state = 'WaitingForCapacity' and t.granted_at is null and (t.line, t.priority) > (l.line, l.priority) order by t.line, t.priority limit 1) n)
-        select h.id, l.line, h.priority, h.start_tag, h.line_tokens, h.prompt_units, h.max_output_tokens, h.attempt, h.waiting_since, h.unrung, h.tenant, h.agent, h.kind, h.bound, h.errand from l
+        select h.id, l.line, h.priority, h.start_tag, h.line_tokens, h.prompt_units, h.max_output_tokens, h.attempt, h.waiting_since, h.unrung, h.tenant, h.agent, h.kind, h.bound, h.errand, h.complexity from l
         cross join lateral (
             select t.id, t.priority, t.start_tag, t.line_tokens, t.prompt_units, coalesce(t.pass_output_tokens, t.max_output_tokens) as max_output_tokens, t.attempt, t.waiting_since, t.rung_at <= t.waiting_since or t.rung_at < $2 as unrung,
-                t.tenant, t.agent, t.kind, t.high_stakes or t.requested_model is not null as bound, coalesce(t.pass, t.kind) as errand from tasks t
+                t.tenant, t.agent, t.kind, t.complexity, t.high_stakes or t.requested_model is not null as bound, coalesce(t.pass, t.kind) as errand from tasks t
             where t.state = 'WaitingForCapacity' and t.granted_at is null and t.line = l.line and t.priority = l.priority order by t.line, t.priority, t.start_tag, t.id limit $1) h
         """;
 
@@ -39,7 +39,7 @@ public static class LineHeads
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
             heads.Add(new LineHead(reader.GetGuid(0), reader.GetString(1), reader.GetInt16(2), reader.GetDouble(3), reader.GetDouble(4), reader.GetDouble(5), reader.GetInt32(6), reader.GetInt32(7), reader.GetDateTime(8), reader.GetBoolean(9),
-                Text(reader, 14), budgets.Of(reader.GetString(10), Text(reader, 11), Text(reader, 12), now), reader.GetBoolean(13)));
+                Text(reader, 14), budgets.Of(reader.GetString(10), Text(reader, 11), Text(reader, 12), now), reader.GetBoolean(13), Text(reader, 15)));
         heads.Sort(static (a, b) => a.Priority != b.Priority ? a.Priority.CompareTo(b.Priority) : a.StartTag != b.StartTag ? a.StartTag.CompareTo(b.StartTag) : a.Id.CompareTo(b.Id));
         return heads;
     }

@@ -5,9 +5,13 @@ using LlmQueue.Store.Commits;
 using LlmQueue.Store.Limits;
 using LlmQueue.Store.Rows;
 using LlmQueue.Worker.Calling;
+using LlmQueue.Worker.Ranking;
 using Npgsql;
 
 namespace LlmQueue.Worker.Admission;
+
+/// <summary>The weights of pools in one round, by line and complexity of the page.</summary>
+internal sealed class PoolWeights : Dictionary<(string Line, string? Complexity), Func<ModelId, PoolWeight>>;
 
 /// <summary>What a round has done: the bells to ring, and when something may be done next.</summary>
 public sealed record PacerResult(IReadOnlyList<object> Bells, DateTime? NextOpening);
@@ -16,7 +20,7 @@ public sealed record PacerResult(IReadOnlyList<object> Bells, DateTime? NextOpen
 /// One round of the Pacer, one transaction: pauses that are over, money that has come back, and the lines. Buckets are locked before anything is looked at,
 /// so a task that is just going to stand in line is either seen now or rings the bell after.
 /// </summary>
-public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, LimitViews views, BucketDirectory directory, BudgetBook budgets, Thresholds thresholds, Announcer announcer, LineDirectory lines, CallEstimates estimates, Breakers breakers, WorkerOptions options, TimeProvider clock)
+public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, LimitViews views, BucketDirectory directory, BudgetBook budgets, Thresholds thresholds, Announcer announcer, LineDirectory lines, CallEstimates estimates, Breakers breakers, PagePool pool, WorkerOptions options, TimeProvider clock)
 {
     private const int MaxRings = 500;
 
@@ -132,6 +136,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
         var money = work.Budgets.ToDictionary(b => b.Id, b => new Purse(b), StringComparer.Ordinal);
         var kept = new HashSet<string>(StringComparer.Ordinal);
         var plan = new RoundPlan();
+        var weights = new PoolWeights();
         var turns = _ageing.Turns(heads, now);
         while (kept.Count < buckets.Count && plan.Grants.Count < MaxRings && turns.Next() is { } head)
         {
@@ -145,7 +150,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
             }
 
             var purses = head.Budgets.Select(money.GetValueOrDefault).ToList();
-            var candidates = InOrder(line, head, buckets, purses, now);
+            var candidates = InOrder(line, head, buckets, purses, weights, now);
             BucketRow? soonest = null;
             var soonestAt = DateTime.MaxValue;
             var (granted, payable) = (false, candidates.Count == 0);
@@ -196,7 +201,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
         directory.Find(id)?.Model.IsRetired(today) == true || (buckets.TryGetValue(id, out var bucket) && DisabledReasons.IsGone(bucket.DisabledReason)));
 
     /// <summary>The ways a head may go, in the order in which they are tried: as its line says, as the pool's emptiest, or as the budget demands.</summary>
-    private IReadOnlyList<Candidate> InOrder(LineRow line, LineHead head, Dictionary<string, BucketRow> buckets, List<Purse?> purses, DateTime now)
+    private IReadOnlyList<Candidate> InOrder(LineRow line, LineHead head, Dictionary<string, BucketRow> buckets, List<Purse?> purses, PoolWeights weights, DateTime now)
     {
         var candidates = new List<Candidate>();
         foreach (var id in line.BucketIds)
@@ -208,7 +213,12 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
 
         var tightest = purses.OfType<Purse>().MaxBy(p => p.UsedShare);
         var governed = GovernorRule.Decide(candidates, tightest?.UsedShare ?? 0, tightest?.Id ?? "", head.Bound);
-        return line.Spread && governed.Why is null ? [.. candidates.OrderByDescending(c => BucketRule.FreeShare(c.Bucket, now))] : governed.Candidates;
+        if (!line.Spread || governed.Why is not null)
+            return governed.Candidates;
+        // The same for every page of this complexity in the line, for as long as the round lasts.
+        if (!weights.TryGetValue((line.Id, head.Complexity), out var weight))
+            weights[(line.Id, head.Complexity)] = weight = pool.Weights(candidates.Select(c => (c.Model, c.Bucket.TokensPerMinute)), head.Complexity);
+        return AdmissionRule.Emptiest(candidates, c => weight(c.Model.Id).Weight, now);
     }
 
     private async Task Grant(NpgsqlConnection connection, NpgsqlTransaction transaction, RoundPlan plan, Locked work, bool nobodyWaits, DateTime now, CancellationToken cancellationToken)

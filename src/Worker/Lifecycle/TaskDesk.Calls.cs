@@ -66,6 +66,8 @@ public sealed partial class TaskDesk
 
         if (outcome is CallOutcome.Answered && task.State != TaskStates.Classifying)
             estimates.Learn(task.Model!, task.Pass ?? task.Kind, task.PromptUnits, input, output);
+        if (task.State == TaskStates.Calling && task.Model is { } ran)
+            transition.WhenCommitted += () => ranking.Learn(task, ran, outcome, finished.Took);
         task.InputTokens += input;
         task.OutputTokens += output;
         task.CostUsd += cost ?? 0;
@@ -153,7 +155,7 @@ public sealed partial class TaskDesk
         transition.Ring(new CallProvider(task.CorrelationId, task.Attempt));
     }
 
-    private static void Downgrade(TaskRow task, Transition transition, string from, string why)
+    private void Downgrade(TaskRow task, Transition transition, string from, string why)
     {
         task.Why = $"{Why(task)}; not {from}, because {why}";
         transition.Record(task.CorrelationId, "Downgraded", task.State, $"{from} → {task.Model}: {why}");

@@ -104,10 +104,10 @@ public sealed partial class TaskDesk
         Of(context).Payloads.Find(p => p.Part == part)?.Content ?? await ReadPayload(context.Saga.CorrelationId, part);
 
     /// <summary>Why this call is made at all: its route, or the pass it is for.</summary>
-    private static string? Why(TaskRow task) => task.Pass switch
+    private string? Why(TaskRow task) => task.Pass switch
     {
         null when task.HighStakes => $"draft; {task.Route}",
-        null => task.Route,
+        null => WhyHere(task),
         TaskPasses.Critique => $"critique of the draft by {task.DraftedBy}",
         TaskPasses.Revision => $"revision after the critique by {task.Critic}",
         _ => $"critique of the revision by {task.DraftedBy}",

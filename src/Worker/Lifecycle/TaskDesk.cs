@@ -7,6 +7,7 @@ using LlmQueue.Store.Intake;
 using LlmQueue.Store.Rows;
 using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Classification;
+using LlmQueue.Worker.Ranking;
 using LlmQueue.Worker.Selection;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
@@ -15,7 +16,7 @@ namespace LlmQueue.Worker.Lifecycle;
 
 /// <summary>Does what the machine's verbs say: asks the rules and records what they decide in the transition. Sends nothing, writes nothing.</summary>
 public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory directory, AdmissionDesk admission, LimitViews views, LineDirectory lines,
-    IDbContextFactory<QueueDb> contexts, WorkerOptions options, KeyChoice keys, Chance chance, UsableProviders providers, CallEstimates estimates)
+    IDbContextFactory<QueueDb> contexts, WorkerOptions options, KeyChoice keys, Chance chance, UsableProviders providers, CallEstimates estimates, ModelRanking ranking, PagePool pool)
 {
     // ---- Taking in ----
 
@@ -126,8 +127,7 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
         switch (RoutingRule.Decide(request, catalogue.Now, Conditions(transition.Now)))
         {
             case Routed routed:
-                task.Route = routed.Rule;
-                task.Chain = string.Join(' ', routed.Models);
+                Chain(task, routed);
                 return null;
             case NoModel none:
                 return new NextStep.Reject(none.Reason);
@@ -159,6 +159,18 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
         directory.Of(id) is { Count: > 0 } ways && ways.All(way => DisabledReasons.IsGone(views.Bucket(way.Id)?.WhyDisabled));
 
     private RouteConditions Conditions(DateTime now) => new(providers.Has, DateOnly.FromDateTime(now), LargestMinute);
+    /// <summary>What was learned puts the route's models in order, except where the producer named one.</summary>
+    private void Chain(TaskRow task, Routed routed)
+    {
+        IReadOnlyList<string> models = [.. routed.Models.Select(id => id.ToString())];
+        var ordered = task.RequestedModel is null ? ranking.Order(task, models) : new Ordered(models, null);
+        task.Route = ordered.Why is null ? routed.Rule : $"{routed.Rule}; {ordered.Why}";
+        task.Chain = string.Join(' ', ordered.Models);
+    }
+
+    /// <summary>The route, and for a page why the pool gave it to this model.</summary>
+    private string? WhyHere(TaskRow task) =>
+        pool.Why(task, [.. Errand.Models(task.Chain).Select(catalogue.Now.Find).OfType<ModelEntry>().Select(model => (model, (double?)LargestMinute(model)))]) is { } why ? $"{task.Route}; {why}" : task.Route;
 
     /// <summary>The prompt is in the transition when the task was just taken in, else in its row.</summary>
     private async Task<StoredPrompt> PromptOf(BehaviorContext<TaskRow> context) =>

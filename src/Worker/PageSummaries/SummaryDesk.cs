@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Text.Json;
 using LlmQueue.Contracts;
 using LlmQueue.Store;
@@ -8,12 +9,16 @@ using LlmQueue.Store.Rows;
 using LlmQueue.Worker.PageSummaries.Extraction;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Logging;
 
 namespace LlmQueue.Worker.PageSummaries;
 
 /// <summary>Does what the summary's machine says: reads what the stages gave, decides what is next, opens its tasks.</summary>
-public sealed class SummaryDesk(SummaryPools pools, SummaryStages stages, SummaryReadings readings, PageExtracts extracts, SummaryResults results, SummaryDeadlines deadlines, IDbContextFactory<QueueDb> contexts)
+public sealed class SummaryDesk(SummaryPools pools, SummaryStages stages, SummaryReadings readings, PageExtracts extracts, SummaryResults results, SummaryDeadlines deadlines, IDbContextFactory<QueueDb> contexts, ILogger<SummaryDesk> logger)
 {
+    private static readonly Meter Meter = new(Store.Telemetry.QueueMetrics.MeterName);
+    private static readonly Counter<long> PagesByModel = Meter.CreateCounter<long>("llmqueue.summary.pages", "{page}", "Pages of summaries that have ended, by the model that wrote them, or extract, failed, …");
+
     private const string NoSynthesis = "The summary of the whole is an extract of its pages' summaries, because no model wrote one:";
 
     public SummaryRow TakeIn(ConsumeContext<SummarizePages> context, DateTime now)
@@ -204,7 +209,19 @@ public sealed class SummaryDesk(SummaryPools pools, SummaryStages stages, Summar
     {
         summary.EndedAt = transition.Now;
         transition.Record(summary.CorrelationId, state, state, summary.FailureReason);
-        transition.Announce(await results.Of(summary, state, transition));
+        var result = await results.Of(summary, state, transition);
+        transition.Announce(result);
+        transition.WhenCommitted += () => TellDistribution(result);
+    }
+
+    /// <summary>Who wrote the pages, for people and for metrics.</summary>
+    private void TellDistribution(PagesSummarized result)
+    {
+        var byModel = result.Pages.Select(p => p.State == PageStates.Extracted ? "extract" : p.Model ?? p.State.ToLowerInvariant()).SelectMany(m => m.Split(", "))
+            .CountBy(m => m).OrderByDescending(m => m.Value).ThenBy(m => m.Key, StringComparer.Ordinal).ToList();
+        foreach (var (model, pages) in byModel)
+            PagesByModel.Add(pages, new KeyValuePair<string, object?>("llm.model", model));
+        logger.LogInformation("Summary {Id} is {State}: {Pages} pages, {Distribution}", result.SummaryId, result.State, result.Pages.Count, string.Join(", ", byModel.Select(m => $"{m.Value} {m.Key}")));
     }
 
     private static DateOnly Today(Transition transition) => DateOnly.FromDateTime(transition.Now);

@@ -3,6 +3,7 @@ using LlmQueue.Contracts;
 using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Rows;
 using LlmQueue.Worker.Admission;
+using LlmQueue.Worker.Ranking;
 
 namespace LlmQueue.Worker.PageSummaries;
 
@@ -57,6 +58,7 @@ public sealed class SummaryStages(SummaryPools pools, SummaryReadings readings)
             {
                 var task = NewTask(summary, SummaryRoles.Page, SummaryPrompts.Page(page.Title, parts[part - 1], part, parts.Count, guide), SummaryPrompts.PageOutputTokens, models, now);
                 (task.Row.Title, task.Row.PageNumber, task.Row.PartNumber, task.Row.Spread, task.Row.Route) = (page.Title, number, part, true, "summary pool");
+                task.Row.Complexity = PageDensityRule.Decide(parts[part - 1]);
                 if (wrong is not null)
                     (task.Row.State, task.Row.FailureReason, task.Row.EndedAt) = (TaskStates.Rejected, wrong, now);
                 tasks.Add(task);

@@ -34,7 +34,8 @@ public sealed class PruneJob(NpgsqlDataSource database, WorkerOptions options, I
                     and (t.batch_id is null or not exists (select 1 from batches b where b.id = t.batch_id and b.status in ('validating', 'in_progress', 'finalizing', 'cancelling'))) order by t.ended_at limit {Chunk}) returning id),
                      a as (delete from attempts where task_id in (select id from gone)),
                      h as (delete from history where subject_id in (select id from gone)),
-                     p as (delete from payloads where subject_id in (select id from gone))
+                     p as (delete from payloads where subject_id in (select id from gone)),
+                     f as (delete from feedback where task_id in (select id from gone))
                 select count(*)::int from gone
                 """);
             command.Parameters.AddWithValue(options.KeepEnded);
@@ -45,7 +46,8 @@ public sealed class PruneJob(NpgsqlDataSource database, WorkerOptions options, I
         await using var rest = database.CreateCommand("""
             with gone as (delete from summaries where ended_at < now() - $1 returning id),
                  h as (delete from history where subject_id in (select id from gone)),
-                 p as (delete from payloads where subject_id in (select id from gone))
+                 p as (delete from payloads where subject_id in (select id from gone)),
+                 r as (delete from rankings where seen_at < now() - $1)
             select 1
             """);
         rest.Parameters.AddWithValue(options.KeepEnded);

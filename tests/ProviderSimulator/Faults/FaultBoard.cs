@@ -93,13 +93,15 @@ internal sealed class FaultBoard
         public int Id { get; } = id;
         public FaultScript Script { get; } = script;
         public FaultKind Kind { get; } = kind;
+
+        private readonly Random _chance = new(id);
         public int Seen { get; private set; }
         public int Hits { get; private set; }
 
         public bool Hit()
         {
             Seen++;
-            var hits = Seen > Script.Skip && !(Hits >= Script.Times);
+            var hits = Seen > Script.Skip && !(Hits >= Script.Times) && (Script.Share is not { } share || _chance.NextDouble() < share);
             Hits += hits ? 1 : 0;
             return hits;
         }

@@ -13,6 +13,9 @@ internal sealed record FaultScript
     /// <summary>How many matching calls it hits; absent: until it is removed.</summary>
     public int? Times { get; init; }
 
+    /// <summary>Which share of the matching calls it hits, by a chance that is the same in every run; absent: all of them.</summary>
+    public double? Share { get; init; }
+
     /// <summary>How many matching calls go through unharmed first.</summary>
     public int Skip { get; init; }
 

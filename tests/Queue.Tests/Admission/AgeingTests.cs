@@ -72,5 +72,5 @@ public sealed class AgeingTests
     }
 
     private static List<LineHead> Heads(short priority, int count, int waited) =>
-        [.. Enumerable.Range(0, count).Select(i => new LineHead(Guid.CreateVersion7(), "line", priority, i, 100, 100, 100, 0, Now.AddSeconds(-waited).AddMilliseconds(i), Unrung: false, null, [], Bound: false))];
+        [.. Enumerable.Range(0, count).Select(i => new LineHead(Guid.CreateVersion7(), "line", priority, i, 100, 100, 100, 0, Now.AddSeconds(-waited).AddMilliseconds(i), Unrung: false, null, [], Bound: false, Complexity: null))];
 }

@@ -32,9 +32,9 @@ public sealed class SimulatorProcess : IAsyncDisposable
 
     /// <summary>
     /// The next <paramref name="times"/> calls that match meet the fault, for example <c>new { hang = true }</c>; no times: until removed;
-    /// no match: every call, else <c>new { model, key, org, contains }</c>.
+    /// no match: every call, else <c>new { model, key, org, contains }</c>; a share below 1: that share of them, by chance.
     /// </summary>
-    public Task PostFault(object fault, int? times = null, object? match = null, int skip = 0) => Post("_sim/faults", new { match, times, skip, fault });
+    public Task PostFault(object fault, int? times = null, object? match = null, int skip = 0, double share = 1) => Post("_sim/faults", new { match, times, skip, share, fault });
 
     public async Task ClearFaults()
     {

@@ -1,0 +1,58 @@
+using LlmQueue.Api.Access;
+using LlmQueue.Api.Health;
+using LlmQueue.Api.Wire;
+using LlmQueue.Store.Rankings;
+using LlmQueue.Store.Rows;
+using LlmQueue.Store;
+using Microsoft.EntityFrameworkCore;
+
+namespace LlmQueue.Api.Tasks;
+
+/// <summary>
+/// What people say of answers, and what the queue has learned of its models from that and from their runs: POST /v1/tasks/{id}/feedback with
+/// {"score": 0.8, "comment": "…"}, and GET /v1/ranking.
+/// </summary>
+public static class FeedbackApi
+{
+    private const int LongestComment = 10_000;
+
+    public static void MapFeedback(this IEndpointRouteBuilder routes)
+    {
+        routes.MapPost("/v1/tasks/{id}/feedback", Post);
+        routes.MapGet("/v1/ranking", async (HttpContext context, RankingViews views, Patience patience, CancellationToken aborted) =>
+            TypedResults.Ok(await patience.Read(ct => views.Read(context.Caller().SeesAll ? null : context.Caller().Tenant, ct), aborted)));
+    }
+
+    /// <summary>Kept once it is answered. Said again it changes nothing; another score takes the place of the former.</summary>
+    private static async Task<IResult> Post(string id, HttpContext context, FeedbackGiven given, RankingBook book, IDbContextFactory<QueueDb> contexts, TimeProvider clock, Patience patience, CancellationToken aborted)
+    {
+        if (given.Score is not { } score || score is not (>= 0 and <= 1))
+            throw new ProblemException(Problem.Refused($"'score' is {given.Score?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "missing"}; expected a number from 0 (useless) to 1 (perfect)."));
+        if (given.Comment?.Length > LongestComment)
+            throw new ProblemException(Problem.Refused($"'comment' has {given.Comment.Length:N0} characters; at most {LongestComment:N0} are kept."));
+        var task = Guid.TryParse(id, out var guid) ? await patience.Read(ct => Find(contexts, guid, ct), aborted) : null;
+        if (task is null || !context.Caller().MaySee(task.Tenant))
+            return Problem.NoSuch("task").Result();
+        if (task.AnsweredModel is null)
+            return new Problem(StatusCodes.Status409Conflict, "not-answered", "The task has no answer", $"The task is in the state '{task.State}' and no model has answered it; feedback is about an answer.").Result();
+        await patience.Read(async ct =>
+        {
+            await book.Rate(task, score, given.Comment?.Replace("\0", "", StringComparison.Ordinal), clock.GetUtcNow().UtcDateTime, ct);
+            return true;
+        }, aborted);
+        return TypedResults.Ok(new FeedbackKept(task.CorrelationId, task.AnsweredModel, score));
+    }
+
+    private static async Task<TaskRow?> Find(IDbContextFactory<QueueDb> contexts, Guid id, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        return await db.Tasks.AsNoTracking().FirstOrDefaultAsync(t => t.CorrelationId == id, cancellationToken);
+    }
+
+    /// <summary>What is posted.</summary>
+    /// <param name="Score">0 (useless) to 1 (perfect).</param>
+    /// <param name="Comment">In words; kept, read by nobody but people.</param>
+    private sealed record FeedbackGiven(double? Score, string? Comment);
+
+    private sealed record FeedbackKept(Guid TaskId, string Model, double Score);
+}
