@@ -17,6 +17,7 @@ public sealed class QueueMetrics : IDisposable
     private readonly Histogram<int> _group;
     private readonly Counter<long> _again;
     private readonly Counter<long> _alerts;
+    private readonly Counter<long> _breakers;
 
     public QueueMetrics()
     {
@@ -27,6 +28,7 @@ public sealed class QueueMetrics : IDisposable
         _latency = _meter.CreateHistogram<double>("llmqueue.call.duration", "s", "From claim to outcome, by model");
         _group = _meter.CreateHistogram<int>("llmqueue.commit.group", "{transition}", "Transitions that shared a commit");
         _alerts = _meter.CreateCounter<long>("llmqueue.alerts", "{alert}", "Thresholds of quotas and budgets that were crossed, by kind, subject and percent");
+        _breakers = _meter.CreateCounter<long>("llmqueue.breaker.changes", "{change}", "Circuit breakers that changed, by bucket and the state they came to: open, recovering, closed");
         _again = _meter.CreateCounter<long>("llmqueue.decisions.again", "{decision}", "Transitions decided again, by why: Conflict, NoRoom");
     }
 
@@ -46,6 +48,9 @@ public sealed class QueueMetrics : IDisposable
 
     public void Alert(Contracts.QuotaThresholdReached alert) =>
         _alerts.Add(1, new KeyValuePair<string, object?>("kind", alert.Kind), new KeyValuePair<string, object?>("subject", alert.Subject), new KeyValuePair<string, object?>("percent", alert.Percent));
+
+    internal void Health(Contracts.ProviderHealthChanged health) =>
+        _breakers.Add(1, new KeyValuePair<string, object?>("bucket", health.Bucket), new KeyValuePair<string, object?>("state", health.State));
 
     internal void Again(CommitOutcome why) => _again.Add(1, new KeyValuePair<string, object?>("why", why.ToString()));
 

@@ -3,7 +3,6 @@ using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Commits;
 using LlmQueue.Store.Limits;
 using LlmQueue.Store.Rows;
-using LlmQueue.Worker.Calling;
 using Npgsql;
 
 namespace LlmQueue.Worker.Admission;
@@ -15,7 +14,7 @@ public sealed record PacerResult(IReadOnlyList<object> Bells, DateTime? NextOpen
 /// One round of the Pacer, one transaction: pauses that are over, money that has come back, and the lines. Buckets are locked before anything is looked at,
 /// so a task that is just going to stand in line is either seen now or rings the bell after.
 /// </summary>
-public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, LimitViews views, BucketDirectory directory, BudgetBook budgets, Thresholds thresholds, Announcer announcer, LineDirectory lines, Calibrations calibrations, Breakers breakers, WorkerOptions options, TimeProvider clock)
+public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, LimitViews views, BucketDirectory directory, BudgetBook budgets, Thresholds thresholds, Announcer announcer, LineDirectory lines, Calibrations calibrations, WorkerOptions options, TimeProvider clock)
 {
     private const int MaxRings = 500;
 
@@ -62,7 +61,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
     private async Task<Locked> Lock(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTime now, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(connection, transaction);
-        batch.BatchCommands.Add(new NpgsqlBatchCommand("select * from buckets where waiting > 0 order by id for update"));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand($"select {StoreTables.BucketColumns} from buckets where waiting > 0 order by id for update"));
         batch.BatchCommands.Add(new NpgsqlBatchCommand("select * from budgets where (period_start <= $1 and period_end > $1) or waiting > 0 order by id for update") { Parameters = { new NpgsqlParameter<DateTime> { TypedValue = now } } });
         batch.BatchCommands.Add(new NpgsqlBatchCommand("""
             update tasks t set rung_at = $1 where t.id in (
@@ -146,8 +145,6 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
                     continue;
                 payable = true;
                 var opening = BucketRule.OpensAt(bucket, need, now).At;
-                if (breakers.OpenUntil(bucket.Id, now) is { } until && until > opening)
-                    opening = until;
                 if (opening <= now && !kept.Contains(bucket.Id))
                 {
                     granted = true;
@@ -180,7 +177,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
         return plan;
     }
 
-    /// <summary>The ways a head may go, in the order in which they are tried: as its line says, as the pool's emptiest, or as the budget demands.</summary>
+    /// <summary>The ways a head may go, in the order in which they are tried; the same rule as for who has just come.</summary>
     private IReadOnlyList<Candidate> InOrder(LineRow line, LineHead head, Dictionary<string, BucketRow> buckets, List<Purse?> purses, DateTime now)
     {
         var candidates = new List<Candidate>();
@@ -193,8 +190,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
         }
 
         var tightest = purses.OfType<Purse>().MaxBy(p => p.UsedShare);
-        var governed = GovernorRule.Decide(candidates, tightest?.UsedShare ?? 0, tightest?.Id ?? "", head.Bound);
-        return line.Spread && governed.Why is null ? [.. candidates.OrderByDescending(c => BucketRule.FreeShare(c.Bucket, now))] : governed.Candidates;
+        return OrderRule.Decide(candidates, line.Spread, head.Bound, tightest?.UsedShare ?? 0, tightest?.Id ?? "", now).Candidates;
     }
 
     private async Task Grant(NpgsqlConnection connection, NpgsqlTransaction transaction, RoundPlan plan, Locked work, bool nobodyWaits, DateTime now, CancellationToken cancellationToken)
