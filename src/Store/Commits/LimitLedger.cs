@@ -98,8 +98,8 @@ internal sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
                 BucketRule.Close(bucket, closing.Until, closing.Reason, closing.Window, settlement.Reserved.Need, transition.Now);
             if (settlement.DisabledReason is { } reason)
                 bucket.DisabledReason = reason;
-            if (settlement is { Sign: { } sign, Began: { } madeAt })
-                BreakerRule.Learn(bucket, sign, madeAt, transition.Now);
+            if (settlement.Sign is { } sign)
+                BreakerRule.Learn(bucket, sign, settlement.AdmittedAt ?? settlement.Began ?? transition.Now, transition.Now);
             else
                 BreakerRule.NotSent(bucket, transition.Now);
         }

@@ -104,6 +104,8 @@ public sealed record Settlement
 
     /// <summary>When the call was made; what happened in its bucket since may not be in the provider's count.</summary>
     public DateTime? Began { get; init; }
+    /// <summary>When the call was admitted; null counts as when it began.</summary>
+    public DateTime? AdmittedAt { get; init; }
     public Closing? Closing { get; init; }
     public string? DisabledReason { get; init; }
     /// <summary>What the call told of the provider's health; null when it told nothing.</summary>

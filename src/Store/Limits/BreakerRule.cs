@@ -34,6 +34,9 @@ public static class BreakerRule
     /// <summary>Faults one after the other, in whichever workers, with no answer between them.</summary>
     public const int FaultsThatOpen = 5;
 
+    /// <summary>What was admitted in the moment of the opening was decided before it; a probe comes seconds later.</summary>
+    private static readonly TimeSpan Moment = TimeSpan.FromSeconds(2);
+
     private const int FirstRamp = 2;
     private const int AnswerAdds = 2;
 
@@ -79,15 +82,18 @@ public static class BreakerRule
             bucket.RampLeft++;
     }
 
-    /// <summary>Learns from the end of a call that was made at <paramref name="startedAt"/>.</summary>
-    public static void Learn(BucketRow bucket, ProviderSign sign, DateTime startedAt, DateTime now)
+    /// <summary>True for a call that was admitted while the breaker was open: the probe. Others were admitted before and say nothing of the present.</summary>
+    public static bool IsProbe(BucketRow bucket, DateTime admittedAt) => bucket.BrokenSince is { } since && admittedAt >= since + Moment;
+
+    /// <summary>Learns from the end of a call that was admitted at <paramref name="admittedAt"/>.</summary>
+    public static void Learn(BucketRow bucket, ProviderSign sign, DateTime admittedAt, DateTime now)
     {
         if (bucket.RampUntil <= now)
             (bucket.RampUntil, bucket.RampLeft, bucket.FailedProbes) = (null, 0, 0);
         if (sign.IsAlive)
-            Answered(bucket, startedAt, now);
+            Answered(bucket, admittedAt, now);
         else
-            Faulted(bucket, sign, startedAt, now);
+            Faulted(bucket, sign, admittedAt, now);
     }
 
     /// <summary>A look at the provider that cost nothing found it still away: no call is risked before the next look.</summary>
@@ -99,14 +105,13 @@ public static class BreakerRule
         (bucket.BrokenReason, bucket.ProbeAt) = (reason, now + PauseAfter(bucket.FailedProbes));
     }
 
-    private static void Answered(BucketRow bucket, DateTime startedAt, DateTime now)
+    private static void Answered(BucketRow bucket, DateTime admittedAt, DateTime now)
     {
         bucket.FaultsInARow = 0;
         bucket.AnsweredAt = now;
-        if (bucket.BrokenSince is { } since)
+        if (bucket.BrokenSince is not null)
         {
-            // An answer to a call from before says nothing of the present: it comes after its time-out at the earliest.
-            if (startedAt < since)
+            if (!IsProbe(bucket, admittedAt))
                 return;
             (bucket.BrokenSince, bucket.BrokenReason, bucket.ProbeAt) = (null, null, null);
             (bucket.RampUntil, bucket.RampLeft) = (now + RampLasts, FirstRamp);
@@ -119,17 +124,17 @@ public static class BreakerRule
         }
     }
 
-    private static void Faulted(BucketRow bucket, ProviderSign sign, DateTime startedAt, DateTime now)
+    private static void Faulted(BucketRow bucket, ProviderSign sign, DateTime admittedAt, DateTime now)
     {
-        if (bucket.BrokenSince is { } since)
+        if (bucket.BrokenSince is not null)
         {
-            if (startedAt >= since)
+            if (IsProbe(bucket, admittedAt))
                 StillAway(bucket, sign.Reason, now);
             return;
         }
 
         // Stragglers from before the recovery.
-        if (bucket.RampUntil is { } until && startedAt < until - RampLasts)
+        if (bucket.RampUntil is { } until && admittedAt < until - RampLasts)
             return;
         bucket.FaultsInARow++;
         if (bucket.FaultsInARow < FaultsThatOpen && !sign.OpensBreaker && bucket.RampUntil is null)

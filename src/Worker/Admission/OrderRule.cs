@@ -33,7 +33,7 @@ public static class OrderRule
 
 /// <summary>
 /// A day's quota that runs out is spared before it is gone, so that what must have that model still finds it: from 80 % a model with more left goes first (warn and shift), from 90 %
-/// the rest fall back whatever is left elsewhere (critical), from 95 % the models of another provider go before all others of its own (emergency). Pure.
+/// the rest fall back whatever is left elsewhere (critical), from 95 % the models of another provider, or of another organisation, go before all others of its own (emergency). Pure.
 /// </summary>
 public static class QuotaRule
 {
@@ -48,8 +48,9 @@ public static class QuotaRule
             return (candidates, null);
         var first = candidates[0];
         var level = LevelOf(first);
-        // In an emergency whatever its own provider has left is that organisation's last as well.
-        var shifted = candidates.OrderBy(c => LevelOf(c) == Emergency).ThenBy(c => level == Emergency && c.Model.Id.Provider == first.Model.Id.Provider).ThenBy(LevelOf).ToList();
+        // In an emergency what the organisation has left at that provider is spared as well.
+        bool IsIts(Candidate c) => c.Model.Id.Provider == first.Model.Id.Provider && c.Bucket.Organisation == first.Bucket.Organisation;
+        var shifted = candidates.OrderBy(c => LevelOf(c) == Emergency).ThenBy(c => level == Emergency && IsIts(c)).ThenBy(LevelOf).ToList();
         return (shifted, shifted[0].Model.Id == first.Model.Id ? null : $"the day's quota of {first.Model.Id} of {first.Bucket.Organisation} is used up to {ThresholdRule.UsedDayShare(first.Bucket):P0}: {Words(level)}");
     }
 

@@ -33,7 +33,7 @@ public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers br
 
         var began = clock.GetTimestamp();
         var (outcome, opens) = await Call(claim, patience.IsOver);
-        await lifecycle.Raise(context, new CallFinished(taskId, attempt, outcome, claim.KeyAlias, clock.GetElapsedTime(began), ContentHash.Of(claim.Prompt), opens));
+        await lifecycle.Raise(context, new CallFinished(taskId, attempt, outcome, claim.KeyAlias, clock.GetElapsedTime(began), ContentHash.Of(claim.Prompt), opens, claim.AdmittedAt));
         // After the commit, so that the timer is set for what the row says.
         if (outcome.IsProvidersFault && views.Bucket(claim.Bucket)?.At(clock.GetUtcNow().UtcDateTime) is { BrokenSince: not null, ProbeAt: { } probeAt })
             await probes.Set(claim.Bucket, probeAt);
@@ -45,7 +45,7 @@ public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers br
             return (new CallOutcome.Unreachable($"this worker has no key '{claim.KeyAlias}'; give every worker the same keys"), false);
         var now = clock.GetUtcNow().UtcDateTime;
         // Admitted before the breaker opened: the provider is not asked, and the task seeks room elsewhere at once. What was admitted since is the probe.
-        if (views.Bucket(claim.Bucket)?.At(now) is { BrokenSince: { } since } broken && claim.AdmittedAt < since)
+        if (views.Bucket(claim.Bucket)?.At(now) is { BrokenSince: not null } broken && !BreakerRule.IsProbe(broken, claim.AdmittedAt))
             return (new CallOutcome.HeldBack($"its circuit breaker is open: {broken.BrokenReason}"), false);
         try
         {

@@ -139,4 +139,5 @@ public abstract record CallOutcome
 /// <param name="Took">From claim to outcome.</param>
 /// <param name="PromptHash">First 16 hex digits of the prompt's SHA-256.</param>
 /// <param name="OpensBreaker">With it so many of this worker's latest calls to the bucket met faults that its breaker opens.</param>
-public sealed record CallFinished(Guid TaskId, int Attempt, CallOutcome Outcome, string KeyAlias, TimeSpan Took, string? PromptHash, bool OpensBreaker = false);
+/// <param name="AdmittedAt">When room was reserved for it.</param>
+public sealed record CallFinished(Guid TaskId, int Attempt, CallOutcome Outcome, string KeyAlias, TimeSpan Took, string? PromptHash, bool OpensBreaker = false, DateTime? AdmittedAt = null);

@@ -62,7 +62,7 @@ public sealed partial class TaskDesk
 
         transition.Settlement = Learn(task, new Settlement
         {
-            Reserved = ReservationOf(task), Used = used, SpentUsd = cost, Count = outcome.Count, Began = transition.Now - finished.Took, ChargedOnArrival = ChargedOnArrival(task, outcome),
+            Reserved = ReservationOf(task), Used = used, SpentUsd = cost, Count = outcome.Count, Began = transition.Now - finished.Took, AdmittedAt = finished.AdmittedAt, ChargedOnArrival = ChargedOnArrival(task, outcome),
             WasAnswered = outcome is CallOutcome.Answered, Sign = outcome.Sign is { } sign ? sign with { OpensBreaker = finished.OpensBreaker } : null,
         }, finished, transition.Now);
         transition.KeyUse = finished.KeyAlias.Length == 0 ? null : new KeyUse(finished.KeyAlias, input, output,
@@ -191,8 +191,8 @@ public sealed partial class TaskDesk
     {
         var view = views.Bucket(task.Bucket!);
         // What is admitted here in the next moment must know it; the commit tells the others.
-        if (settlement is { Sign: { IsAlive: false } sign, Began: { } began })
-            view?.Learn(row => BreakerRule.Learn(row, sign, began, now), now);
+        if (settlement.Sign is { IsAlive: false } sign)
+            view?.Learn(row => BreakerRule.Learn(row, sign, settlement.AdmittedAt ?? now - finished.Took, now), now);
         switch (finished.Outcome)
         {
             case CallOutcome.Throttled throttled:

@@ -38,7 +38,7 @@ public sealed partial class HouseRulesTests
             "Store/",
             "Worker/Admission/Calibrations.cs", "Worker/Admission/LineHeads.cs", "Worker/Admission/Pacer.cs", "Worker/Admission/PacerRound.cs",
             "Worker/Calling/Claims.cs",
-            "Worker/Upkeep/Heartbeat.cs", "Worker/Upkeep/Rescuer.cs", "Worker/Upkeep/UpkeepJobs.cs",
+            "Worker/Upkeep/Heartbeat.cs", "Worker/Upkeep/ProbeJob.cs", "Worker/Upkeep/Rescuer.cs", "Worker/Upkeep/UpkeepJobs.cs",
             "Worker/WorkerServices.cs",
             "Embedded/PrivatePostgres.cs",
         ]),
