@@ -95,8 +95,8 @@ public sealed class ThrottleTests(SimulatorFixture simulators) : IClassFixture<S
     public async Task After_a_refusal_nobody_else_runs_into_it_and_all_are_answered()
     {
         var simulator = await simulators.Fresh();
-        // Without a limit in its words: the queue would believe it, and the test would take as long.
-        await simulator.PostFault(new { status = 429, body = new { error = new { message = "Rate limit reached. Please try again in 1s.", code = "rate_limit_exceeded" } } }, times: 1);
+        // The limit it names is believed: 100 a second.
+        await simulator.PostFault(new { status = 429, body = new { error = new { message = "Rate limit reached on requests per minute (RPM): Limit 6000, Used 6000, Requested 1. Please try again in 1s.", code = "rate_limit_exceeded" } } }, times: 1);
         await using var queue = await QueueUnderTest.Start(Setup(simulator, new TestModel("first") { Rpm = 6000 }));
 
         var first = await queue.Ask("The one that is refused");
