@@ -50,7 +50,7 @@ internal static class QueueRun
     private static Task AllConsume(IConnection connection, int workers) => Eventually.True("every worker consumes", TimeSpan.FromSeconds(60), async () =>
     {
         await using var channel = await connection.CreateChannelAsync();
-        foreach (var queue in new[] { Store.Bus.QueueNames.Intake, Store.Bus.QueueNames.Lifecycle, Store.Bus.QueueNames.Calls })
+        foreach (var queue in new[] { Store.Bus.QueueNames.Intake, Store.Bus.QueueNames.Lifecycle, Store.Bus.QueueNames.CallsOf("groq") })
             if ((await channel.QueueDeclarePassiveAsync(queue)).ConsumerCount < workers)
                 return false;
         return true;

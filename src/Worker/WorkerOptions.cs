@@ -6,11 +6,26 @@ public sealed record WorkerOptions
     /// <summary>How long one call may take before it counts as timed out. Default 60 s. Too short wastes paid answers; too long holds a task on a dead provider.</summary>
     public TimeSpan CallTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>Calls a worker has open at once. Default 256. The limits of the providers bind long before this does; it bounds memory.</summary>
+    /// <summary>
+    /// How long a call may take while another model of the task's chain could be asked instead. Default 10 s; a model's <c>firstChoiceTimeoutSeconds</c> in the catalogue goes
+    /// before it. The last of a chain has CALL_TIMEOUT. Too short pays for answers that nobody hears; too long keeps every task of a provider that hangs.
+    /// </summary>
+    public TimeSpan FirstChoiceTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// Calls a worker has open at once with one provider. Default 256. The limits of the providers bind long before this does; it bounds memory. Each provider has its own, so one that
+    /// hangs takes nothing from the others.
+    /// </summary>
     public int ConcurrentCalls { get; init; } = 256;
 
-    /// <summary>Faults (time-outs, broken answers, lost workers) after which a task fails. Default 6. Waiting for limits or money is never counted.</summary>
+    /// <summary>
+    /// Faults of its own (unusable answers, lost workers, faults that a provider met with this task alone) after which a task fails. Default 6. Waiting for limits or money is never
+    /// counted, nor are outages of providers.
+    /// </summary>
     public int MaxFaults { get; init; } = 6;
+
+    /// <summary>How long a task without a deadline is tried while its providers are down. Default 24 hours. With a deadline it is tried until then.</summary>
+    public TimeSpan KeepTrying { get; init; } = TimeSpan.FromHours(24);
 
     /// <summary>The first back-off after a fault; each further one doubles it, up to a minute, plus a random part. Default 1 s.</summary>
     public TimeSpan FirstBackOff { get; init; } = TimeSpan.FromSeconds(1);

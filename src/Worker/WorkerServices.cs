@@ -36,7 +36,7 @@ public static class WorkerServices
         services.AddSingleton(new Chance(Environment.ProcessId));
         services.AddSingleton(new BucketDirectory(catalogue.Now, settings.Providers)).AddSingleton(new UsableProviders(settings.Providers));
         services.AddSingleton<WorkerIdentity>().AddSingleton<LineDirectory>().AddSingleton<PagePool>().AddSingleton<AdmissionDesk>().AddSingleton<KeyChoice>();
-        services.AddSingleton<Breakers>().AddSingleton<StopPatience>().AddSingleton(provider => new ProviderCalls(settings.Providers, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<Breakers>().AddSingleton<ProbeTimers>().AddSingleton<StopPatience>().AddSingleton(provider => new ProviderCalls(settings.Providers, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<TaskDesk>().AddSingleton<LifecycleDoor>();
         services.AddSingleton<SummaryDesk>().AddSingleton<SummaryStages>().AddSingleton<SummaryPools>().AddSingleton<SummaryReadings>().AddSingleton<SummaryResults>().AddSingleton<PageExtracts>();
         services.AddSingleton<Rescuer>().AddSingleton<PacerRound>();
@@ -65,6 +65,7 @@ public static class WorkerServices
                 store.ProvisionSchema();
             });
             quartz.ScheduleJob<BudgetRolloverJob>(t => t.WithIdentity("budgets").WithSimpleSchedule(s => s.WithInterval(TimeSpan.FromHours(1)).RepeatForever()), j => j.WithIdentity("budgets"));
+            quartz.AddJob<ProbeJob>(j => j.WithIdentity(ProbeTimers.Job).StoreDurably());
             quartz.ScheduleJob<PruneJob>(t => t.WithIdentity("prune").WithSimpleSchedule(s => s.WithInterval(TimeSpan.FromMinutes(30)).RepeatForever()), j => j.WithIdentity("prune"));
         });
         services.AddQuartzHostedService(hosted => hosted.WaitForJobsToComplete = true);
@@ -88,6 +89,9 @@ public static class WorkerServices
             endpoint.ConfigureSaga<TaskRow>(context);
         }, messageIsTheOnlyCopy: true);
         bus.QueueEndpoint(QueueNames.Lifecycle, LifecycleConcurrency, endpoint => endpoint.ConfigureSaga<TaskRow>(context));
+        foreach (var provider in context.GetRequiredService<QueueSettings>().Providers.Keys)
+            bus.QueueEndpoint(QueueNames.CallsOf(provider), options.ConcurrentCalls, endpoint => endpoint.ConfigureConsumer<CallConsumer>(context));
+        // What rang before each provider had a queue of its own.
         bus.QueueEndpoint(QueueNames.Calls, options.ConcurrentCalls, endpoint => endpoint.ConfigureConsumer<CallConsumer>(context));
         bus.QueueEndpoint(QueueNames.SummaryIntake, 4, endpoint =>
         {

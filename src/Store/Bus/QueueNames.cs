@@ -9,17 +9,23 @@ public static class QueueNames
     public const string Intake = "llm-tasks";
     public const string Lifecycle = "llm-task-lifecycle";
     public const string Calls = "llm-provider-calls";
+
+    /// <summary>The calls of one provider: a worker answers so many of each at once, whatever the others do.</summary>
+    public static string CallsOf(string provider) => $"{Calls}-{provider}";
+
     public const string SummaryIntake = "llm-summaries";
     public const string SummaryLifecycle = "llm-summary-lifecycle";
 
     public static Uri AddressOf(object command) => command switch
     {
+        CallProvider { Provider: { } provider } => CallsAddresses.GetOrAdd(provider, static p => new Uri($"exchange:{CallsOf(p)}")),
         CallProvider => CallsAddress,
         StageSettled or StartSummary or SummaryDeadlineNears or CancelSummary => SummaryAddress,
         StartTask or CapacityGranted or BudgetReleased or RetryDelayElapsed or LeaseExpired or CancelTask or DeadlinePassed => LifecycleAddress,
         _ => throw new ArgumentException($"No queue answers {command.GetType().Name}."),
     };
 
+    private static readonly System.Collections.Concurrent.ConcurrentDictionary<string, Uri> CallsAddresses = new(StringComparer.Ordinal);
     private static readonly Uri CallsAddress = new($"exchange:{Calls}");
     private static readonly Uri LifecycleAddress = new($"exchange:{Lifecycle}");
     private static readonly Uri SummaryAddress = new($"exchange:{SummaryLifecycle}");

@@ -263,11 +263,8 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
         foreach (var _ in without)
             metrics.Again(CommitOutcome.NoRoom);
         announcer.Announce(writing.SelectMany(p => p.Transition.Announcements).Concat(alerts));
-        foreach (var alert in alerts.Select(a => (QuotaThresholdReached)a.Message))
-        {
-            metrics.Alert(alert);
-            logger.LogWarning("The {Kind} {Subject} is used up to {Percent} %: {Consequence}.", alert.Kind, alert.Subject, alert.Percent, alert.Consequence);
-        }
+        foreach (var alert in alerts)
+            Tell(alert.Message);
 
         foreach (var pending in members)
             pending.Settle(without.Contains(pending) ? CommitOutcome.NoRoom : CommitOutcome.Committed);
@@ -275,6 +272,22 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
         if (writing.Any(p => p.Transition.Parking is not null || p.Transition.Task?.DueAt is not null)
             || (ledger.Buckets.Any(b => b.Waiting > 0) || ledger.Budgets.Any(b => b.Waiting > 0)))
             lineBell.Ring();
+    }
+
+    private void Tell(object alert)
+    {
+        switch (alert)
+        {
+            case QuotaThresholdReached quota:
+                metrics.Alert(quota);
+                logger.LogWarning("The {Kind} {Subject} is used up to {Percent} %: {Consequence}.", quota.Kind, quota.Subject, quota.Percent, quota.Consequence);
+                break;
+            case ProviderHealthChanged health:
+                metrics.Health(health);
+                logger.Log(health.State == "open" ? LogLevel.Warning : LogLevel.Information, "The breaker of {Bucket} is {State}: {Reason}.{Next}", health.Bucket, health.State, health.Reason,
+                    health.NextProbeAt is { } next ? $" The next call is let through at {next:HH:mm:ss} UTC." : "");
+                break;
+        }
     }
 
     private sealed record Written(HashSet<Pending> Conflicts, IReadOnlyList<StageSettled> SettledStages);

@@ -14,6 +14,7 @@ internal sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
     private readonly Dictionary<string, BudgetRow> _budgets = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TenantRow> _tenants = new(StringComparer.Ordinal);
     private readonly Dictionary<string, double> _sharesBefore = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, BreakerState> _breakersBefore = new(StringComparer.Ordinal);
     private double _virtualTime;
     private int _activeTenants;
 
@@ -57,7 +58,7 @@ internal sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
                     new NpgsqlParameter<bool[]> { TypedValue = [.. lines.Values.Select(l => l.Spread)] },
                 },
             });
-        batch.BatchCommands.Add(Named("select * from buckets where id = any($1) order by id for update", buckets));
+        batch.BatchCommands.Add(Named($"select {StoreTables.BucketColumns} from buckets where id = any($1) order by id for update", buckets));
         batch.BatchCommands.Add(Named("select * from budgets where id = any($1) order by id for update", budgets));
         batch.BatchCommands.Add(Named("select * from tenants where name = any($1) order by name for update", tenants));
         batch.BatchCommands.Add(new NpgsqlBatchCommand("select p.virtual_finish, (select count(*) from tenants t where t.virtual_finish > p.virtual_finish) from tenants p where p.name = ''"));
@@ -74,6 +75,7 @@ internal sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
         if (await reader.ReadAsync(cancellationToken))
             (_virtualTime, _activeTenants) = (reader.GetDouble(0), (int)reader.GetInt64(1));
         Thresholds.Note(_sharesBefore, _buckets.Values, _budgets.Values);
+        BreakerChanges.Note(_breakersBefore, _buckets.Values);
     }
 
     /// <summary>Ends reservations and learns from answers; always possible, so it comes before anything new is reserved.</summary>
@@ -90,10 +92,16 @@ internal sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
                 BucketRule.Correct(bucket, count, isLatest);
             if (settlement is { WasAnswered: true, Began: { } answered })
                 RequestProof.Prove(bucket, settlement.Reserved.Need, answered, transition.Now);
-            if (settlement.Closing is { } closing)
+            if (settlement.Closing is { IsLimit: false } alone)
+                BucketRule.LeaveAlone(bucket, alone.Until, alone.Reason);
+            else if (settlement.Closing is { } closing)
                 BucketRule.Close(bucket, closing.Until, closing.Reason, closing.Window, settlement.Reserved.Need, transition.Now);
             if (settlement.DisabledReason is { } reason)
                 bucket.DisabledReason = reason;
+            if (settlement.Sign is { } sign)
+                BreakerRule.Learn(bucket, sign, settlement.AdmittedAt ?? settlement.Began ?? transition.Now, transition.Now);
+            else
+                BreakerRule.NotSent(bucket, transition.Now);
         }
 
         if (transition.Settlement is { Reserved.Usd: { } reserved } money)
@@ -167,8 +175,9 @@ internal sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
             Backlog.Join(bucket, task.Priority, task.LineTokens);
     }
 
-    /// <summary>The thresholds that this group has crossed.</summary>
-    public IReadOnlyList<Announcement> Alerts(DateTime now) => thresholds.Crossed(_sharesBefore, _buckets.Values, _budgets.Values, now);
+    /// <summary>The thresholds that this group has crossed, and the breakers it has opened or closed.</summary>
+    public IReadOnlyList<Announcement> Alerts(DateTime now) =>
+        [.. thresholds.Crossed(_sharesBefore, _buckets.Values, _budgets.Values, now), .. BreakerChanges.Since(_breakersBefore, _buckets.Values, now)];
 
     public void AddWrites(NpgsqlBatch batch)
     {

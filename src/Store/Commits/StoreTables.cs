@@ -85,6 +85,15 @@ public sealed class StoreTables(IModel model)
         await _payloads.Copy(connection, payloads, cancellationToken);
         await _history.Copy(connection, history, cancellationToken);
     }
+    /// <summary>Named one by one in the order in which <see cref="ReadBucket"/> reads them: a table's own order depends on when its columns were added.</summary>
+    public const string BucketColumns = """
+        id, provider, organisation, model, requests_per_minute, requests_per_day, tokens_per_minute, tokens_per_day, catalogue_limits,
+        as_of, level_requests_minute, level_requests_day, level_tokens_minute, level_tokens_day, closed_until, closed_reason, disabled_reason, waiting,
+        reserved_requests, settled_requests, released_requests, reserved_tokens, settled_tokens, released_tokens, throttled,
+        requests_drip_from, tokens_drip_from, claimed_requests_per_minute, requests_known_until, proven_requests, mark_requests, mark_at,
+        waiting_tokens_interactive, waiting_tokens_normal, waiting_tokens_batch,
+        faults_in_a_row, answered_at, broken_since, broken_reason, probe_at, failed_probes, ramp_until, ramp_left
+        """;
 
     public static BucketRow ReadBucket(NpgsqlDataReader r) => new()
     {
@@ -96,6 +105,8 @@ public sealed class StoreTables(IModel model)
         ReservedTokens = r.GetInt64(21), SettledTokens = r.GetInt64(22), ReleasedTokens = r.GetInt64(23), Throttled = r.GetInt64(24),
         RequestsDripFrom = MaybeTime(r, 25), TokensDripFrom = MaybeTime(r, 26),
         ClaimedRequestsPerMinute = Maybe(r, 27), RequestsKnownUntil = MaybeTime(r, 28), ProvenRequests = r.GetDouble(29), MarkRequests = r.GetDouble(30), MarkAt = MaybeTime(r, 31),
+        FaultsInARow = r.GetInt32(35), AnsweredAt = MaybeTime(r, 36), BrokenSince = MaybeTime(r, 37), BrokenReason = r.IsDBNull(38) ? null : r.GetString(38),
+        ProbeAt = MaybeTime(r, 39), FailedProbes = r.GetInt32(40), RampUntil = MaybeTime(r, 41), RampLeft = r.GetInt32(42),
         WaitingTokensInteractive = r.GetDouble(32), WaitingTokensNormal = r.GetDouble(33), WaitingTokensBatch = r.GetDouble(34),
     };
 

@@ -29,7 +29,12 @@ public sealed class Thresholds
         var alerts = new List<Announcement>();
         foreach (var bucket in buckets)
             if (New(bucket.Id, before.GetValueOrDefault(bucket.Id), ThresholdRule.UsedDayShare(bucket)) is { } percent)
-                alerts.Add(Alert("quota", bucket.Id, percent, "when the day's quota is used up, tasks go to the next model of their chain or wait for it to drip", now));
+                alerts.Add(Alert("quota", bucket.Id, percent, percent switch
+                {
+                    80 => "tasks that are not bound to it shift to a model of their chain with more left; from 90 % all of them fall back",
+                    90 => "only tasks of high stakes and those that name it still take it first; from 95 % the models of another provider go first",
+                    _ => "the models of another provider go first; when the day's quota is used up, what is bound to it waits for it to drip",
+                }, now));
         foreach (var budget in budgets)
             if (New(budget.Id, before.GetValueOrDefault(budget.Id), ThresholdRule.UsedShare(budget)) is { } percent)
                 alerts.Add(Alert("budget", budget.Id, percent, percent switch

@@ -107,14 +107,23 @@ public sealed record Settlement
 
     /// <summary>When the call was made; what happened in its bucket since may not be in the provider's count.</summary>
     public DateTime? Began { get; init; }
+    /// <summary>When the call was admitted; null counts as when it began.</summary>
+    public DateTime? AdmittedAt { get; init; }
     public Closing? Closing { get; init; }
     public string? DisabledReason { get; init; }
+    /// <summary>What the call told of the provider's health; null when it told nothing.</summary>
+    public ProviderSign? Sign { get; init; }
+
     /// <summary>The provider took the call and answered it: that it has arrived, and how many it takes, is known.</summary>
     public bool WasAnswered { get; init; }
 }
 
 /// <summary>A refusal: the bucket is closed until a time.</summary>
-public sealed record Closing(DateTime Until, string Reason, LimitWindow? Window);
+public sealed record Closing(DateTime Until, string Reason, LimitWindow? Window)
+{
+    /// <summary>False when no limit was reached (no credit, the provider is full): the levels stand.</summary>
+    public bool IsLimit { get; init; } = true;
+}
 
 /// <summary>A task goes to stand in a line.</summary>
 /// <param name="Line">The line.</param>

@@ -71,6 +71,8 @@ public static class BucketRule
         var opening = new Opening(now, null);
         if (bucket.ClosedUntil is { } closed && closed > now)
             opening = new Opening(closed, null);
+        if (BreakerRule.OpensAt(bucket, need.Requests, now) is var unbroken && unbroken > opening.At)
+            opening = new Opening(unbroken, null);
         if (RequestProof.IsUntried(bucket, need) && opening.At < now + RequestProof.LookAgain)
             opening = new Opening(now + RequestProof.LookAgain, null);
         var open = bucket.LevelRequestsMinute - RequestProof.Withheld(bucket, now);
@@ -95,6 +97,7 @@ public static class BucketRule
             bucket.RequestsDripFrom = bucket.AsOf + LongestWay;
         if (IsFull(bucket.LevelTokensMinute, bucket.TokensPerMinute))
             bucket.TokensDripFrom = bucket.AsOf + LongestWay;
+        BreakerRule.Taken(bucket, need.Requests);
         Take(bucket, need);
         bucket.ReservedRequests += need.Requests;
         bucket.ReservedTokens += need.Tokens;
@@ -112,13 +115,14 @@ public static class BucketRule
             (bucket.TokensDripFrom, bucket.LevelTokensMinute) = (null, Refilled(bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, tokens));
     }
 
-    /// <summary>The time that a window should have dripped and has not, negative the other way round; null when it waits for no call, or for a later one.</summary>
+    /// <summary>The time that a window should have dripped and has not; null when it waits for no call, or for a later one. Answers come in any order, so one that began later proves nothing.</summary>
     private static TimeSpan? Owed(DateTime? from, DateTime startedAt, DateTime asOf)
     {
         if (from is not { } until || startedAt < until - LongestWay)
             return null;
         var begun = until < asOf ? until : asOf;
-        return begun - (startedAt < asOf ? startedAt : asOf);
+        var owed = begun - (startedAt < asOf ? startedAt : asOf);
+        return owed > TimeSpan.Zero ? owed : TimeSpan.Zero;
     }
 
     /// <summary>
@@ -187,12 +191,7 @@ public static class BucketRule
     public static void Close(BucketRow bucket, DateTime until, string reason, LimitWindow? window, Need refused, DateTime now)
     {
         bucket.Throttled++;
-        if (bucket.ClosedUntil is null || until > bucket.ClosedUntil)
-        {
-            bucket.ClosedUntil = until;
-            bucket.ClosedReason = reason;
-        }
-
+        LeaveAlone(bucket, until, reason);
         var wait = until - now;
         if (window is null or LimitWindow.RequestsPerMinute)
             bucket.LevelRequestsMinute = LevelThatOpens(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute, refused.Requests, wait);
@@ -202,6 +201,13 @@ public static class BucketRule
             bucket.LevelTokensMinute = LevelThatOpens(bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, refused.Tokens, wait);
         if (window is LimitWindow.TokensPerDay)
             bucket.LevelTokensDay = LevelThatOpens(bucket.LevelTokensDay, bucket.TokensPerDay, Day, refused.Tokens, wait);
+    }
+
+    /// <summary>Sends nothing until then, though no limit is reached; the later of two deadlines stands.</summary>
+    public static void LeaveAlone(BucketRow bucket, DateTime until, string reason)
+    {
+        if (bucket.ClosedUntil is null || until > bucket.ClosedUntil)
+            (bucket.ClosedUntil, bucket.ClosedReason) = (until, reason);
     }
 
     public static BucketRow Copy(BucketRow bucket) => new()
@@ -215,6 +221,8 @@ public static class BucketRule
         ReservedRequests = bucket.ReservedRequests, SettledRequests = bucket.SettledRequests, ReleasedRequests = bucket.ReleasedRequests,
         ReservedTokens = bucket.ReservedTokens, SettledTokens = bucket.SettledTokens, ReleasedTokens = bucket.ReleasedTokens, Throttled = bucket.Throttled,
         RequestsDripFrom = bucket.RequestsDripFrom, TokensDripFrom = bucket.TokensDripFrom, ClaimedRequestsPerMinute = bucket.ClaimedRequestsPerMinute, RequestsKnownUntil = bucket.RequestsKnownUntil,
+        FaultsInARow = bucket.FaultsInARow, AnsweredAt = bucket.AnsweredAt, BrokenSince = bucket.BrokenSince, BrokenReason = bucket.BrokenReason,
+        ProbeAt = bucket.ProbeAt, FailedProbes = bucket.FailedProbes, RampUntil = bucket.RampUntil, RampLeft = bucket.RampLeft,
         ProvenRequests = bucket.ProvenRequests, MarkRequests = bucket.MarkRequests, MarkAt = bucket.MarkAt,
     };
 

@@ -68,7 +68,7 @@ public static class WaitRule
         var calls = 0.0;
         foreach (var bucket in buckets)
         {
-            if (bucket.ClosedUntil is { } closed && closed > now + within)
+            if ((bucket.ClosedUntil is { } closed && closed > now + within) || BreakerRule.OpensAt(bucket, 0, now) > now + within)
                 continue;
             var since = now + within - bucket.AsOf;
             calls += Math.Max(0, Math.Min(

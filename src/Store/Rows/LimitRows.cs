@@ -50,6 +50,22 @@ public sealed class BucketRow
     /// <summary>Set when the model is gone or every key was refused: nothing is sent until a person or a probe clears it.</summary>
     public string? DisabledReason { get; set; }
 
+    // Its circuit breaker, shared by all workers; see BreakerRule
+    /// <summary>Faults of the provider's with no answer between them.</summary>
+    public int FaultsInARow { get; set; }
+    /// <summary>When the provider last answered, were it with a refusal.</summary>
+    public DateTime? AnsweredAt { get; set; }
+    /// <summary>Since then nothing is sent but probes; null while the breaker is closed.</summary>
+    public DateTime? BrokenSince { get; set; }
+    public string? BrokenReason { get; set; }
+    /// <summary>The next call is let through then.</summary>
+    public DateTime? ProbeAt { get; set; }
+    public int FailedProbes { get; set; }
+    /// <summary>Until then calls come back step by step; null when they flow.</summary>
+    public DateTime? RampUntil { get; set; }
+    /// <summary>Calls that the ramp lets through now.</summary>
+    public int RampLeft { get; set; }
+
     /// <summary>Tasks that stand in a line this bucket may serve; while it is not 0, newcomers stand behind them.</summary>
     public int Waiting { get; set; }
     /// <summary>What they will take, in tokens, by priority class: how long a wait will be is told from these. See Backlog.</summary>

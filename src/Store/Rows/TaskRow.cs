@@ -74,6 +74,8 @@ public sealed class TaskRow : SagaStateMachineInstance
     // The open attempt and what is reserved for it: a reservation is part of its task's row, so it cannot leak
     public int Attempt { get; set; }
     public int Faults { get; set; }
+    /// <summary>Of these, faults that were the provider's and not the task's: they end nothing while there is time.</summary>
+    public int Outages { get; set; }
     public string? Model { get; set; }
     public string? Bucket { get; set; }
     public string? Why { get; set; }

@@ -18,6 +18,7 @@ public sealed class QueueMetrics : IDisposable
     private readonly Counter<long> _again;
     private readonly Counter<long> _alerts;
     private readonly Counter<long> _reloads;
+    private readonly Counter<long> _breakers;
 
     public QueueMetrics()
     {
@@ -29,6 +30,7 @@ public sealed class QueueMetrics : IDisposable
         _group = _meter.CreateHistogram<int>("llmqueue.commit.group", "{transition}", "Transitions that shared a commit");
         _alerts = _meter.CreateCounter<long>("llmqueue.alerts", "{alert}", "Thresholds of quotas and budgets that were crossed, by kind, subject and percent");
         _reloads = _meter.CreateCounter<long>("llmqueue.catalogue.reloads", "{reload}", "Changed catalogues, by result: taken, refused");
+        _breakers = _meter.CreateCounter<long>("llmqueue.breaker.changes", "{change}", "Circuit breakers that changed, by bucket and the state they came to: open, recovering, closed");
         _again = _meter.CreateCounter<long>("llmqueue.decisions.again", "{decision}", "Transitions decided again, by why: Conflict, NoRoom");
     }
 
@@ -50,6 +52,8 @@ public sealed class QueueMetrics : IDisposable
         _alerts.Add(1, new KeyValuePair<string, object?>("kind", alert.Kind), new KeyValuePair<string, object?>("subject", alert.Subject), new KeyValuePair<string, object?>("percent", alert.Percent));
 
     internal void CatalogueReloaded(string result) => _reloads.Add(1, new KeyValuePair<string, object?>("result", result));
+    internal void Health(Contracts.ProviderHealthChanged health) =>
+        _breakers.Add(1, new KeyValuePair<string, object?>("bucket", health.Bucket), new KeyValuePair<string, object?>("state", health.State));
 
     internal void Again(CommitOutcome why) => _again.Add(1, new KeyValuePair<string, object?>("why", why.ToString()));
 

@@ -49,11 +49,20 @@ public sealed record BucketSight
     public DateTime? ClosedUntil { get; init; }
     public string? ClosedReason { get; init; }
     public string? DisabledReason { get; init; }
+    public required BreakerSight Breaker { get; init; }
     public required int Waiting { get; init; }
     public required long RequestsInFlight { get; init; }
     public required long TokensInFlight { get; init; }
     public required long Throttled { get; init; }
 }
+
+/// <summary>A bucket's circuit breaker, the same for all workers.</summary>
+/// <param name="State"><c>closed</c>, <c>open</c> (nothing is sent but probes) or <c>recovering</c> (calls come back step by step).</param>
+/// <param name="Reason">Why it opened; null when it has not.</param>
+/// <param name="Since">When it opened.</param>
+/// <param name="NextProbeAt">When the next call is let through; null unless it is open.</param>
+/// <param name="AnsweredAt">When the provider last answered, were it with a refusal.</param>
+public sealed record BreakerSight(string State, string? Reason, DateTime? Since, DateTime? NextProbeAt, DateTime? AnsweredAt);
 
 /// <summary>One limit and what is left of it now; a window that is not limited is left out.</summary>
 /// <param name="Name"><c>requestsPerMinute</c>, <c>requestsPerDay</c>, <c>tokensPerMinute</c> or <c>tokensPerDay</c>.</param>
@@ -117,6 +126,7 @@ public sealed class QueueViews(IDbContextFactory<QueueDb> contexts, CurrentCatal
             Id = row.Id, Model = $"{row.Provider}:{row.Model}", Organisation = row.Organisation,
             Windows = [.. Windows(present)],
             ClosedUntil = closed ? present.ClosedUntil : null, ClosedReason = closed ? present.ClosedReason : null, DisabledReason = row.DisabledReason,
+            Breaker = new BreakerSight(BreakerRule.StateOf(row, now).ToString().ToLowerInvariant(), row.BrokenReason, row.BrokenSince, row.ProbeAt, row.AnsweredAt),
             Waiting = row.Waiting,
             RequestsInFlight = row.ReservedRequests - row.SettledRequests - row.ReleasedRequests,
             TokensInFlight = row.ReservedTokens - row.SettledTokens - row.ReleasedTokens,

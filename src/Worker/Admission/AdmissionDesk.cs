@@ -3,13 +3,12 @@ using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Commits;
 using LlmQueue.Store.Limits;
 using LlmQueue.Store.Rows;
-using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Ranking;
 
 namespace LlmQueue.Worker.Admission;
 
 /// <summary>Decides on this process's view of the limits and holds what it decided until the commit has made it true, or not.</summary>
-public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, BudgetBook budgets, CallEstimates estimates, Breakers breakers, PagePool pool)
+public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, BudgetBook budgets, CallEstimates estimates, PagePool pool)
 {
     /// <summary>Admits the task if it can: then its reservation is in the transition and its row names the bucket.</summary>
     public async ValueTask<AdmissionDecision> Decide(TaskRow task, Transition transition, Errand errand)
@@ -19,10 +18,9 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
         await budgets.Open(drawn);
         var wanted = Candidates(errand, now);
         var (share, tightest) = TightestOf(drawn);
-        var governed = GovernorRule.Decide(wanted, share, tightest, bound: task.HighStakes || task.RequestedModel is not null);
-        var candidates = governed.Candidates;
-        var spread = errand.Spread && governed.Why is null;
-        var decision = AdmissionRule.Decide(candidates, spread, now, spread ? Weight(candidates, task.Complexity) : null);
+        var ordered = OrderRule.Decide(wanted, errand.Spread, IsBound(task), share, tightest, now, errand.Spread ? Weight(wanted, task.Complexity) : null);
+        var candidates = ordered.Candidates;
+        var decision = AdmissionRule.Decide(candidates, ordered.IsSpread, now);
         // Whoever could not pay anywhere does not stand in a line: at its head it would be sent away, come back behind the others and turn in circles.
         if (decision is AdmissionDecision.NoRoom full && WhyNoMoney([.. candidates.Where(c => full.Buckets.Contains(c.BucketId))], drawn, now) is { } broke)
             return broke;
@@ -51,7 +49,7 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
                 money.Unhold?.Invoke();
             }, drawn);
             var whyNotFirst = candidate.Model.Id == wanted[0].Model.Id ? null
-                : candidate.Model.Id == candidates[0].Model.Id ? governed.Why ?? open.WhyNotFirst
+                : candidate.Model.Id == candidates[0].Model.Id ? ordered.Why ?? open.WhyNotFirst
                 : open.WhyNotFirst ?? noMoney?.Reason ?? AdmissionRule.WhyClosed(candidates[0], now);
             return open with { InOrder = [candidate], WhyNotFirst = whyNotFirst };
         }
@@ -62,6 +60,15 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
         return new AdmissionDecision.NoRoom([.. candidates.Where(c => c.Bucket.DisabledReason is null && BucketRule.CanEverFit(c.Bucket, c.Need)).Select(c => c.BucketId)],
             AdmissionRule.WhyClosed(open.InOrder[0], now), now, AdmissionRule.Mean(candidates));
     }
+
+    /// <summary>Why a task that has waited was given another model than its first choice.</summary>
+    public string WhyGranted(TaskRow task, DateTime now)
+    {
+        var wanted = Candidates(Errand.Of(task), now);
+        return OrderRule.Decide(wanted, spread: false, IsBound(task), 0, "", now).Why ?? $"{task.Model} had room sooner";
+    }
+
+    private static bool IsBound(TaskRow task) => task.HighStakes || task.RequestedModel is not null;
 
     /// <summary>The ways the task's chain leads, in order, with what each would take and cost.</summary>
     public List<Candidate> Candidates(Errand errand, DateTime now)
@@ -74,8 +81,6 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
                 if (views.Bucket(info.Id) is not { } view)
                     continue;
                 var row = view.At(now);
-                if (breakers.OpenUntil(info.Id, now) is { } until && (row.ClosedUntil is null || row.ClosedUntil < until))
-                    (row.ClosedUntil, row.ClosedReason) = (until, "its circuit breaker is open after repeated faults");
                 if (info.Keys.All(k => views.WhyKeyRefused(k.Alias) is not null))
                     row.DisabledReason ??= $"{DisabledReasons.Refused}: {info.Keys[0].Alias} was refused ({views.WhyKeyRefused(info.Keys[0].Alias)}). Put a valid key into the environment and start again";
                 candidates.Add(new Candidate(info.Id, info.Model, row, estimates.Need(info.Model, errand.Kind, errand.InputUnits, errand.OutputTokens), estimates.MostUsd(info.Model, errand.InputUnits, errand.OutputTokens)));

@@ -35,11 +35,10 @@ public abstract record AdmissionDecision
 /// <summary>Whether a task may be called now, and where. Pure: the buckets' levels and the time in, a decision out.</summary>
 public static class AdmissionRule
 {
-    /// <param name="candidates">The ways, first choice first.</param>
-    /// <param name="spread">True for a pool: the emptiest bucket's turn, not the first.</param>
+    /// <param name="candidates">The ways, in their order (OrderRule).</param>
+    /// <param name="spread">True for a pool, which has no first choice.</param>
     /// <param name="now">The present.</param>
-    /// <param name="weight">How much a way of a pool is preferred over an equally empty one; left out: all alike.</param>
-    public static AdmissionDecision Decide(IReadOnlyList<Candidate> candidates, bool spread, DateTime now, Func<Candidate, double>? weight = null)
+    public static AdmissionDecision Decide(IReadOnlyList<Candidate> candidates, bool spread, DateTime now)
     {
         if (candidates.Count == 0)
             return new AdmissionDecision.Impossible("No model is left that may answer this task. See its attempts for what each one said; submit it again with another model.");
@@ -60,10 +59,10 @@ public static class AdmissionRule
         var open = openings.Where(o => o.Opening.At <= now).Select(o => o.Candidate).ToList();
         if (open.Count > 0)
         {
-            var inOrder = spread ? Emptiest(open, weight, now) : open;
+
             var first = candidates[0];
-            var whyNotFirst = spread || inOrder[0].Model.Id == first.Model.Id ? null : WhyClosed(first, now);
-            return new AdmissionDecision.Open(inOrder, whyNotFirst);
+            var whyNotFirst = spread || open[0].Model.Id == first.Model.Id ? null : WhyClosed(first, now);
+            return new AdmissionDecision.Open(open, whyNotFirst);
         }
 
         var soonest = openings.MinBy(o => o.Opening.At);
@@ -85,7 +84,11 @@ public static class AdmissionRule
             return Sentence(candidate);
         if (!BucketRule.CanEverFit(bucket, candidate.Need))
             return $"{candidate.Model.Id} of {bucket.Organisation} can never take it: it needs {candidate.Need.Tokens:N0} tokens, its limit is {bucket.TokensPerMinute:N0} a minute";
+        if (BreakerRule.StateOf(bucket, now) == BreakerState.Open)
+            return $"{candidate.Model.Id} of {bucket.Organisation} has its circuit breaker open until {BreakerRule.OpensAt(bucket, candidate.Need.Requests, now):HH:mm:ss.fff} UTC: {bucket.BrokenReason}";
         var opening = BucketRule.OpensAt(bucket, candidate.Need, now);
+        if (BreakerRule.OpensAt(bucket, candidate.Need.Requests, now) > now && opening.Window is null)
+            return $"{candidate.Model.Id} of {bucket.Organisation} comes back step by step after an outage";
         if (bucket.ClosedUntil is { } until && until > now && opening.Window is null)
             return $"{candidate.Model.Id} of {bucket.Organisation} is closed until {until:HH:mm:ss.fff} UTC: {bucket.ClosedReason}";
         return opening.At > now

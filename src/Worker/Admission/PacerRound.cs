@@ -4,7 +4,6 @@ using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Commits;
 using LlmQueue.Store.Limits;
 using LlmQueue.Store.Rows;
-using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Ranking;
 using Npgsql;
 
@@ -20,7 +19,7 @@ public sealed record PacerResult(IReadOnlyList<object> Bells, DateTime? NextOpen
 /// One round of the Pacer, one transaction: pauses that are over, money that has come back, and the lines. Buckets are locked before anything is looked at,
 /// so a task that is just going to stand in line is either seen now or rings the bell after.
 /// </summary>
-public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, LimitViews views, BucketDirectory directory, BudgetBook budgets, Thresholds thresholds, Announcer announcer, LineDirectory lines, CallEstimates estimates, Breakers breakers, PagePool pool, WorkerOptions options, TimeProvider clock)
+public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, LimitViews views, BucketDirectory directory, BudgetBook budgets, Thresholds thresholds, Announcer announcer, LineDirectory lines, CallEstimates estimates, PagePool pool, WorkerOptions options, TimeProvider clock)
 {
     private const int MaxRings = 500;
 
@@ -67,7 +66,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
     private async Task<Locked> Lock(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTime now, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(connection, transaction);
-        batch.BatchCommands.Add(new NpgsqlBatchCommand("select * from buckets where waiting > 0 order by id for update"));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand($"select {StoreTables.BucketColumns} from buckets where waiting > 0 order by id for update"));
         batch.BatchCommands.Add(new NpgsqlBatchCommand("select * from budgets where (period_start <= $1 and period_end > $1) or waiting > 0 order by id for update") { Parameters = { new NpgsqlParameter<DateTime> { TypedValue = now } } });
         batch.BatchCommands.Add(new NpgsqlBatchCommand("""
             update tasks t set rung_at = $1 where t.id in (
@@ -160,8 +159,6 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
                     continue;
                 payable = true;
                 var opening = BucketRule.OpensAt(bucket, need, now).At;
-                if (breakers.OpenUntil(bucket.Id, now) is { } until && until > opening)
-                    opening = until;
                 if (opening <= now && !kept.Contains(bucket.Id))
                 {
                     granted = true;
@@ -200,7 +197,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
     private bool IsOutOfDate(LineRow line, Dictionary<string, BucketRow> buckets, DateOnly today) => line.BucketIds.Any(id =>
         directory.Find(id)?.Model.IsRetired(today) == true || (buckets.TryGetValue(id, out var bucket) && DisabledReasons.IsGone(bucket.DisabledReason)));
 
-    /// <summary>The ways a head may go, in the order in which they are tried: as its line says, as the pool's emptiest, or as the budget demands.</summary>
+    /// <summary>The ways a head may go, in the order in which they are tried; the same rule as for who has just come.</summary>
     private IReadOnlyList<Candidate> InOrder(LineRow line, LineHead head, Dictionary<string, BucketRow> buckets, List<Purse?> purses, PoolWeights weights, DateTime now)
     {
         var candidates = new List<Candidate>();
@@ -212,13 +209,10 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
         }
 
         var tightest = purses.OfType<Purse>().MaxBy(p => p.UsedShare);
-        var governed = GovernorRule.Decide(candidates, tightest?.UsedShare ?? 0, tightest?.Id ?? "", head.Bound);
-        if (!line.Spread || governed.Why is not null)
-            return governed.Candidates;
         // The same for every page of this complexity in the line, for as long as the round lasts.
-        if (!weights.TryGetValue((line.Id, head.Complexity), out var weight))
+        if (!weights.TryGetValue((line.Id, head.Complexity), out var weight) && line.Spread)
             weights[(line.Id, head.Complexity)] = weight = pool.Weights(candidates.Select(c => (c.Model, c.Bucket.TokensPerMinute)), head.Complexity);
-        return AdmissionRule.Emptiest(candidates, c => weight(c.Model.Id).Weight, now);
+        return OrderRule.Decide(candidates, line.Spread, head.Bound, tightest?.UsedShare ?? 0, tightest?.Id ?? "", now, weight is null ? null : c => weight(c.Model.Id).Weight).Candidates;
     }
 
     private async Task Grant(NpgsqlConnection connection, NpgsqlTransaction transaction, RoundPlan plan, Locked work, bool nobodyWaits, DateTime now, CancellationToken cancellationToken)

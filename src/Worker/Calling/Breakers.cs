@@ -5,36 +5,47 @@ using Polly.Timeout;
 
 namespace LlmQueue.Worker.Calling;
 
-/// <summary>A time-out and a circuit breaker for each bucket (Polly). Admission asks whether a breaker is open, so that no task is sent into it.</summary>
-public sealed class Breakers(WorkerOptions options, TimeProvider clock)
+/// <summary>
+/// A call's time-out, and the counting of faults (Polly). What is counted here only says when a breaker is to open: the breaker itself is in the bucket's row, where all
+/// workers see it (BreakerRule). So Polly's own is closed again at once, or each worker would have its own opinion of when to probe.
+/// </summary>
+public sealed class Breakers(TimeProvider clock)
 {
-    private static readonly TimeSpan BreakFor = TimeSpan.FromSeconds(10);
+    private static readonly ResiliencePropertyKey<TimeSpan> TimeOut = new("llmqueue.timeout");
+    private static readonly ResiliencePropertyKey<bool> Opened = new("llmqueue.opened");
     private readonly ConcurrentDictionary<string, Guarded> _byBucket = new(StringComparer.Ordinal);
 
-    /// <summary>Until when nothing should be sent to the bucket; null while its breaker lets calls through.</summary>
-    public DateTime? OpenUntil(string bucket, DateTime now) =>
-        _byBucket.TryGetValue(bucket, out var guarded) && guarded.OpenUntil is { } until && until > now ? until : null;
-
-    public ValueTask<CallOutcome> Call(string bucket, Func<CancellationToken, ValueTask<CallOutcome>> call, CancellationToken cancellationToken)
+    /// <returns>What came of the call, and whether with it so many calls have failed that the breaker opens.</returns>
+    public async ValueTask<(CallOutcome Outcome, bool Opens)> Call(string bucket, TimeSpan timeOut, Func<CancellationToken, ValueTask<CallOutcome>> call, CancellationToken cancellationToken)
     {
         var guarded = _byBucket.GetOrAdd(bucket, _ => Build());
-        return Run(guarded, call, cancellationToken);
-    }
-
-    private async ValueTask<CallOutcome> Run(Guarded guarded, Func<CancellationToken, ValueTask<CallOutcome>> call, CancellationToken cancellationToken)
-    {
+        var context = ResilienceContextPool.Shared.Get(cancellationToken);
+        context.Properties.Set(TimeOut, timeOut);
         try
         {
-            return await guarded.Pipeline.ExecuteAsync(call, cancellationToken);
+            var outcome = await guarded.Pipeline.ExecuteAsync(static (context, call) => call(context.CancellationToken), context, call);
+            return (outcome, await HasOpened(guarded, context));
         }
         catch (TimeoutRejectedException e)
         {
-            return new CallOutcome.TimedOut(e.Timeout);
+            return (new CallOutcome.TimedOut(e.Timeout), await HasOpened(guarded, context));
         }
         catch (BrokenCircuitException)
         {
-            return new CallOutcome.Unreachable("its circuit breaker is open after repeated faults");
+            return (new CallOutcome.HeldBack("its circuit breaker opened in the same moment"), false);
         }
+        finally
+        {
+            ResilienceContextPool.Shared.Return(context);
+        }
+    }
+
+    private static async ValueTask<bool> HasOpened(Guarded guarded, ResilienceContext context)
+    {
+        if (!context.Properties.GetValue(Opened, false))
+            return false;
+        await guarded.Control.CloseAsync(CancellationToken.None);
+        return true;
     }
 
     private Guarded Build()
@@ -43,24 +54,19 @@ public sealed class Breakers(WorkerOptions options, TimeProvider clock)
         guarded.Pipeline = new ResiliencePipelineBuilder<CallOutcome> { TimeProvider = clock }
             .AddCircuitBreaker(new CircuitBreakerStrategyOptions<CallOutcome>
             {
-                // Half of the calls of ten seconds, and at least eight of them: a single lost connection opens nothing.
+                // Half of the calls of ten seconds, and at least eight of them: a single lost connection opens nothing. A row of faults is counted in the bucket itself.
                 FailureRatio = 0.5,
                 MinimumThroughput = 8,
                 SamplingDuration = TimeSpan.FromSeconds(10),
-                BreakDuration = BreakFor,
-                ShouldHandle = static arguments => ValueTask.FromResult(arguments.Outcome is { Exception: TimeoutRejectedException } or { Result: CallOutcome.Unreachable }),
-                OnOpened = arguments =>
+                ManualControl = guarded.Control,
+                ShouldHandle = static arguments => ValueTask.FromResult(arguments.Outcome is { Exception: TimeoutRejectedException } or { Result.IsProvidersFault: true }),
+                OnOpened = static arguments =>
                 {
-                    guarded.OpenUntil = clock.GetUtcNow().UtcDateTime + arguments.BreakDuration;
-                    return ValueTask.CompletedTask;
-                },
-                OnClosed = _ =>
-                {
-                    guarded.OpenUntil = null;
+                    arguments.Context.Properties.Set(Opened, true);
                     return ValueTask.CompletedTask;
                 },
             })
-            .AddTimeout(options.CallTimeout)
+            .AddTimeout(new TimeoutStrategyOptions { TimeoutGenerator = static arguments => ValueTask.FromResult(arguments.Context.Properties.GetValue(TimeOut, TimeSpan.FromMinutes(1))) })
             .Build();
         return guarded;
     }
@@ -68,6 +74,6 @@ public sealed class Breakers(WorkerOptions options, TimeProvider clock)
     private sealed class Guarded
     {
         public ResiliencePipeline<CallOutcome> Pipeline { get; set; } = ResiliencePipeline<CallOutcome>.Empty;
-        public DateTime? OpenUntil { get; set; }
+        public CircuitBreakerManualControl Control { get; } = new();
     }
 }

@@ -8,6 +8,12 @@ public abstract record CallOutcome
     /// <summary>What the provider said of its own count, on whichever answer.</summary>
     public ProviderCount? Count { get; init; }
 
+    /// <summary>The provider itself, or the way to it, failed: a breaker counts it, and it ends no task that still has time.</summary>
+    public virtual bool IsProvidersFault => false;
+
+    /// <summary>What it tells of the provider's health; null when it tells nothing.</summary>
+    public virtual ProviderSign? Sign => ProviderSign.Alive;
+
     /// <summary>The word kept in the attempt's record.</summary>
     public abstract string Word { get; }
 
@@ -59,18 +65,56 @@ public abstract record CallOutcome
     /// <summary>Half an answer, an empty one, or none that can be read.</summary>
     public sealed record Malformed(string Detail, long InputTokens = 0, long OutputTokens = 0) : CallOutcome
     {
+        /// <summary>The connection or the provider broke off in the middle: what was made of the call may have to be paid.</summary>
+        public bool BrokenOff { get; init; }
+
         public override string Word => "malformed answer";
+
+        public override bool IsProvidersFault => BrokenOff;
+
+        public override ProviderSign? Sign => BrokenOff ? new ProviderSign(false, Detail) : ProviderSign.Alive;
+    }
+
+    /// <summary>Hidden reasoning has used up all the output that was allowed: there is no answer, and with the same allowance there will be none.</summary>
+    public sealed record OutputSpent(string Detail, long InputTokens, long OutputTokens) : CallOutcome
+    {
+        public override string Word => "output spent";
     }
 
     public sealed record TimedOut(TimeSpan After) : CallOutcome
     {
         public override string Word => "timed out";
+
+        public override bool IsProvidersFault => true;
+
+        public override ProviderSign? Sign => new ProviderSign(false, $"no answer within {After.TotalSeconds:0.#} s");
     }
 
-    /// <summary>No connection, or a fault on the provider's side.</summary>
+    /// <summary>No connection, or a fault on the provider's side; nothing is charged.</summary>
     public sealed record Unreachable(string Detail) : CallOutcome
     {
+        /// <summary>How long the provider asks to be left alone; null when it does not say.</summary>
+        public TimeSpan? Wait { get; init; }
+
         public override string Word => "unreachable";
+
+        public override bool IsProvidersFault => true;
+
+        public override ProviderSign? Sign => new ProviderSign(false, Detail);
+    }
+
+    /// <summary>Not sent: the breaker opened after the call had been admitted. Nothing was charged and nothing learned.</summary>
+    public sealed record HeldBack(string Detail) : CallOutcome
+    {
+        public override string Word => "held back";
+
+        public override ProviderSign? Sign => null;
+    }
+
+    /// <summary>The model does not take something that the request has; another may.</summary>
+    public sealed record Unsupported(string Detail) : CallOutcome
+    {
+        public override string Word => "unsupported";
     }
 
     public sealed record OutOfCredit(string Detail) : CallOutcome
@@ -88,6 +132,8 @@ public abstract record CallOutcome
     public sealed record Abandoned(string Detail) : CallOutcome
     {
         public override string Word => "abandoned";
+
+        public override ProviderSign? Sign => null;
     }
 }
 
@@ -98,4 +144,6 @@ public abstract record CallOutcome
 /// <param name="KeyAlias">The key it went through.</param>
 /// <param name="Took">From claim to outcome.</param>
 /// <param name="PromptHash">First 16 hex digits of the prompt's SHA-256.</param>
-public sealed record CallFinished(Guid TaskId, int Attempt, CallOutcome Outcome, string KeyAlias, TimeSpan Took, string? PromptHash);
+/// <param name="OpensBreaker">With it so many of this worker's latest calls to the bucket met faults that its breaker opens.</param>
+/// <param name="AdmittedAt">When room was reserved for it.</param>
+public sealed record CallFinished(Guid TaskId, int Attempt, CallOutcome Outcome, string KeyAlias, TimeSpan Took, string? PromptHash, bool OpensBreaker = false, DateTime? AdmittedAt = null);

@@ -9,7 +9,7 @@ using Npgsql;
 namespace LlmQueue.Worker.Calling;
 
 /// <summary>A claimed attempt and what its call needs.</summary>
-public sealed record ClaimedCall(string State, string Model, string Bucket, string KeyAlias, int MaxOutputTokens, string Prompt);
+public sealed record ClaimedCall(string State, string Model, string Bucket, string KeyAlias, int MaxOutputTokens, string Prompt, string? Chain, int Faults, DateTime AdmittedAt);
 
 /// <summary>
 /// Claims attempts: of any number of CallProvider messages for one attempt, in any number of workers, exactly one makes the call.
@@ -25,7 +25,7 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, T
         join tasks t on t.id = u.task_id and t.attempt = u.number and t.state in ({TaskStates.Called})
         join payloads p on p.subject_id = u.task_id and p.part = 'prompt' || coalesce('/' || t.pass, '')
         where a.task_id = u.task_id and a.number = u.number and (a.worker is null or (a.worker = $3 and a.started_at = $4)) and a.ended_at is null
-        returning a.task_id, t.state, a.model, a.bucket, a.key_alias, coalesce(t.pass_output_tokens, t.max_output_tokens), p.content
+        returning a.task_id, t.state, a.model, a.bucket, a.key_alias, coalesce(t.pass_output_tokens, t.max_output_tokens), p.content, t.chain, t.faults, a.created_at
         """;
 
     private readonly Channel<Waiting> _waiting = Channel.CreateUnbounded<Waiting>();
@@ -110,7 +110,7 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, T
         };
         await using var reader = await command.ExecuteReaderAsync(stopping);
         while (await reader.ReadAsync(stopping))
-            group[reader.GetGuid(0)].Call.TrySetResult(new ClaimedCall(reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetString(4), reader.GetInt32(5), reader.GetString(6)));
+            group[reader.GetGuid(0)].Call.TrySetResult(new ClaimedCall(reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetString(4), reader.GetInt32(5), reader.GetString(6), reader.IsDBNull(7) ? null : reader.GetString(7), reader.GetInt32(8), reader.GetDateTime(9)));
     }
 
     private sealed record Waiting(Guid TaskId, int Attempt, TaskCompletionSource<ClaimedCall?> Call);

@@ -41,7 +41,7 @@ public sealed class ProviderCalls(IReadOnlyDictionary<string, ProviderSettings> 
         var client = _clients.GetOrAdd(key.Alias, _ => Client(key));
         try
         {
-            using var content = BinaryContent.Create(BinaryData.FromBytes(Body(request)));
+            using var content = BinaryContent.Create(BinaryData.FromBytes(Body(request, ProviderQuirks.For(key.Provider))));
             var options = new RequestOptions { CancellationToken = cancellationToken, ErrorOptions = ClientErrorBehaviors.NoThrow, BufferResponse = request.Say is null };
             var result = await client.CompleteChatAsync(content, options).ConfigureAwait(false);
             var response = result.GetRawResponse();
@@ -54,11 +54,31 @@ public sealed class ProviderCalls(IReadOnlyDictionary<string, ProviderSettings> 
         }
         catch (Exception e) when (e is HttpRequestException or IOException or ClientResultException or JsonException or AggregateException or OperationCanceledException)
         {
-            // "The response ended prematurely" is half an answer; a connection that never was is not.
-            var cause = e.GetBaseException();
-            return cause is HttpIOException { HttpRequestError: HttpRequestError.ResponseEnded }
-                ? new CallOutcome.Malformed($"the connection broke off in the middle ({cause.Message})")
-                : new CallOutcome.Unreachable(cause.Message);
+            // Where no connection came about nothing was asked. Once the request was on its way the provider may have worked for it, and may charge it.
+            var cause = e.GetBaseException().Message;
+            return NeverArrived(e) ? new CallOutcome.Unreachable(cause) : new CallOutcome.Malformed($"the connection broke off in the middle ({cause})") { BrokenOff = true };
+        }
+    }
+
+    /// <summary>Asks for the list of models, which costs nothing: why nobody answers, or null when somebody does, were it with a refusal.</summary>
+    public async Task<string?> WhySilent(ProviderKey key, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(patience);
+        try
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri($"{providers[key.Provider].BaseUrl}/models"));
+            request.Headers.Authorization = new("Bearer", key.Secret);
+            using var answer = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
+            return (int)answer.StatusCode < 500 ? null : $"it answers {(int)answer.StatusCode}";
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return $"no answer within {patience.TotalSeconds:0.#} s";
+        }
+        catch (HttpRequestException e)
+        {
+            return e.GetBaseException().Message;
         }
     }
 
@@ -86,7 +106,18 @@ public sealed class ProviderCalls(IReadOnlyDictionary<string, ProviderSettings> 
         return new ChatClient("unused", new ApiKeyCredential(key.Secret.Length == 0 ? "none" : key.Secret), options);
     }
 
-    private static byte[] Body(ProviderRequest request)
+    private static bool NeverArrived(Exception? e)
+    {
+        // Our own cancellation is thrown on before: this one is the connection's time-out.
+        if (e is OperationCanceledException)
+            return true;
+        for (; e is not null; e = e is AggregateException { InnerExceptions: [var only] } ? only : e.InnerException)
+            if (e is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError or HttpRequestError.ProxyTunnelError })
+                return true;
+        return false;
+    }
+
+    private static byte[] Body(ProviderRequest request, ProviderQuirks quirks)
     {
         using var stream = new MemoryStream();
         using (var json = new Utf8JsonWriter(stream))
@@ -102,7 +133,7 @@ public sealed class ProviderCalls(IReadOnlyDictionary<string, ProviderSettings> 
             }
 
             json.WriteEndArray();
-            json.WriteNumber("max_tokens", request.MaxOutputTokens);
+            json.WriteNumber(quirks.LongestAnswer, request.MaxOutputTokens);
             if (request.Parameters is { ValueKind: JsonValueKind.Object } parameters)
                 foreach (var parameter in parameters.EnumerateObject().Where(p => p.Value.ValueKind is not JsonValueKind.Null))
                     parameter.WriteTo(json);
@@ -119,7 +150,8 @@ public sealed class ProviderCalls(IReadOnlyDictionary<string, ProviderSettings> 
                 json.WriteStartObject("response_format");
                 json.WriteString("type", "json_object");
                 json.WriteEndObject();
-                json.WriteNumber("temperature", 0);
+                if (quirks.TakesTemperature)
+                    json.WriteNumber("temperature", 0);
             }
 
             json.WriteEndObject();

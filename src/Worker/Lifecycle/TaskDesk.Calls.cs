@@ -33,7 +33,7 @@ public sealed partial class TaskDesk
         var firstChoice = task.Chain?.Split(' ')[0];
         task.Why = Why(task);
         if (!task.Spread && firstChoice is not null && task.Model != firstChoice)
-            Downgrade(task, transition, firstChoice, $"{task.Model} had room sooner");
+            Downgrade(task, transition, firstChoice, admission.WhyGranted(task, transition.Now));
         EndWait(task);
         Open(task, transition, TaskPasses.StateOf(task.Pass));
     }
@@ -60,9 +60,13 @@ public sealed partial class TaskDesk
         var cost = Cost(outcome, price, task.ReservedUsd);
         var (input, output) = Tokens(outcome);
 
-        transition.Settlement = Learn(task, new Settlement { Reserved = ReservationOf(task), Used = used, SpentUsd = cost, Count = outcome.Count, Began = transition.Now - finished.Took, ChargedOnArrival = ChargedOnArrival(task, outcome), WasAnswered = outcome is CallOutcome.Answered }, finished, transition.Now);
+        transition.Settlement = Learn(task, new Settlement
+        {
+            Reserved = ReservationOf(task), Used = used, SpentUsd = cost, Count = outcome.Count, Began = transition.Now - finished.Took, AdmittedAt = finished.AdmittedAt, ChargedOnArrival = ChargedOnArrival(task, outcome),
+            WasAnswered = outcome is CallOutcome.Answered, Sign = outcome.Sign is { } sign ? sign with { OpensBreaker = finished.OpensBreaker } : null,
+        }, finished, transition.Now);
         transition.KeyUse = finished.KeyAlias.Length == 0 ? null : new KeyUse(finished.KeyAlias, input, output,
-            outcome is CallOutcome.Throttled, outcome is CallOutcome.TimedOut or CallOutcome.Unreachable or CallOutcome.Malformed, (outcome as CallOutcome.KeyRefused)?.Detail);
+            outcome is CallOutcome.Throttled, outcome.IsProvidersFault || outcome is CallOutcome.Malformed, (outcome as CallOutcome.KeyRefused)?.Detail);
 
         if (outcome is CallOutcome.Answered && task.State != TaskStates.Classifying)
             estimates.Learn(task.Model!, task.Pass ?? task.Kind, task.PromptUnits, input, output);
@@ -85,10 +89,11 @@ public sealed partial class TaskDesk
     public void DecideRecovery<T>(BehaviorContext<TaskRow, T> context) where T : class
     {
         var (task, transition) = (context.Saga, Of(context));
-        var outcome = ((CallFinished)transition.Decision!).Outcome;
+        var finished = (CallFinished)transition.Decision!;
+        var outcome = finished.Outcome;
         var model = task.Model!;
+        var decision = RecoveryRule.Decide(outcome, TrialOf(task, finished, transition.Now), options, chance.Next());
         ClearReservation(task);
-        var decision = RecoveryRule.Decide(outcome, model, task.Faults, options, chance.Next());
         var rest = (task.Chain ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Where(m => m != model).ToList();
         switch (decision)
         {
@@ -109,11 +114,22 @@ public sealed partial class TaskDesk
                 task.Chain = string.Join(' ', rest);
                 transition.Decision = rest.Count > 0 ? new AfterCall.SeekAgain() : Lost(task, $"No model is left: {leave.Reason}");
                 break;
+            case RecoveryDecision.AllowMore more:
+                transition.Record(task.CorrelationId, Entry(outcome), task.State, more.Reason);
+                task.MaxOutputTokens = more.MaxOutputTokens;
+                transition.Left = null;
+                transition.Decision = new AfterCall.SeekAgain();
+                break;
             case RecoveryDecision.TryAgain fault:
+                var untried = PatienceRule.Untried([.. (task.Chain ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries)], model, task.Faults).ToList();
                 task.Faults++;
-                transition.Record(task.CorrelationId, Entry(outcome), task.State, $"{fault.Reason} (fault {task.Faults} of at most {options.MaxFaults})");
-                // The others first, then this one again. A pool that met a fault is an order from here on, or the emptiest would be the broken one.
-                task.Chain = string.Join(' ', [.. rest, model]);
+                task.Outages += fault.IsOutage ? 1 : 0;
+                transition.Record(task.CorrelationId, Entry(outcome), task.State, fault.IsOutage ? $"{fault.Reason} (an outage of its provider)" : $"{fault.Reason} (fault {task.Faults - task.Outages} of at most {options.MaxFaults})");
+                // The others first, then this one again; where the provider itself failed, those of other providers before its own. A pool that met a fault is an order from
+                // here on, or the emptiest would be the broken one.
+                if (fault.IsOutage)
+                    untried = [.. untried.OrderBy(m => ModelId.Parse(m).Provider == ModelId.Parse(model).Provider)];
+                task.Chain = string.Join(' ', [.. untried, .. rest.Except(untried), model]);
                 task.Spread = false;
                 var othersLeft = task.Faults % (rest.Count + 1) != 0;
                 transition.Decision = othersLeft ? new AfterCall.SeekAgain() : new AfterCall.BackOff(fault.Pause, fault.Reason);
@@ -152,7 +168,20 @@ public sealed partial class TaskDesk
             ReservedTokens = task.ReservedTokens, ReservedUsd = task.ReservedUsd, CreatedAt = transition.Now,
         });
         transition.Record(task.CorrelationId, state, state, $"attempt {task.Attempt} on {task.Model} ({task.Why})");
-        transition.Ring(new CallProvider(task.CorrelationId, task.Attempt));
+        transition.Ring(CallOf(task));
+    }
+
+    private static CallProvider CallOf(TaskRow task) => new(task.CorrelationId, task.Attempt, task.Model is { } model ? ModelId.Parse(model).Provider : null);
+
+    private Trial TrialOf(TaskRow task, CallFinished finished, DateTime now)
+    {
+        var row = views.Bucket(task.Bucket!)?.At(now);
+        var model = catalogue.Now.Find(ModelId.Parse(task.Model!));
+        var othersWereAnswered = row?.AnsweredAt >= now - finished.Took && BreakerRule.StateOf(row, now) == BreakerState.Closed;
+        var hasTime = task.Deadline is not null || now - task.SubmittedAt < options.KeepTrying;
+        var prompt = task.ReservedTokens - task.MaxOutputTokens;
+        var most = Math.Min(model?.MaxOutput ?? task.MaxOutputTokens, Math.Min((model?.Context ?? int.MaxValue) - prompt, (row?.TokensPerMinute ?? int.MaxValue) * 0.95 - prompt));
+        return new Trial(task.Model!, task.Faults, task.Outages, othersWereAnswered, hasTime, task.MaxOutputTokens, (int)Math.Max(0, most));
     }
 
     private void Downgrade(TaskRow task, Transition transition, string from, string why)
@@ -165,6 +194,9 @@ public sealed partial class TaskDesk
     private Settlement Learn(TaskRow task, Settlement settlement, CallFinished finished, DateTime now)
     {
         var view = views.Bucket(task.Bucket!);
+        // What is admitted here in the next moment must know it; the commit tells the others.
+        if (settlement.Sign is { IsAlive: false } sign)
+            view?.Learn(row => BreakerRule.Learn(row, sign, settlement.AdmittedAt ?? now - finished.Took, now), now);
         switch (finished.Outcome)
         {
             case CallOutcome.Throttled throttled:
@@ -173,9 +205,9 @@ public sealed partial class TaskDesk
                 view?.Learn(row => BucketRule.Close(row, closing.Until, closing.Reason, closing.Window, settlement.Reserved.Need, now), now);
                 return settlement with { Closing = closing };
             case CallOutcome.OutOfCredit credit:
-                var unpaid = new Closing(now + TimeSpan.FromMinutes(10), $"out of credit: {credit.Detail}", null);
-                view?.Learn(row => BucketRule.Close(row, unpaid.Until, unpaid.Reason, unpaid.Window, settlement.Reserved.Need, now), now);
-                return settlement with { Closing = unpaid };
+                return LeftAlone(TimeSpan.FromMinutes(10), $"out of credit: {credit.Detail}");
+            case CallOutcome.Unreachable { Wait: { } wait } full:
+                return LeftAlone(wait, full.Detail);
             case CallOutcome.ModelGone gone:
                 return Disabled($"{DisabledReasons.Gone}: {gone.Detail}");
             case CallOutcome.KeyRefused refused:
@@ -185,6 +217,13 @@ public sealed partial class TaskDesk
                     : settlement;
             default:
                 return settlement;
+        }
+
+        Settlement LeftAlone(TimeSpan wait, string reason)
+        {
+            var closing = new Closing(now + wait + TimeSpan.FromMilliseconds(chance.Next() * 100), reason, null) { IsLimit = false };
+            view?.Learn(row => BucketRule.LeaveAlone(row, closing.Until, closing.Reason), now);
+            return settlement with { Closing = closing };
         }
 
         Settlement Disabled(string reason)
@@ -210,8 +249,9 @@ public sealed partial class TaskDesk
     {
         CallOutcome.Answered answered => new Need(1, answered.InputTokens + answered.OutputTokens > 0 ? answered.InputTokens + answered.OutputTokens : reserved),
         CallOutcome.Malformed { InputTokens: > 0 } malformed => new Need(1, malformed.InputTokens + malformed.OutputTokens),
+        CallOutcome.OutputSpent spent => new Need(1, spent.InputTokens + spent.OutputTokens),
         CallOutcome.Malformed or CallOutcome.TimedOut or CallOutcome.Abandoned or CallOutcome.Unreachable or CallOutcome.ContentRefused => new Need(1, reserved),
-        CallOutcome.BadRequest or CallOutcome.ContextExceeded => new Need(1, 0),
+        CallOutcome.BadRequest or CallOutcome.ContextExceeded or CallOutcome.Unsupported => new Need(1, 0),
         _ => new Need(0, 0),
     };
 
@@ -219,13 +259,15 @@ public sealed partial class TaskDesk
     {
         CallOutcome.Answered { InputTokens: > 0 } answered when catalogue.Now.Find(ModelId.Parse(task.Model!)) is { ChargesMaxOutput: false } => answered.InputTokens + answered.OutputTokens,
         CallOutcome.Answered { InputTokens: > 0 } answered => answered.InputTokens + (task.State == TaskStates.Classifying ? ClassifierPrompt.MaxOutputTokens : task.CallOutputTokens),
-        CallOutcome.Throttled or CallOutcome.OutOfCredit or CallOutcome.KeyRefused or CallOutcome.ModelGone or CallOutcome.TooLarge => 0,
+        CallOutcome.Throttled or CallOutcome.OutOfCredit or CallOutcome.KeyRefused or CallOutcome.ModelGone or CallOutcome.TooLarge or CallOutcome.HeldBack => 0,
         _ => null,
     };
 
     private static decimal? Cost(CallOutcome outcome, ModelPrice price, decimal? reservedUsd) => outcome switch
     {
         CallOutcome.Answered answered => price.CostUsd(answered.InputTokens, answered.OutputTokens),
+        CallOutcome.OutputSpent spent => price.CostUsd(spent.InputTokens, spent.OutputTokens),
+        CallOutcome.Malformed { BrokenOff: true, InputTokens: 0 } => reservedUsd,
         CallOutcome.Malformed malformed => price.CostUsd(malformed.InputTokens, malformed.OutputTokens),
         // The provider may have answered what nobody received: the highest price is the safe one.
         CallOutcome.Abandoned or CallOutcome.TimedOut => reservedUsd,
@@ -236,12 +278,15 @@ public sealed partial class TaskDesk
     {
         CallOutcome.Answered answered => (answered.InputTokens, answered.OutputTokens),
         CallOutcome.Malformed malformed => (malformed.InputTokens, malformed.OutputTokens),
+        CallOutcome.OutputSpent spent => (spent.InputTokens, spent.OutputTokens),
         _ => (0, 0),
     };
 
     private static string Entry(CallOutcome outcome) => outcome switch
     {
         CallOutcome.Throttled => "Throttled",
+        CallOutcome.HeldBack => "HeldBack",
+        CallOutcome.OutputSpent => "OutputSpent",
         CallOutcome.Abandoned => "Abandoned",
         CallOutcome.KeyRefused => "KeyRefused",
         CallOutcome.ModelGone => "ModelGone",
@@ -260,6 +305,9 @@ public sealed partial class TaskDesk
         CallOutcome.ModelGone gone => gone.Detail,
         CallOutcome.ContentRefused content => content.Detail,
         CallOutcome.Malformed malformed => malformed.Detail,
+        CallOutcome.OutputSpent spent => spent.Detail,
+        CallOutcome.HeldBack held => held.Detail,
+        CallOutcome.Unsupported unsupported => unsupported.Detail,
         CallOutcome.TimedOut timedOut => $"no answer within {timedOut.After.TotalSeconds:0.#} s",
         CallOutcome.Unreachable unreachable => unreachable.Detail,
         CallOutcome.OutOfCredit credit => credit.Detail,

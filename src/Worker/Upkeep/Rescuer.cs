@@ -35,7 +35,7 @@ public sealed class Rescuer(NpgsqlDataSource database, Doorbells doorbells, Anno
 
         if (afterStart || heartbeat.IsSteady)
             bells.AddRange(await Read(connection, GoneWorkers, r => new LeaseExpired(r.GetGuid(0), r.GetInt32(1)), cancellationToken, options.WorkerGoneAfter, options.CallTimeout + options.CallTimeout + TimeSpan.FromMinutes(1)));
-        bells.AddRange(await Read(connection, UnclaimedCalls, r => new CallProvider(r.GetGuid(0), r.GetInt32(1)), cancellationToken, unanswered));
+        bells.AddRange(await Read(connection, UnclaimedCalls, r => new CallProvider(r.GetGuid(0), r.GetInt32(1), r.GetString(2)), cancellationToken, unanswered));
         bells.AddRange(await Read(connection, Unlooked, r => new StartTask(r.GetGuid(0)), cancellationToken, unanswered));
         bells.AddRange(await Read(connection, UnansweredGrants, r => new CapacityGranted(r.GetGuid(0), r.GetInt32(1) + 1), cancellationToken, unanswered));
         bells.AddRange(await Read(connection, PastDeadline, r => new DeadlinePassed(r.GetGuid(0)), cancellationToken));
@@ -64,7 +64,7 @@ public sealed class Rescuer(NpgsqlDataSource database, Doorbells doorbells, Anno
             select t.id from tasks t join attempts a on a.task_id = t.id and a.number = t.attempt
             where t.state in ({TaskStates.Called}) and t.rung_at <= now() - $1 and a.worker is null and a.ended_at is null
             order by t.rung_at limit 1000 for update of t skip locked)
-        returning t.id, t.attempt
+        returning t.id, t.attempt, split_part(t.model, ':', 1)
         """;
 
     private const string Unlooked = """

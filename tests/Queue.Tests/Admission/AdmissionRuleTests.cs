@@ -95,7 +95,8 @@ public sealed class AdmissionRuleTests
     [Fact]
     public void A_pool_takes_the_emptiest_and_calls_nothing_a_downgrade()
     {
-        var open = Assert.IsType<AdmissionDecision.Open>(AdmissionRule.Decide([Way("first", level: 600), Way("second", level: 5000), Way("third", level: 2000)], spread: true, Noon));
+        var ordered = OrderRule.Decide([Way("first", level: 600), Way("second", level: 5000), Way("third", level: 2000)], spread: true, bound: false, usedShare: 0, "", Noon);
+        var open = Assert.IsType<AdmissionDecision.Open>(AdmissionRule.Decide(ordered.Candidates, ordered.IsSpread, Noon));
 
         Assert.Equal(["second", "third", "first"], open.InOrder.Select(c => c.Model.Id.Name));
         Assert.Null(open.WhyNotFirst);

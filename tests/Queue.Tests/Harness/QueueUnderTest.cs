@@ -35,6 +35,9 @@ public sealed record QueueSetup
     /// <summary>Quick where a test would wait for it.</summary>
     public WorkerOptions Options { get; init; } = new() { CallTimeout = TimeSpan.FromSeconds(20), FirstBackOff = TimeSpan.FromMilliseconds(20), RescueEvery = TimeSpan.FromMilliseconds(500) };
 
+    /// <summary>More settings, for example another provider's key and base URL.</summary>
+    public IReadOnlyDictionary<string, string?> Variables { get; init; } = new Dictionary<string, string?>();
+
     public decimal? DailyBudgetUsd { get; init; }
 
     public TimeProvider Clock { get; init; } = TimeProvider.System;
@@ -68,6 +71,8 @@ public sealed class QueueUnderTest : IAsyncDisposable
     {
         Database = database;
         var variables = new Dictionary<string, string?>(StringComparer.Ordinal) { ["GROQ_BASE_URL"] = setup.ProviderUrl, ["RABBITMQ_URL"] = setup.Broker };
+        foreach (var (name, value) in setup.Variables)
+            variables[name] = value;
         for (var i = 0; i < setup.Keys.Count; i++)
         {
             variables[i == 0 ? "GROQ_API_KEY" : $"GROQ_API_KEY_{i + 1}"] = setup.Keys[i].Secret;
@@ -239,6 +244,7 @@ public sealed class QueueUnderTest : IAsyncDisposable
         Keep<LlmTaskCanceled>(endpoint);
         Keep<PagesSummarized>(endpoint);
         Keep<CatalogueReloaded>(endpoint);
+        Keep<ProviderHealthChanged>(endpoint);
     }
 
     private void Keep<T>(IReceiveEndpointConfigurator endpoint) where T : class =>

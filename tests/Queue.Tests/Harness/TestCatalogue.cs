@@ -2,9 +2,10 @@ using System.Text.Json;
 
 namespace LlmQueue.Tests.Harness;
 
-/// <summary>A model of groq for a test's catalogue; limits left out are none.</summary>
+/// <summary>A model for a test's catalogue; limits left out are none.</summary>
 public sealed record TestModel(string Name)
 {
+    public string Provider { get; init; } = "groq";
     public int Context { get; init; } = 100_000;
     public int MaxOutput { get; init; } = 10_000;
     public int? Rpm { get; init; }
@@ -14,6 +15,10 @@ public sealed record TestModel(string Name)
 
     /// <summary>US dollars a million tokens, of input and output alike; null is unknown.</summary>
     public decimal? Price { get; init; } = 1m;
+
+    public int? FirstChoiceTimeoutSeconds { get; init; }
+
+    public string Id => $"{Provider}:{Name}";
 }
 
 /// <summary>Catalogues whose one route is all their models, in order.</summary>
@@ -28,13 +33,13 @@ public static class TestCatalogue
         {
             models = models.Select(m => new
             {
-                id = $"groq:{m.Name}", context = m.Context, maxOutput = m.MaxOutput,
+                id = m.Id, context = m.Context, maxOutput = m.MaxOutput, firstChoiceTimeoutSeconds = m.FirstChoiceTimeoutSeconds ?? 10,
                 limits = Given(("rpm", m.Rpm), ("rpd", m.Rpd), ("tpm", m.Tpm), ("tpd", m.Tpd)),
                 price = Given(("inputUsdPerMillion", m.Price), ("outputUsdPerMillion", m.Price)),
             }),
-            routes = new[] { new { task = "any", complexity = "any", models = models.Where(m => !critics.Contains(m.Name)).Select(m => $"groq:{m.Name}") } },
-            passes = critics.Count == 0 ? null : new { critique = critics.Select(name => $"groq:{name}") },
-            pools = new { summary = models.Select(m => $"groq:{m.Name}"), synthesis = models.Select(m => $"groq:{m.Name}") },
+            routes = new[] { new { task = "any", complexity = "any", models = models.Where(m => !critics.Contains(m.Name)).Select(m => m.Id) } },
+            passes = critics.Count == 0 ? null : new { critique = models.Where(m => critics.Contains(m.Name)).Select(m => m.Id) },
+            pools = new { summary = models.Select(m => m.Id), synthesis = models.Select(m => m.Id) },
         });
 
     private static Dictionary<string, object> Given(params (string Name, object? Value)[] values) =>

@@ -39,7 +39,7 @@ public sealed partial class HouseRulesTests
             "Store/",
             "Worker/Estimation/", "Worker/Admission/LineHeads.cs", "Worker/Admission/Pacer.cs", "Worker/Admission/PacerRound.cs",
             "Worker/Calling/Claims.cs",
-            "Worker/Upkeep/CatalogueTakeUp.cs", "Worker/Upkeep/Heartbeat.cs", "Worker/Upkeep/Rescuer.cs", "Worker/Upkeep/UpkeepJobs.cs",
+            "Worker/Upkeep/CatalogueTakeUp.cs", "Worker/Upkeep/Heartbeat.cs", "Worker/Upkeep/ProbeJob.cs", "Worker/Upkeep/Rescuer.cs", "Worker/Upkeep/UpkeepJobs.cs",
             "Worker/WorkerServices.cs",
             "Embedded/PrivatePostgres.cs",
         ]),

@@ -70,16 +70,21 @@ public sealed class OutcomeTests(SimulatorFixture simulators) : IClassFixture<Si
     public static TheoryData<string, object> Faults { get; } = new()
     {
         { "malformed answer", new { empty = true } },
-        { "malformed answer", new { reasoning = true } },
-        { "unreachable", new { half = true } }, // half a body, and then the connection is reset
+        { "malformed answer", new { status = 400, body = new { error = new { message = "Failed to generate JSON. Please adjust your prompt.", code = "json_validate_failed" } } } },
+    };
+
+    public static TheoryData<string, object> ProvidersFaults { get; } = new()
+    {
+        { "malformed answer", new { half = true } }, // half a body, and then the connection is reset
         { "malformed answer", new { garbage = true } },
-        { "unreachable", new { reset = true } },
+        { "malformed answer", new { reset = true } }, // after the request was sent: it may be charged
         { "unreachable", new { status = 503, body = "busy" } },
         { "timed out", new { hang = true } },
     };
 
     [Theory]
     [MemberData(nameof(Faults))]
+    [MemberData(nameof(ProvidersFaults))]
     public async Task A_fault_is_counted_and_tried_again_after_a_pause(string word, object fault)
     {
         var simulator = await simulators.Fresh();
@@ -112,6 +117,57 @@ public sealed class OutcomeTests(SimulatorFixture simulators) : IClassFixture<Si
         Assert.Equal(3, (await simulator.Log()).Count);
         Assert.Equal(3, (await queue.Event<LlmTaskFailed>(e => e.TaskId == id)).Attempts);
         await simulator.Reset();
+        await queue.AssertLedgerIsSettled();
+    }
+
+    /// <summary>MaxFaults is 3 here.</summary>
+    [Theory]
+    [MemberData(nameof(ProvidersFaults))]
+    public async Task A_providers_faults_end_no_task_that_has_time(string word, object fault)
+    {
+        var simulator = await simulators.Fresh();
+        await simulator.PostFault(fault, times: 4);
+        await using var queue = await Start(simulator, new TestModel("first"));
+
+        var id = await queue.Ask();
+        var task = await queue.InState(id, TaskStates.Completed);
+
+        Assert.Equal((4, 4), (task.Faults, task.Outages));
+        Assert.Equal([word, word, word, word, "answered"], (await queue.Attempts(id)).Select(a => a.Outcome));
+        Assert.Contains(await queue.History(id), h => h.Reason?.EndsWith("(an outage of its provider)", StringComparison.Ordinal) == true);
+        await queue.AssertLedgerIsSettled();
+    }
+
+    [Fact]
+    public async Task What_may_have_been_worked_on_is_counted_as_spent_and_what_never_arrived_is_not()
+    {
+        var simulator = await simulators.Fresh();
+        await simulator.PostFault(new { reset = true }, times: 1);
+        await using var queue = await Start(simulator, new TestModel("first"));
+
+        var attempts = await queue.Attempts((await queue.InState(await queue.Ask(), TaskStates.Completed)).CorrelationId);
+
+        Assert.Equal(attempts[0].ReservedUsd, attempts[0].CostUsd);
+        await using var nobody = await QueueUnderTest.Start(Setup(simulator, [("org-1", "sk-key-1")], new TestModel("first")) with { ProviderUrl = "http://127.0.0.1:9/v1" });
+        var id = await nobody.Ask();
+        var refused = await Eventually.Found("an attempt has ended", TimeSpan.FromSeconds(10), async () => (await nobody.Attempts(id)).FirstOrDefault(a => a.EndedAt is not null));
+        Assert.Equal(("unreachable", 0m), (refused.Outcome, refused.CostUsd));
+    }
+
+    [Fact]
+    public async Task An_answer_that_reasoning_has_eaten_is_asked_for_again_with_more_allowed()
+    {
+        var simulator = await simulators.Fresh();
+        await simulator.PostFault(new { reasoning = true }, times: 1);
+        await using var queue = await Start(simulator, new TestModel("first"));
+
+        var id = await queue.Ask(maxOutputTokens: 50);
+        var task = await queue.InState(id, TaskStates.Completed);
+
+        Assert.Equal((0, 1024), (task.Faults, task.MaxOutputTokens));
+        Assert.Equal([50, 1024], (await simulator.Log()).Select(c => c.MaxTokens!.Value));
+        Assert.Equal(["output spent", "answered"], (await queue.Attempts(id)).Select(a => a.Outcome));
+        Assert.Contains(await queue.History(id), h => h is { Entry: "OutputSpent", Reason: var why } && why!.EndsWith("it is asked again with 1024 tokens", StringComparison.Ordinal));
         await queue.AssertLedgerIsSettled();
     }
 

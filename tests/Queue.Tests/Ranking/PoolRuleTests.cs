@@ -72,7 +72,7 @@ public sealed class PoolRuleTests
         {
             var candidates = catalogue.Models.Select(m => new Candidate(m.Id.Name, m, NewBucket(m), new Need(1, 100), 0.001m)).ToList();
             var served = new SortedDictionary<string, int>(StringComparer.Ordinal);
-            while (AdmissionRule.Decide(candidates, spread: true, Noon, weight) is AdmissionDecision.Open open)
+            while (AdmissionRule.Decide(AdmissionRule.Emptiest(candidates, weight, Noon), spread: true, Noon) is AdmissionDecision.Open open)
             {
                 served[open.InOrder[0].BucketId] = served.GetValueOrDefault(open.InOrder[0].BucketId) + 1;
                 BucketRule.Reserve(open.InOrder[0].Bucket, open.InOrder[0].Need);

@@ -33,12 +33,23 @@ public sealed class AnswerReaderTests
     [InlineData("{\"choices\":[{\"finish_reason\":\"stop\",\"message\":{\"content\":\" \\n\"}}]}", "empty")]
     [InlineData("{\"choices\":[{\"finish_reason\":\"stop\",\"message\":{\"content\":null}}]}", "empty")]
     [InlineData("{\"choices\":[{\"finish_reason\":\"stop\"}]}", "empty")]
-    [InlineData("{\"choices\":[{\"finish_reason\":\"length\",\"message\":{\"content\":\"\"}}]}", "hidden reasoning")]
     [InlineData("{\"choices\":[{\"finish_reason\":\"error\",\"message\":{\"content\":\"Blu\"}}]}", "broke off")]
     public void What_cannot_be_used_is_malformed_with_its_reason(string body, string reason) =>
         Assert.Contains(reason, Assert.IsType<CallOutcome.Malformed>(Read(200, body)).Detail, StringComparison.Ordinal);
 
+    /// <summary>gpt-oss on Groq: 200, finish_reason length, and every token in completion_tokens_details.reasoning_tokens.</summary>
+    [Fact]
+    public void An_answer_eaten_by_reasoning_says_how_much_was_eaten_and_what_it_cost()
+    {
+        var spent = Assert.IsType<CallOutcome.OutputSpent>(Read(200, """
+            {"choices":[{"finish_reason":"length","message":{"content":"","reasoning":"Let me think"}}],"usage":{"prompt_tokens":78,"completion_tokens":50,"completion_tokens_details":{"reasoning_tokens":48}}}
+            """));
+
+        Assert.Equal(("the answer is empty: all 48 tokens it was allowed went into hidden reasoning", 78L, 50L), (spent.Detail, spent.InputTokens, spent.OutputTokens));
+    }
+
     [Theory]
+    [InlineData("{\"choices\":[{\"finish_reason\":\"content_filter: PROHIBITED_CONTENT\",\"message\":{\"content\":\"\"}}]}")]
     [InlineData("{\"choices\":[{\"finish_reason\":\"content_filter\",\"message\":{\"content\":\"\"}}]}")]
     [InlineData("{\"choices\":[{\"finish_reason\":\"stop\",\"message\":{\"content\":null,\"refusal\":\"I cannot help with that.\"}}]}")]
     public void A_refusal_to_answer_is_not_a_fault(string body) => Assert.IsType<CallOutcome.ContentRefused>(Read(200, body));
@@ -108,7 +119,7 @@ public sealed class AnswerReaderTests
     [InlineData(401, """{"error":{"message":"Invalid API Key","code":"invalid_api_key"}}""", typeof(CallOutcome.KeyRefused))]
     [InlineData(403, "forbidden", typeof(CallOutcome.KeyRefused))]
     [InlineData(402, """{"error":{"message":"Insufficient credits"}}""", typeof(CallOutcome.OutOfCredit))]
-    [InlineData(498, """{"error":{"message":"capacity_exceeded"}}""", typeof(CallOutcome.Throttled))]
+    [InlineData(498, """{"error":{"message":"capacity_exceeded"}}""", typeof(CallOutcome.Unreachable))]
     [InlineData(400, """{"error":{"message":"Please reduce the length","code":"context_length_exceeded"}}""", typeof(CallOutcome.ContextExceeded))]
     [InlineData(400, """{"error":{"message":"This model's maximum context length is 8192 tokens"}}""", typeof(CallOutcome.ContextExceeded))]
     [InlineData(400, """{"error":{"message":"The model `x` has been decommissioned","code":"model_decommissioned"}}""", typeof(CallOutcome.ModelGone))]
