@@ -3,6 +3,7 @@ using LlmQueue.Store;
 using LlmQueue.Store.Bus;
 using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Commits;
+using LlmQueue.Store.Outside;
 using LlmQueue.Store.Rows;
 using LlmQueue.Store.Sagas;
 using LlmQueue.Store.Settings;
@@ -12,9 +13,11 @@ using LlmQueue.Worker.Lifecycle;
 using LlmQueue.Worker.PageSummaries;
 using LlmQueue.Worker.Selection;
 using LlmQueue.Worker.Upkeep;
+using LlmQueue.Worker.Webhooks;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Npgsql;
 using Quartz;
 
@@ -36,6 +39,8 @@ public static class WorkerServices
         services.AddSingleton<TaskDesk>().AddSingleton<LifecycleDoor>();
         services.AddSingleton<SummaryDesk>().AddSingleton<SummaryStages>().AddSingleton<SummaryPools>();
         services.AddSingleton<Rescuer>().AddSingleton<PacerRound>();
+        services.TryAddSingleton(_ => new OutsideHttp(settings.PrivateHosts));
+        services.AddLoop<WebhookLoop>();
         services.AddGroupedSagas<TaskRow>().AddGroupedSagas<SummaryRow>();
         services.AddLoop<Calibrations>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<Pacer>();
         return services;

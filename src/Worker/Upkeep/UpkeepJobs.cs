@@ -34,7 +34,8 @@ public sealed class PruneJob(NpgsqlDataSource database, WorkerOptions options, I
                     and (t.batch_id is null or not exists (select 1 from batches b where b.id = t.batch_id and b.status in ('validating', 'in_progress', 'finalizing', 'cancelling'))) order by t.ended_at limit {Chunk}) returning id),
                      a as (delete from attempts where task_id in (select id from gone)),
                      h as (delete from history where subject_id in (select id from gone)),
-                     p as (delete from payloads where subject_id in (select id from gone))
+                     p as (delete from payloads where subject_id in (select id from gone)),
+                     w as (delete from webhooks where task_id in (select id from gone))
                 select count(*)::int from gone
                 """);
             command.Parameters.AddWithValue(options.KeepEnded);
