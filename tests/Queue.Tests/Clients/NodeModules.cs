@@ -39,7 +39,7 @@ internal static class NodeModules
         }
     }
 
-    private static async Task<(int Code, string Output, string Errors)> Program(string folder, string name, string[] arguments, (string Name, string Value)[] environment)
+    internal static async Task<(int Code, string Output, string Errors)> Program(string folder, string name, string[] arguments, (string Name, string Value)[] environment)
     {
         var start = new ProcessStartInfo(name, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         foreach (var (variable, value) in environment)
