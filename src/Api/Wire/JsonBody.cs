@@ -11,6 +11,7 @@ public static class JsonBody
     /// <summary>In bytes. Twenty thousand pages of five kilobytes fit.</summary>
     public const long LargestBody = 100L << 20;
 
+    private const int LongestSight = 2_000;
     private const long MostDiscarded = 5 * LargestBody;
 
     /// <exception cref="ProblemException">400: the body is not JSON; the line and the place are named.</exception>
@@ -22,8 +23,18 @@ public static class JsonBody
         if (bytes.Span.Trim(" \t\r\n"u8).IsEmpty)
             throw new ProblemException(Problem.NotJson("The body is empty; expected JSON, for example {\"prompt\": \"Why is the sky blue?\"}."));
         if (BrokenText(bytes.Span) is { } at)
-            throw new ProblemException(Problem.NotJson($"The body is not valid Unicode at line {bytes.Span[..at].Count((byte)'\n') + 1}: a text there has half of a surrogate pair, or bytes that are not UTF-8."));
+            throw new ProblemException(Problem.NotJson($"{NameBefore(bytes.Span[..at])} is not valid Unicode: a text at line {bytes.Span[..at].Count((byte)'\n') + 1} has half of a surrogate pair, or bytes that are not UTF-8."));
         return Parse(bytes);
+    }
+
+    /// <summary>The field whose value begins within sight, quoted; else the body.</summary>
+    private static string NameBefore(ReadOnlySpan<byte> json)
+    {
+        var end = json[Math.Max(0, json.Length - LongestSight)..].LastIndexOf("\":"u8);
+        if (end < 0)
+            return "The body";
+        var name = json[Math.Max(0, json.Length - LongestSight)..][..end];
+        return name.LastIndexOf((byte)'"') is var start and >= 0 ? $"'{Encoding.UTF8.GetString(name[(start + 1)..])}'" : "The body";
     }
 
     /// <summary>
