@@ -8,6 +8,7 @@ using LlmQueue.Api.Tasks;
 using LlmQueue.Api.Wire;
 using LlmQueue.Store;
 using LlmQueue.Store.Catalogue;
+using LlmQueue.Store.Outside;
 using LlmQueue.Store.Settings;
 using LlmQueue.Store.Streaming;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -24,6 +25,7 @@ public static class ApiServices
         services.AddCatalogue(catalogue);
         services.TryAddSingleton(_ => Prepared());
         services.AddSingleton(new Callers(settings.Tokens));
+        services.AddSingleton(provider => new RequestLimit(settings.RequestsPerMinute, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<Patience>();
         services.AddSingleton<Readiness>();
         services.AddSingleton<ModelChecks>();
@@ -33,6 +35,8 @@ public static class ApiServices
         services.AddSingleton<BatchReader>();
         services.AddSingleton<BatchOutput>();
         services.AddLoop<BatchMill>();
+        services.TryAddSingleton(_ => new OutsideHttp(settings.PrivateHosts));
+        services.AddSingleton<PageFetch>();
         services.AddSingleton<ChatStream>();
         services.AddLoop<TokenListener>();
         services.ConfigureHttpJsonOptions(json => ApiJson.Configure(json.SerializerOptions));
@@ -50,6 +54,8 @@ public static class ApiServices
         app.UseAccessGate();
         app.MapTasks();
         app.MapFeedback();
+        app.MapTaskEvents();
+        app.MapOpenApiDocument();
         app.MapSummaries();
         app.MapFiles();
         app.MapBatches();

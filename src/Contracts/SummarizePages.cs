@@ -21,7 +21,7 @@ public sealed record SummarizePages
     public IReadOnlyDictionary<string, string>? Metadata { get; init; }
 }
 
-/// <summary>One page: text (plain or Markdown) or HTML.</summary>
+/// <summary>One page: text (plain or Markdown), HTML, or over HTTP the address of either.</summary>
 public sealed record PageContent
 {
     /// <summary>How the page is called in the result. Left out: its first heading, else "Page n".</summary>
@@ -30,6 +30,8 @@ public sealed record PageContent
     public string? Text { get; init; }
     /// <summary>HTML; reduced to its readable text.</summary>
     public string? Html { get; init; }
+    /// <summary>A public http(s) address from which the API fetches the page, at most 5 MB within 15 s; instead of <see cref="Text"/> and <see cref="Html"/>. Over AMQP nothing is fetched.</summary>
+    public string? Url { get; init; }
 }
 
 /// <summary>A set of pages is summarised. Pages that failed for good are in the list with their reason; they neither sink the whole nor vanish.</summary>

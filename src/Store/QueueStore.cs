@@ -44,10 +44,14 @@ public static class QueueStore
         services.AddSingleton<Rankings.RankingBook>();
         services.AddSingleton<Rankings.RankingViews>();
         services.AddSingleton<Views.TaskViews>();
+        services.AddSingleton<Intake.Retries>();
+        services.AddSingleton<Views.TaskLife>();
         services.AddSingleton<Views.TaskEnds>();
         services.AddSingleton<Views.SummaryViews>();
         services.AddSingleton<Views.QueueViews>();
         services.AddSingleton<Streaming.TokenSpeaker>();
+        services.AddSingleton<Webhooks.WebhookBell>();
+        services.AddSingleton<Webhooks.WebhookBook>();
         services.AddSingleton<Files.FileStore>();
         services.AddSingleton<Batches.BatchBook>();
         services.AddSingleton<Batches.BatchLock>();

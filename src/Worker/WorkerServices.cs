@@ -4,6 +4,7 @@ using LlmQueue.Store;
 using LlmQueue.Store.Bus;
 using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Commits;
+using LlmQueue.Store.Outside;
 using LlmQueue.Store.Rows;
 using LlmQueue.Store.Sagas;
 using LlmQueue.Store.Settings;
@@ -15,9 +16,11 @@ using LlmQueue.Worker.PageSummaries.Extraction;
 using LlmQueue.Worker.Ranking;
 using LlmQueue.Worker.Selection;
 using LlmQueue.Worker.Upkeep;
+using LlmQueue.Worker.Webhooks;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Npgsql;
 using Quartz;
 
@@ -40,6 +43,8 @@ public static class WorkerServices
         services.AddSingleton<TaskDesk>().AddSingleton<LifecycleDoor>();
         services.AddSingleton<SummaryDesk>().AddSingleton<SummaryStages>().AddSingleton<SummaryPools>().AddSingleton<SummaryReadings>().AddSingleton<SummaryResults>().AddSingleton<PageExtracts>();
         services.AddSingleton<Rescuer>().AddSingleton<PacerRound>();
+        services.TryAddSingleton(_ => new OutsideHttp(settings.PrivateHosts));
+        services.AddLoop<WebhookLoop>();
         services.AddGroupedSagas<TaskRow>().AddGroupedSagas<SummaryRow>();
         services.AddSingleton<Calibrations>().AddSingleton<OutputUses>().AddLoop<CallEstimates>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<Pacer>().AddLoop<SummaryDeadlines>().AddLoop<RetirementWatch>().AddLoop<ModelRanking>();
         return services;

@@ -15,7 +15,11 @@ public static class AccessGate
         if (context.GetEndpoint()?.Metadata.GetMetadata<OpenToEverybody>() is null)
         {
             var callers = context.RequestServices.GetRequiredService<Callers>();
-            context.Features.Set(callers.AreLocal ? AtTheMachine(context) : WithToken(context, callers));
+            var caller = callers.AreLocal ? AtTheMachine(context) : WithToken(context, callers);
+            context.Features.Set(caller);
+            context.RequestServices.GetRequiredService<RequestLimit>().Take(context, caller.Tenant);
+            if (caller.ReadsOnly && !HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
+                throw new ProblemException(new Problem(StatusCodes.Status403Forbidden, "read-only", "The token may only read", $"The token of '{caller.Tenant}' is one of LLMQUEUE_READ_TOKENS and may only GET; {context.Request.Method} needs one of LLMQUEUE_TOKENS."));
         }
 
         await next(context);

@@ -7,7 +7,8 @@ namespace LlmQueue.Api.Access;
 /// <summary>Who calls.</summary>
 /// <param name="Tenant">Whose work it hands in.</param>
 /// <param name="SeesAll">True on an installation without tokens: whoever sits at the machine sees everybody's work.</param>
-public sealed record Caller(string Tenant, bool SeesAll)
+/// <param name="ReadsOnly">It may look, and change nothing.</param>
+public sealed record Caller(string Tenant, bool SeesAll, bool ReadsOnly = false)
 {
     public bool MaySee(string tenant) => SeesAll || tenant == Tenant;
 }
@@ -15,9 +16,10 @@ public sealed record Caller(string Tenant, bool SeesAll)
 /// <summary>The bearer tokens, of which only hashes are kept.</summary>
 public sealed class Callers
 {
-    private readonly List<(string Name, byte[] Hash)> tokens;
+    private const string Hashed = "sha256-";
+    private readonly List<(ApiToken Token, byte[] Hash)> tokens;
 
-    public Callers(IEnumerable<ApiToken> tokens) => this.tokens = [.. tokens.Select(t => (t.Name, Hash(t.Secret)))];
+    public Callers(IEnumerable<ApiToken> tokens) => this.tokens = [.. tokens.Select(t => (t with { Secret = "" }, t.Secret.StartsWith(Hashed, StringComparison.Ordinal) ? Convert.FromHexString(t.Secret[Hashed.Length..]) : Hash(t.Secret)))];
 
     /// <summary>No tokens are configured: only this machine may call.</summary>
     public bool AreLocal => tokens.Count == 0;
@@ -26,11 +28,11 @@ public sealed class Callers
     public Caller? Of(string secret)
     {
         var hash = Hash(secret);
-        string? found = null;
-        foreach (var token in tokens)
-            if (CryptographicOperations.FixedTimeEquals(hash, token.Hash))
-                found = token.Name;
-        return found is null ? null : new Caller(found, SeesAll: false);
+        ApiToken? found = null;
+        foreach (var (token, known) in tokens)
+            if (CryptographicOperations.FixedTimeEquals(hash, known))
+                found = token;
+        return found is null ? null : new Caller(found.Name, SeesAll: false, found.ReadsOnly);
     }
 
     private static byte[] Hash(string secret) => SHA256.HashData(Encoding.UTF8.GetBytes(secret));

@@ -20,7 +20,9 @@ public sealed class BatchLine(ModelChecks models, TimeProvider clock)
     /// <summary>Exactly one of the two: the task under its name, or what fails the batch.</summary>
     public (string CustomId, ExpandedLine Line)? Read(BatchRow batch, int number, ReadOnlyMemory<byte> line, out BatchError? error)
     {
-        error = null;
+        error = JsonBody.BrokenText(line.Span) is null ? null : new BatchError("invalid_json_line", "This line is not valid Unicode: a text has half of a surrogate pair, or bytes that are not UTF-8.", null, number);
+        if (error is not null)
+            return null;
         try
         {
             using var document = JsonDocument.Parse(line);
@@ -30,9 +32,8 @@ public sealed class BatchLine(ModelChecks models, TimeProvider clock)
                 return null;
             return (root.GetProperty("custom_id").GetString()!, Expand(root.GetProperty("body"), batch));
         }
-        catch (Exception broken) when (broken is JsonException or InvalidOperationException)
+        catch (JsonException)
         {
-            // The second is half of a surrogate pair, which only shows when the text is taken out.
             error = new BatchError("invalid_json_line", "This line is not parseable as valid JSON.", null, number);
             return null;
         }

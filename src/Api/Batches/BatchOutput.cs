@@ -74,6 +74,6 @@ public sealed class BatchOutput(FileStore files, BatchResults results, TimeProvi
         {
             Id = new Guid(hash, bigEndian: true), Tenant = batch.Tenant, Purpose = "batch_output", Filename = $"{OpenAi.Id(OpenAi.BatchPrefix, batch.Id)}_{what}.jsonl",
             CreatedAt = now, ExpiresAt = now + (batch.OutputSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : Kept),
-        }, cancellationToken);
+        }, isAlone: true, cancellationToken);
     }
 }

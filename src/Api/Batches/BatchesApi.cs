@@ -73,7 +73,7 @@ public static class BatchesApi
     private static async Task<Guid> Inline(JsonElement requests, BatchRow batch, IdempotencyKey key, FileStore files, TimeProvider clock, CancellationToken aborted)
     {
         var file = new FileRow { Id = key.NewId(1, clock), Tenant = batch.Tenant, Purpose = "batch", Filename = $"{OpenAi.Id(OpenAi.BatchPrefix, batch.Id)}_input.jsonl", CreatedAt = batch.CreatedAt, ExpiresAt = batch.CreatedAt.AddDays(30) };
-        await using var writer = await files.Write(file, aborted);
+        await using var writer = await files.Write(file, isAlone: false, aborted);
         var line = new MemoryStream();
         foreach (var request in requests.EnumerateArray())
         {

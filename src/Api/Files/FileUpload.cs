@@ -35,7 +35,7 @@ public sealed class FileUpload(FileStore files, TimeProvider clock)
                 if (name == "file" && writer is null)
                 {
                     file.Filename = FileName(part.Disposition);
-                    writer = await files.Write(file, aborted);
+                    writer = await files.Write(file, isAlone: false, aborted);
                     await Stream(part.Section.Body, writer, aborted);
                 }
                 else if (name == "purpose")

@@ -24,11 +24,11 @@ public static class SummariesApi
     }
 
     /// <summary>Answers once the pages are durable. An id that is known already is answered with its present state, and changes nothing.</summary>
-    private static async Task<IResult> Post(HttpContext context, ModelChecks models, SummaryViews views, Submissions submissions, Patience patience, TimeProvider clock, CancellationToken aborted)
+    private static async Task<IResult> Post(HttpContext context, ModelChecks models, PageFetch fetch, SummaryViews views, Submissions submissions, Patience patience, TimeProvider clock, CancellationToken aborted)
     {
         var (caller, key) = (context.Caller(), IdempotencyKey.Of(context, "summary"));
         using var body = await JsonBody.Read(context.Request, aborted);
-        var taken = Read(body.RootElement, caller.Tenant, key, models, clock);
+        var taken = await Read(body.RootElement, caller.Tenant, key, models, fetch, clock, aborted);
         var id = taken.Row.CorrelationId;
 
         var known = await patience.Read(ct => views.Known(id, ct), aborted);
@@ -73,13 +73,22 @@ public static class SummariesApi
     private static async Task<Guid?> Owned(string id, HttpContext context, SummaryViews views, Patience patience, CancellationToken aborted) =>
         Guid.TryParse(id, out var guid) && await patience.Read(ct => views.Known(guid, ct), aborted) is { } known && context.Caller().MaySee(known.Tenant) ? guid : null;
 
-    private static SummaryTakenIn Read(JsonElement root, string tenant, IdempotencyKey key, ModelChecks models, TimeProvider clock)
+    private static async Task<SummaryTakenIn> Read(JsonElement root, string tenant, IdempotencyKey key, ModelChecks models, PageFetch fetch, TimeProvider clock, CancellationToken aborted)
     {
         var request = Fields.Read<SummarizePages>(root);
+        IReadOnlyDictionary<int, string>? wrong = null;
+        if (request.Pages?.Count(page => page?.Url is not null) is var addresses and > 0)
+        {
+            if (addresses > PageFetch.MostPages)
+                throw new ProblemException(Problem.Refused($"{addresses:N0} pages are given by their address; at most {PageFetch.MostPages} are fetched at once. Hand them in as several summaries, or send their texts."));
+            (var pages, wrong) = await fetch.Fill(request.Pages, aborted);
+            request = request with { Pages = pages };
+        }
+
         var id = request.Id is { } given && given != Guid.Empty ? given : key.NewId(0, clock);
         try
         {
-            var taken = SummaryIntake.Read(request, id, tenant, clock.GetUtcNow().UtcDateTime);
+            var taken = SummaryIntake.Read(request, id, tenant, clock.GetUtcNow().UtcDateTime, wrong);
             var refusal = taken.Refusal ?? models.WhyUnknown(request.Model);
             return refusal is null ? taken : throw new ProblemException(Problem.Refused(refusal));
         }

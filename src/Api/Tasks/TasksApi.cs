@@ -23,10 +23,12 @@ public static class TasksApi
         routes.MapGet("/v1/tasks", List);
         routes.MapGet("/v1/tasks/{id}", Get);
         routes.MapDelete("/v1/tasks/{id}", Cancel);
+        routes.MapPost("/v1/tasks/{id}/cancel", Cancel);
+        routes.MapPost("/v1/tasks/{id}/retry", Retry);
     }
 
     /// <summary>Answers once every task is durable. An id that is known already is answered with its present state, and changes nothing.</summary>
-    private static async Task<IResult> Post(HttpContext context, TaskReader reader, TaskViews views, Submissions submissions, Patience patience, CancellationToken aborted)
+    private static async Task<IResult> Post(HttpContext context, TaskReader reader, TaskViews views, TaskEnds ends, Submissions submissions, Patience patience, TimeProvider clock, CancellationToken aborted)
     {
         var (caller, key) = (context.Caller(), IdempotencyKey.Of(context, "task"));
         using var body = await JsonBody.Read(context.Request, aborted);
@@ -42,9 +44,49 @@ public static class TasksApi
             await patience.Write(ct => submissions.Submit(fresh, ct), [.. taken.Select(t => t.Row.CorrelationId)], aborted);
 
         var answers = taken.Select(t => Accepted.Task(t.Row.CorrelationId, known.GetValueOrDefault(t.Row.CorrelationId)?.State ?? TaskStates.Submitted)).ToList();
-        return body.RootElement.ValueKind is JsonValueKind.Array
-            ? TypedResults.Accepted((string?)null, answers)
+        if (body.RootElement.ValueKind is JsonValueKind.Array)
+            return TypedResults.Accepted((string?)null, answers);
+        return await Awaited(answers[0].Id, context, ends, clock, aborted) && await patience.Read(ct => views.Read(answers[0].Id, ct), aborted) is { } task
+            ? TypedResults.Ok(task)
             : TypedResults.Accepted(answers[0].Links.Self, answers[0]);
+    }
+
+    /// <summary>True when the caller would wait (Prefer: wait=10) and the task has ended in that time.</summary>
+    private static async Task<bool> Awaited(Guid id, HttpContext context, TaskEnds ends, TimeProvider clock, CancellationToken aborted)
+    {
+        if (Prefer.Wait(context) is not { } wait || wait == TimeSpan.Zero)
+            return false;
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(aborted);
+        var ended = ends.Of(id, limit.Token);
+        try
+        {
+            await ended.WaitAsync(wait, clock, aborted);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            await limit.CancelAsync();
+            await ended.ContinueWith(_ => { }, TaskScheduler.Default);
+            return false;
+        }
+    }
+
+    /// <summary>The same work as a task of its own; asked twice, the second answer is the first.</summary>
+    private static async Task<IResult> Retry(string id, HttpContext context, TaskViews views, Retries retries, Submissions submissions, Patience patience, CancellationToken aborted)
+    {
+        var known = Guid.TryParse(id, out var guid) ? (await patience.Read(ct => views.Known([guid], ct), aborted)).GetValueOrDefault(guid) : null;
+        if (known is null || !context.Caller().MaySee(known.Tenant))
+            return Problem.NoSuch("task").Result();
+        if (!TaskStates.Ends.Contains(known.State))
+            return new Problem(StatusCodes.Status409Conflict, "not-ended", "The task has not ended", $"The task is '{known.State}' and moves by itself; only one that has ended can be retried. Cancel it first.").Result();
+        if (await patience.Read(ct => retries.Of(guid, ct), aborted) is not { } again)
+            return new Problem(StatusCodes.Status409Conflict, "no-prompt", "The task has no prompt", "The task was refused before its prompt was kept, so there is nothing to try again; hand it in anew.").Result();
+        var newId = again.Row.CorrelationId;
+        var twice = (await patience.Read(ct => views.Known([newId], ct), aborted)).GetValueOrDefault(newId);
+        if (twice is null)
+            await patience.Write(ct => submissions.Submit([again], ct), [newId], aborted);
+        var answer = Accepted.Task(newId, twice?.State ?? TaskStates.Submitted);
+        return TypedResults.Accepted(answer.Links.Self, answer);
     }
 
     private static async Task<IResult> Get(string id, HttpContext context, TaskViews views, Patience patience, CancellationToken aborted) =>

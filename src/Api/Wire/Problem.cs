@@ -102,6 +102,9 @@ public static class ProblemAnswers
                 return Problem.TooLarge($"The body is larger than {JsonBody.LargestBody >> 20} MB; hand the work in as several requests.");
             case BadHttpRequestException bad:
                 return new Problem(bad.StatusCode, "bad-request", "The request is broken", bad.Message);
+            // Only what a key named can be there twice.
+            case { InnerException: DbException { SqlState: "23505" } }:
+                return new Problem(StatusCodes.Status409Conflict, "in-progress", "The same request is being carried out", "Another request with this Idempotency-Key is being carried out; try again in a moment, and its answer is this one's.") { RetryAfter = 2 };
             case var away when DatabaseFaults.IsPassing(away):
                 logger.LogWarning("The database does not answer: {Reason}", away.Message);
                 return Problem.Unavailable("The database does not answer. Try again in a moment.");

@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using LlmQueue.Contracts;
 using LlmQueue.Store.Telemetry;
+using LlmQueue.Store.Webhooks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -11,7 +12,7 @@ namespace LlmQueue.Store.Commits;
 /// Commits transitions in groups: a loop takes whatever is waiting and writes it in one transaction; nobody waits for a group to fill.
 /// A group whose commit fails is split down to the one at fault; a database that is away is waited for.
 /// </summary>
-public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, LimitViews views, Announcer announcer, LineBell lineBell, Thresholds thresholds, QueueMetrics metrics, TimeProvider clock, ILogger<GroupCommits> logger) : BackgroundService
+public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, LimitViews views, Announcer announcer, LineBell lineBell, Thresholds thresholds, WebhookBell webhookBell, QueueMetrics metrics, TimeProvider clock, ILogger<GroupCommits> logger) : BackgroundService
 {
     private const int MaxGroup = 128;
     private const int Loops = 2;
@@ -189,6 +190,7 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
         AddIfAny(batch, writing.SelectMany(p => p.Transition.History), tables.InsertHistory);
         AddIfAny(batch, writing.SelectMany(p => p.Transition.Payloads), tables.InsertPayloads);
         AddIfAny(batch, writing.SelectMany(p => p.Transition.Announcements).Concat(alerts).Select(a => a.ToRow()), tables.InsertAnnouncements);
+        AddIfAny(batch, writing.SelectMany(p => p.Transition.Webhooks), tables.InsertWebhooks);
         AddKeyUse(batch, writing);
         ledger.AddWrites(batch);
 
@@ -262,6 +264,8 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
         metrics.Committed(writing.ConvertAll(p => p.Transition));
         foreach (var _ in without)
             metrics.Again(CommitOutcome.NoRoom);
+        if (writing.Any(p => p.Transition.Webhooks.Count > 0))
+            webhookBell.Ring();
         announcer.Announce(writing.SelectMany(p => p.Transition.Announcements).Concat(alerts));
         foreach (var alert in alerts)
             Tell(alert.Message);

@@ -31,6 +31,7 @@ public sealed class StoreTables(IModel model)
     private readonly RowTable<HistoryRow> _history = new(model);
     private readonly RowTable<PayloadRow> _payloads = new(model);
     private readonly RowTable<AnnouncementRow> _announcements = new(model);
+    private readonly RowTable<WebhookRow> _webhooks = new(model);
     private readonly RowTable<BucketRow> _buckets = new(model);
     private readonly RowTable<BudgetRow> _budgets = new(model);
     private readonly RowTable<TenantRow> _tenants = new(model);
@@ -56,6 +57,8 @@ public sealed class StoreTables(IModel model)
     public NpgsqlBatchCommand InsertPayloads(IReadOnlyList<PayloadRow> rows) => _payloads.Insert(rows, Twice);
 
     public NpgsqlBatchCommand InsertAnnouncements(IReadOnlyList<AnnouncementRow> rows) => _announcements.Insert(rows, Twice);
+
+    public NpgsqlBatchCommand InsertWebhooks(IReadOnlyList<WebhookRow> rows) => _webhooks.Insert(rows, Twice);
 
     public NpgsqlBatchCommand UpdateBuckets(IReadOnlyList<BucketRow> rows) => _buckets.Update(rows, [nameof(BucketRow.Id)], [.. _buckets.Properties.Except([nameof(BucketRow.Id), nameof(BucketRow.Provider), nameof(BucketRow.Organisation), nameof(BucketRow.Model)])]);
 

@@ -26,6 +26,7 @@ public sealed class Transition(DateTime now)
     public List<HistoryRow> History { get; } = [];
     public List<PayloadRow> Payloads { get; } = [];
     public List<Announcement> Announcements { get; } = [];
+    public List<WebhookRow> Webhooks { get; } = [];
     public Reservation? Reservation { get; private set; }
     public Settlement? Settlement { get; set; }
     public Parking? Parking { get; set; }

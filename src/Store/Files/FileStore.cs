@@ -16,14 +16,20 @@ public sealed class FileStore(NpgsqlDataSource database, IDbContextFactory<Queue
     /// <summary>Chunks written or read in one statement.</summary>
     internal const int Together = 16;
 
+    private static readonly TimeSpan StillWriting = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan LongestUpload = TimeSpan.FromDays(1);
 
-    /// <summary>Opens a file for writing; it is shown to nobody until it is complete. An id that was begun before, by a process that died, begins anew.</summary>
-    public async Task<FileWriter> Write(FileRow file, CancellationToken cancellationToken)
+    /// <summary>
+    /// Opens a file for writing; it is shown to nobody until it is complete. An id that was begun before, by a process that died, begins anew: at once where only one
+    /// can be writing it, else after ten minutes, in which whoever began may still be at it.
+    /// </summary>
+    public async Task<FileWriter> Write(FileRow file, bool isAlone, CancellationToken cancellationToken)
     {
         file.Status = FileStatuses.Uploading;
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        await Remove(file.Id, cancellationToken);
+        var before = clock.GetUtcNow().UtcDateTime - (isAlone ? TimeSpan.Zero : StillWriting);
+        if (await db.Files.AnyAsync(f => f.Id == file.Id && (isAlone || (f.Status == FileStatuses.Uploading && f.CreatedAt < before)), cancellationToken))
+            await Remove(file.Id, cancellationToken);
         db.Files.Add(file);
         await db.SaveChangesAsync(cancellationToken);
         return new FileWriter(database, this, file);

@@ -27,7 +27,12 @@ public static class SummaryIntake
     private const int LongestText = 10_000;
 
     /// <exception cref="UnreadableMessageException">There are no pages in it.</exception>
-    public static SummaryTakenIn Read(SummarizePages request, Guid id, string? tenant, DateTime now)
+    /// <param name="request">What was handed in.</param>
+    /// <param name="id">The summary's.</param>
+    /// <param name="tenant">Whose it is, where the door knows; else the request says.</param>
+    /// <param name="now">The present.</param>
+    /// <param name="wrong">Why a page has no content, by its place from 0, where that is known already.</param>
+    public static SummaryTakenIn Read(SummarizePages request, Guid id, string? tenant, DateTime now, IReadOnlyDictionary<int, string>? wrong = null)
     {
         if (request.Pages is null)
             throw new UnreadableMessageException("The request has no 'pages'. Expected at least one, for example {\"pages\": [{\"title\": \"One\", \"text\": \"…\"}]}.");
@@ -45,8 +50,8 @@ public static class SummaryIntake
             UpdatedAt = now,
             RungAt = now,
         };
-        var pages = request.Pages.Take(MostPages).Select((page, i) => new PayloadRow { SubjectId = id, Part = PartOf(i + 1), Content = Unescaped(JsonSerializer.Serialize(Stored(page, i + 1), Transition.Json)) }).ToList();
-        return new SummaryTakenIn(row, pages, WhatIsWrong(request, now));
+        var pages = request.Pages.Take(MostPages).Select((page, i) => new PayloadRow { SubjectId = id, Part = PartOf(i + 1), Content = Unescaped(JsonSerializer.Serialize(Stored(page, i + 1, wrong?.GetValueOrDefault(i)), Transition.Json)) }).ToList();
+        return new SummaryTakenIn(row, pages, WhatIsWrong(request, now, wrong));
     }
 
     public static string PartOf(int page) => $"page/{page}";
@@ -54,14 +59,14 @@ public static class SummaryIntake
     public static StoredPage ReadPage(string content) => JsonSerializer.Deserialize<StoredPage>(content, Transition.Json) ?? new StoredPage(null, null, null, "The page's row is empty.");
 
     /// <summary>A page that cannot be summarised is kept without its content, with the sentence that says why.</summary>
-    private static StoredPage Stored(PageContent? page, int number) =>
-        WhatIsWrong(page, number) is { } wrong ? new StoredPage(Clean(page?.Title), null, null, wrong) : new StoredPage(Clean(page!.Title), page.Text, page.Html, null);
+    private static StoredPage Stored(PageContent? page, int number, string? known) =>
+        (known ?? WhatIsWrong(page, number)) is { } wrong ? new StoredPage(Clean(page?.Title), null, null, wrong) : new StoredPage(Clean(page!.Title), page.Text, page.Html, null);
 
     /// <summary>What is wrong with one page, as a sentence; null when it can be summarised. A bad page fails alone: its neighbours are not its fault.</summary>
     public static string? WhatIsWrong(PageContent? page, int number)
     {
         if (page is null || (page.Text is null && page.Html is null))
-            return $"Page {number} has neither 'text' nor 'html'; expected one of them.";
+            return page?.Url is null ? $"Page {number} has neither 'text' nor 'html'; expected one of them." : $"Page {number} is given by its address, and only the HTTP API fetches pages; send its text or its HTML.";
         if (page.Text is not null && page.Html is not null)
             return $"Page {number} has both 'text' and 'html'; expected one of them.";
         var text = page.Text ?? page.Html!;
@@ -72,7 +77,7 @@ public static class SummaryIntake
         return text.Length > LongestPage ? $"Page {number} has {text.Length:N0} characters; at most {LongestPage:N0} are taken. Split it." : null;
     }
 
-    private static string? WhatIsWrong(SummarizePages request, DateTime now)
+    private static string? WhatIsWrong(SummarizePages request, DateTime now, IReadOnlyDictionary<int, string>? known)
     {
         if (request.Pages!.Count == 0)
             return "'pages' is empty; expected at least one page.";
@@ -84,7 +89,7 @@ public static class SummaryIntake
             return $"The priority '{request.Priority}' is unknown; expected 'interactive', 'normal' or 'batch'.";
         if (request.Deadline is { } deadline && deadline.UtcDateTime <= now)
             return $"The deadline {deadline.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC has passed already; expected a time in the future.";
-        var wrong = request.Pages.Select((page, i) => WhatIsWrong(page, i + 1)).ToList();
+        var wrong = request.Pages.Select((page, i) => known?.GetValueOrDefault(i) ?? WhatIsWrong(page, i + 1)).ToList();
         return wrong.TrueForAll(w => w is not null) ? $"None of the {wrong.Count} pages can be read. The first: {wrong[0]}" : null;
     }
 

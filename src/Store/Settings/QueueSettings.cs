@@ -21,9 +21,18 @@ public sealed record ProviderSettings(string Name, Uri BaseUrl, IReadOnlyList<Pr
 }
 
 /// <summary>Who may use the API; the name is the tenant.</summary>
-public sealed record ApiToken(string Name, string Secret)
+/// <param name="Name">The tenant.</param>
+/// <param name="Secret">The token itself, or its SHA-256 as <c>sha256-…</c> in hex.</param>
+/// <param name="ReadsOnly">It may look and change nothing.</param>
+public sealed record ApiToken(string Name, string Secret, bool ReadsOnly = false)
 {
     public override string ToString() => Name;
+}
+
+/// <summary>A secret that signs what a tenant's addresses are told.</summary>
+public sealed record WebhookSecret(string Tenant, byte[] Key)
+{
+    public override string ToString() => Tenant;
 }
 
 /// <summary>The broker, with its parts decoded.</summary>
@@ -56,6 +65,18 @@ public sealed record QueueSettings
 
     /// <summary>Empty: only this machine may call, as tenant <c>default</c>.</summary>
     public IReadOnlyList<ApiToken> Tokens { get; init; } = [];
+
+    /// <summary>What calls to a tenant's addresses are signed with; two of one tenant while it exchanges them.</summary>
+    public IReadOnlyList<WebhookSecret> WebhookSecrets { get; init; } = [];
+
+    /// <summary>Hosts of one's own network that tenants' addresses may lead to.</summary>
+    public IReadOnlyList<string> PrivateHosts { get; init; } = [];
+
+    /// <summary>Requests a minute that each tenant may make of the API; null is unlimited.</summary>
+    public int? RequestsPerMinute { get; init; }
+
+    /// <summary>Empty where the tenant has none: its calls are not signed.</summary>
+    public IReadOnlyList<byte[]> WebhookSecretsOf(string tenant) => [.. WebhookSecrets.Where(s => s.Tenant == tenant).Select(s => s.Key)];
 
     /// <summary>As <c>provider:model</c>; null means the catalogue's pool.</summary>
     public IReadOnlyList<string>? SummaryModels { get; init; }
@@ -91,6 +112,9 @@ public sealed record QueueSettings
             Providers = ProviderVariables.Read(reader),
             DailyBudgetUsd = reader.Amount("BUDGET_DAILY_USD"),
             Tokens = ApiTokens.Read(reader),
+            WebhookSecrets = Settings.WebhookSecrets.Read(reader),
+            PrivateHosts = reader.Text("LLMQUEUE_PRIVATE_HOSTS")?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [],
+            RequestsPerMinute = reader.Count("LLMQUEUE_REQUESTS_PER_MINUTE"),
             SummaryModels = ProviderVariables.Models(reader, ("GROQ_SUMMARY_MODELS", "groq"), ("OPENAI_SUMMARY_MODELS", "openai")),
             SynthesisModels = ProviderVariables.Models(reader, ("SYNTHESIS_MODEL_GROQ", "groq"), ("SYNTHESIS_MODEL_OPENAI", "openai")),
         };

@@ -28,6 +28,16 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string?> variab
             throw new SettingsException(problems);
     }
 
+    public int? Count(string name)
+    {
+        if (Text(name) is not { } text)
+            return null;
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0)
+            return count;
+        Refuse($"{name} is '{text}'; expected a whole number above 0, or leave it out for no limit.");
+        return null;
+    }
+
     public decimal? Amount(string name)
     {
         if (Text(name) is not { } text)
@@ -63,34 +73,5 @@ internal static class EnvironmentFile
         foreach (System.Collections.DictionaryEntry pair in Environment.GetEnvironmentVariables())
             all[(string)pair.Key] = (string?)pair.Value;
         return all;
-    }
-}
-
-/// <summary><c>LLMQUEUE_TOKENS</c>: <c>name:secret</c> pairs.</summary>
-internal static class ApiTokens
-{
-    private const string Expected = "expected 'name:secret' pairs separated by commas, names of letters, digits, '-', '_' and '.', for example 'web:s3cr3t,batch:an0ther'";
-
-    public static IReadOnlyList<ApiToken> Read(SettingsReader reader)
-    {
-        var tokens = new List<ApiToken>();
-        var pairs = reader.Text("LLMQUEUE_TOKENS")?.Split(',', StringSplitOptions.TrimEntries) ?? [];
-        for (var i = 0; i < pairs.Length; i++)
-        {
-            if (pairs[i].Length == 0 && i == pairs.Length - 1 && i > 0)
-                break; // A comma at the end is no pair.
-            var colon = pairs[i].IndexOf(':');
-            var (name, secret) = colon < 0 ? ("", "") : (pairs[i][..colon].Trim(), pairs[i][(colon + 1)..].Trim());
-            // Whatever stands there may be a secret, so its place is told instead.
-            if (name.Length == 0 || secret.Length == 0 || secret.Any(char.IsWhiteSpace) || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'))
-                reader.Refuse($"LLMQUEUE_TOKENS: pair {i + 1} of {pairs.Length} does not fit; {Expected}.");
-            else if (tokens.Any(token => token.Name == name))
-                reader.Refuse($"LLMQUEUE_TOKENS: the name '{name}' stands there twice; expected every name once.");
-            else if (tokens.FirstOrDefault(token => token.Secret == secret) is { } same)
-                reader.Refuse($"LLMQUEUE_TOKENS: '{name}' and '{same.Name}' have the same secret; expected a secret each, or nobody can tell them apart.");
-            else
-                tokens.Add(new ApiToken(name, secret));
-        }
-        return tokens;
     }
 }

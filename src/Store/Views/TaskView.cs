@@ -69,11 +69,22 @@ public sealed record TaskView : TaskItem
 
     /// <summary>What the passes of a task with much at stake gave, in order; the output is one of them. Empty for every other task.</summary>
     public IReadOnlyList<PassView> Passes { get; init; } = [];
+    /// <summary>What its owner's address was told; null where none was named.</summary>
+    public WebhookView? Webhook { get; init; }
 
     /// <summary>The answer; null until there is one.</summary>
     public string? Output { get; init; }
     public IReadOnlyDictionary<string, string>? Metadata { get; init; }
 }
+
+/// <summary>The call to the task's <c>webhookUrl</c>.</summary>
+/// <param name="Url">The address.</param>
+/// <param name="State"><c>waiting</c> for the task's end, <c>due</c>, <c>delivered</c> or <c>given up</c>.</param>
+/// <param name="Attempts">Calls made.</param>
+/// <param name="LastResult">What came of the last one.</param>
+/// <param name="NextAt">When it is tried next.</param>
+/// <param name="DoneAt">When it was taken or given up.</param>
+public sealed record WebhookView(string Url, string State, int Attempts, string? LastResult, DateTime? NextAt, DateTime? DoneAt);
 
 /// <summary>One call to a provider.</summary>
 public sealed record AttemptView

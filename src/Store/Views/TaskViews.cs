@@ -23,7 +23,10 @@ public sealed class TaskViews(IDbContextFactory<QueueDb> contexts, TimeProvider 
         var passes = !row.HighStakes ? []
             : await db.Payloads.AsNoTracking().Where(p => p.SubjectId == id && TaskPasses.Kept.Contains(p.Part)).Select(p => new PassView(p.Part, p.Content)).ToListAsync(cancellationToken);
         var expectations = await Expectations.For(db, [row], clock.GetUtcNow().UtcDateTime, cancellationToken);
-        return Whole(row, expectations, attempts, history, output) with { Passes = [.. passes.OrderBy(p => TaskPasses.Kept.ToList().IndexOf(p.Pass))] };
+        return Whole(row, expectations, attempts, history, output) with
+        {
+            Passes = [.. passes.OrderBy(p => TaskPasses.Kept.ToList().IndexOf(p.Pass))], Webhook = await Webhook(db, row, cancellationToken),
+        };
     }
 
     /// <summary>Newest first, as far as ids are of version 7.</summary>
@@ -55,6 +58,16 @@ public sealed class TaskViews(IDbContextFactory<QueueDb> contexts, TimeProvider 
 
     internal static IReadOnlyDictionary<string, string>? Labels(string? metadata) =>
         metadata is null ? null : JsonSerializer.Deserialize<Dictionary<string, string>>(metadata, Transition.Json);
+
+    private static async Task<WebhookView?> Webhook(QueueDb db, TaskRow row, CancellationToken cancellationToken)
+    {
+        if (row.WebhookUrl is not { } url)
+            return null;
+        var call = await db.Webhooks.AsNoTracking().FirstOrDefaultAsync(w => w.TaskId == row.CorrelationId, cancellationToken);
+        return call is null
+            ? new WebhookView(url, "waiting", 0, null, null, null)
+            : new WebhookView(url, call.Delivered ? "delivered" : call.DoneAt is null ? "due" : "given up", call.Attempts, call.LastResult, call.DoneAt is null ? call.DueAt : null, call.DoneAt);
+    }
 
     private static TaskItem Item(TaskRow row, Expectations? expectations) => new()
     {

@@ -63,6 +63,8 @@ public sealed partial class TaskDesk
         task.EndedAt = transition.Now;
         task.FailureReason = reason;
         transition.EndedForSummary = task.SummaryId;
+        if (task.WebhookUrl is { } url)
+            transition.Webhooks.Add(new WebhookRow { Id = Guid.CreateVersion7(), TaskId = task.CorrelationId, Tenant = task.Tenant, Url = url, Type = $"task.{state.ToLowerInvariant()}", CreatedAt = transition.Now, DueAt = transition.Now });
         transition.Record(task.CorrelationId, state, state, reason);
     }
 

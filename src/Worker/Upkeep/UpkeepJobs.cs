@@ -35,7 +35,8 @@ public sealed class PruneJob(NpgsqlDataSource database, WorkerOptions options, I
                      a as (delete from attempts where task_id in (select id from gone)),
                      h as (delete from history where subject_id in (select id from gone)),
                      p as (delete from payloads where subject_id in (select id from gone)),
-                     f as (delete from feedback where task_id in (select id from gone))
+                     f as (delete from feedback where task_id in (select id from gone)),
+                     w as (delete from webhooks where task_id in (select id from gone))
                 select count(*)::int from gone
                 """);
             command.Parameters.AddWithValue(options.KeepEnded);

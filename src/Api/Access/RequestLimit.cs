@@ -1,0 +1,48 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using LlmQueue.Api.Wire;
+
+namespace LlmQueue.Api.Access;
+
+/// <summary>
+/// How often a tenant may call (LLMQUEUE_REQUESTS_PER_MINUTE), each API process by itself; every answer says what is left in the headers RateLimit and RateLimit-Policy.
+/// It protects the door. What may be asked of models is limited elsewhere, and waits instead of being refused.
+/// </summary>
+public sealed class RequestLimit(int? perMinute, TimeProvider clock)
+{
+    private readonly ConcurrentDictionary<string, Bucket> buckets = new(StringComparer.Ordinal);
+
+    /// <exception cref="ProblemException">429: the tenant has called too often; when it may again is said.</exception>
+    public void Take(HttpContext context, string tenant)
+    {
+        if (perMinute is not { } limit)
+            return;
+        var (taken, left, reset) = buckets.GetOrAdd(tenant, _ => new Bucket(limit, clock.GetUtcNow())).Take(limit, clock.GetUtcNow());
+        var headers = context.Response.Headers;
+        headers["RateLimit-Policy"] = string.Create(CultureInfo.InvariantCulture, $"\"requests\";q={limit};w=60");
+        headers["RateLimit"] = string.Create(CultureInfo.InvariantCulture, $"\"requests\";r={left};t={reset}");
+        if (!taken)
+            throw new ProblemException(new Problem(StatusCodes.Status429TooManyRequests, "too-many-requests", "Too many requests", $"'{tenant}' has made {limit} requests within a minute, as many as LLMQUEUE_REQUESTS_PER_MINUTE allows; try again in {reset} s.") { RetryAfter = reset });
+    }
+
+    /// <summary>Refilled continuously, so that nobody waits for the turn of a minute.</summary>
+    private sealed class Bucket(double level, DateTimeOffset asOf)
+    {
+        private readonly Lock gate = new();
+        private double level = level;
+        private DateTimeOffset asOf = asOf;
+
+        public (bool Taken, int Left, int Reset) Take(int limit, DateTimeOffset now)
+        {
+            lock (gate)
+            {
+                level = Math.Min(limit, level + ((now - asOf).TotalSeconds * limit / 60));
+                asOf = now;
+                var taken = level >= 1;
+                if (taken)
+                    level--;
+                return (taken, (int)level, Math.Max(1, (int)Math.Ceiling((taken ? limit - level : 1 - level) * 60 / limit)));
+            }
+        }
+    }
+}

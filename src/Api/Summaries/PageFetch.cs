@@ -1,0 +1,103 @@
+using System.Net.Mime;
+using System.Text;
+using LlmQueue.Contracts;
+using LlmQueue.Store.Outside;
+
+namespace LlmQueue.Api.Summaries;
+
+/// <summary>
+/// Fetches pages that are given by their address: public addresses only, on every hop; at most so many bytes and seconds. A page that cannot be had fails alone, with
+/// the sentence that says why.
+/// </summary>
+public sealed class PageFetch(OutsideHttp outside)
+{
+    public const int MostPages = 100;
+    private const int MostRedirects = 5, LargestPage = 5 << 20, Together = 8;
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(15);
+    private static readonly string[] Readable = [MediaTypeNames.Text.Html, "application/xhtml+xml", MediaTypeNames.Text.Plain, "text/markdown", MediaTypeNames.Application.Json, MediaTypeNames.Text.Xml, MediaTypeNames.Application.Xml];
+
+    /// <summary>The pages with their contents, and by its place why one has none.</summary>
+    public async Task<(IReadOnlyList<PageContent> Pages, IReadOnlyDictionary<int, string> Wrong)> Fill(IReadOnlyList<PageContent> pages, CancellationToken aborted)
+    {
+        var (filled, wrong) = (pages.ToArray(), new System.Collections.Concurrent.ConcurrentDictionary<int, string>());
+        var places = Enumerable.Range(0, pages.Count).Where(i => pages[i] is { Url: not null, Text: null, Html: null });
+        await Parallel.ForEachAsync(places, new ParallelOptions { MaxDegreeOfParallelism = Together, CancellationToken = aborted }, async (place, cancellation) =>
+        {
+            try
+            {
+                filled[place] = await Fetch(pages[place], cancellation);
+            }
+            catch (PageNotHadException refused)
+            {
+                wrong[place] = $"Page {place + 1} could not be fetched from {Short(pages[place].Url!)}: {refused.Message}";
+            }
+        });
+        return (filled, wrong);
+    }
+
+    private async Task<PageContent> Fetch(PageContent page, CancellationToken aborted)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(aborted);
+        limit.CancelAfter(Longest);
+        try
+        {
+            var url = Uri.TryCreate(page.Url, UriKind.Absolute, out var first) ? first : throw new PageNotHadException("it is not an absolute http or https address.");
+            for (var hops = 0; hops <= MostRedirects; hops++)
+            {
+                if (outside.WhyNot(url) is { } forbidden)
+                    throw new PageNotHadException(forbidden);
+                using var request = new HttpRequestMessage(HttpMethod.Get, url);
+                request.Headers.UserAgent.ParseAdd("LlmQueue");
+                request.Headers.Accept.ParseAdd("text/html, text/plain;q=0.9, text/markdown;q=0.9, */*;q=0.1");
+                using var response = await outside.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
+                if ((int)response.StatusCode is >= 300 and < 400 && response.Headers.Location is { } next)
+                    url = new Uri(url, next);
+                else if (!response.IsSuccessStatusCode)
+                    throw new PageNotHadException($"the server answered {(int)response.StatusCode}.");
+                else
+                    return await Read(page, response, limit.Token);
+            }
+
+            throw new PageNotHadException($"it was redirected more than {MostRedirects} times.");
+        }
+        catch (OperationCanceledException) when (!aborted.IsCancellationRequested)
+        {
+            throw new PageNotHadException($"it did not come within {Longest.TotalSeconds:0} s.");
+        }
+        catch (Exception fault) when (fault is HttpRequestException or IOException)
+        {
+            throw new PageNotHadException(fault.GetBaseException().Message);
+        }
+    }
+
+    private static async Task<PageContent> Read(PageContent page, HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        var type = response.Content.Headers.ContentType;
+        if (type?.MediaType is { } media && !Readable.Contains(media, StringComparer.OrdinalIgnoreCase))
+            throw new PageNotHadException($"it is {media}; expected a text or HTML.");
+        var bytes = new byte[LargestPage + 1];
+        await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
+        var length = await body.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellationToken);
+        if (length > LargestPage)
+            throw new PageNotHadException($"it is larger than {LargestPage >> 20} MB.");
+        var text = EncodingOf(type?.CharSet).GetString(bytes, 0, length).TrimStart('\uFEFF').Replace("\0", "", StringComparison.Ordinal);
+        var isHtml = type?.MediaType is MediaTypeNames.Text.Html or "application/xhtml+xml" || (type is null && text.AsSpan(0, Math.Min(text.Length, 200)).Contains('<'));
+        return page with { Title = page.Title ?? (isHtml ? null : page.Url), Text = isHtml ? null : text, Html = isHtml ? text : null };
+    }
+
+    private static Encoding EncodingOf(string? name)
+    {
+        try
+        {
+            return name is null ? Encoding.UTF8 : Encoding.GetEncoding(name.Trim('"'));
+        }
+        catch (ArgumentException)
+        {
+            return Encoding.UTF8;
+        }
+    }
+
+    private static string Short(string url) => url.Length <= 200 ? url : url[..200] + "…";
+
+    private sealed class PageNotHadException(string message) : Exception(message);
+}

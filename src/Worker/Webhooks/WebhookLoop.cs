@@ -1,0 +1,128 @@
+using System.Net.Http.Headers;
+using System.Text.Json;
+using LlmQueue.Store.Commits;
+using LlmQueue.Store.Outside;
+using LlmQueue.Store.Settings;
+using LlmQueue.Store.Webhooks;
+using LlmQueue.Worker.Lifecycle;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace LlmQueue.Worker.Webhooks;
+
+/// <summary>
+/// Tells tenants' addresses that their tasks have ended: at least once, the same id each time, over hours where it must be. The rows are the timers. A slow receiver
+/// takes one of sixteen places and no more than twenty seconds; the others go on.
+/// </summary>
+public sealed class WebhookLoop(WebhookBook book, WebhookBell bell, OutsideHttp outside, QueueSettings settings, Chance chance, TimeProvider clock, ILogger<WebhookLoop> logger) : BackgroundService
+{
+    private const int Places = 16;
+    private static readonly TimeSpan LongestCall = TimeSpan.FromSeconds(20), LongestSleep = TimeSpan.FromSeconds(10);
+    private int busy;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                foreach (var due in await book.Take(Places - Volatile.Read(ref busy), stoppingToken))
+                    _ = Call(due, stoppingToken);
+                var next = Volatile.Read(ref busy) < Places ? await book.Next(stoppingToken) : null;
+                var sleep = next is { } at && at - clock.GetUtcNow().UtcDateTime < LongestSleep ? at - clock.GetUtcNow().UtcDateTime : LongestSleep;
+                await bell.Wait(sleep > TimeSpan.FromMilliseconds(20) ? sleep : TimeSpan.FromMilliseconds(20), stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                if (!DatabaseFaults.IsPassing(e))
+                    logger.LogError(e, "Webhooks could not be looked at; it is tried again.");
+                await bell.Wait(TimeSpan.FromSeconds(1), CancellationToken.None);
+            }
+        }
+    }
+
+    private async Task Call(DueWebhook due, CancellationToken stopping)
+    {
+        Interlocked.Increment(ref busy);
+        try
+        {
+            var decision = due.AddressIsGone
+                ? new WebhookDecision.GiveUp("the address answered 410 to a call before this one", AddressIsGone: false)
+                : await Try(due, stopping);
+            switch (decision)
+            {
+                case WebhookDecision.Delivered:
+                    await book.Delivered(due.Row.Id, decision.Result, stopping);
+                    break;
+                case WebhookDecision.TryAgain again:
+                    await book.TryAgain(due.Row.Id, decision.Result, again.Pause, stopping);
+                    break;
+                case WebhookDecision.GiveUp end:
+                    if (end.AddressIsGone)
+                        await book.Gone(due.Row, stopping);
+                    await book.GivenUp(due.Row.Id, decision.Result, stopping);
+                    break;
+            }
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // Its row stands; the call is made again when its lease is over.
+            logger.LogDebug("Webhook {Webhook} is tried again later: {Reason}", due.Row.Id, e.Message);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref busy);
+            bell.Ring();
+        }
+    }
+
+    private async Task<WebhookDecision> Try(DueWebhook due, CancellationToken stopping)
+    {
+        var url = new Uri(due.Row.Url);
+        if (outside.WhyNot(url) is { } forbidden)
+            return new WebhookDecision.GiveUp(forbidden, AddressIsGone: false);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        limit.CancelAfter(LongestCall);
+        try
+        {
+            using var request = Request(url, due);
+            using var response = await outside.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
+            return WebhookRule.Decide((int)response.StatusCode, null, response.Headers.RetryAfter is { } after ? after.Delta ?? after.Date - clock.GetUtcNow() : null, due.Row.Attempts, chance.Next());
+        }
+        catch (HttpRequestException fault) when (fault.GetBaseException() is PrivateAddressException inside)
+        {
+            return new WebhookDecision.GiveUp(inside.Message, AddressIsGone: false);
+        }
+        catch (HttpRequestException fault)
+        {
+            return WebhookRule.Decide(null, $"the receiver cannot be reached: {fault.GetBaseException().Message}", null, due.Row.Attempts, chance.Next());
+        }
+        catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
+        {
+            return WebhookRule.Decide(null, $"the receiver did not answer within {LongestCall.TotalSeconds:0} s", null, due.Row.Attempts, chance.Next());
+        }
+    }
+
+    /// <summary>Thin on purpose: who wants the answer asks for it, and nobody on the way reads it.</summary>
+    private HttpRequestMessage Request(Uri url, DueWebhook due)
+    {
+        var row = due.Row;
+        var body = JsonSerializer.SerializeToUtf8Bytes(new
+        {
+            type = row.Type, timestamp = row.CreatedAt,
+            data = new { id = row.TaskId, tenant = row.Tenant, state = due.State, reason = due.Reason, self = $"/v1/tasks/{row.TaskId}", metadata = due.Metadata is null ? (JsonElement?)null : JsonSerializer.Deserialize<JsonElement>(due.Metadata) },
+        }, JsonSerializerOptions.Web);
+        var (id, timestamp) = ($"msg_{row.Id:N}", clock.GetUtcNow().ToUnixTimeSeconds());
+        var request = new HttpRequestMessage(HttpMethod.Post, url) { Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } } };
+        request.Headers.Add("webhook-id", id);
+        request.Headers.Add("webhook-timestamp", timestamp.ToString());
+        if (WebhookSignature.Of(settings.WebhookSecretsOf(row.Tenant), id, timestamp, body) is { } signature)
+            request.Headers.Add("webhook-signature", signature);
+        request.Headers.UserAgent.ParseAdd("LlmQueue");
+        return request;
+    }
+}
