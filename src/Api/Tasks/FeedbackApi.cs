@@ -26,13 +26,13 @@ public static class FeedbackApi
     /// <summary>Kept once it is answered. Said again it changes nothing; another score takes the place of the former.</summary>
     private static async Task<IResult> Post(string id, HttpContext context, FeedbackGiven given, RankingBook book, IDbContextFactory<QueueDb> contexts, TimeProvider clock, Patience patience, CancellationToken aborted)
     {
+        var task = Guid.TryParse(id, out var guid) ? await patience.Read(ct => Find(contexts, guid, ct), aborted) : null;
+        if (task is null || !context.Caller().MaySee(task.Tenant))
+            return Problem.NoSuch("task").Result();
         if (given.Score is not { } score || score is not (>= 0 and <= 1))
             throw new ProblemException(Problem.Refused($"'score' is {given.Score?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "missing"}; expected a number from 0 (useless) to 1 (perfect)."));
         if (given.Comment?.Length > LongestComment)
             throw new ProblemException(Problem.Refused($"'comment' has {given.Comment.Length:N0} characters; at most {LongestComment:N0} are kept."));
-        var task = Guid.TryParse(id, out var guid) ? await patience.Read(ct => Find(contexts, guid, ct), aborted) : null;
-        if (task is null || !context.Caller().MaySee(task.Tenant))
-            return Problem.NoSuch("task").Result();
         if (task.AnsweredModel is null)
             return new Problem(StatusCodes.Status409Conflict, "not-answered", "The task has no answer", $"The task is in the state '{task.State}' and no model has answered it; feedback is about an answer.").Result();
         await patience.Read(async ct =>

@@ -115,14 +115,13 @@ public static class BucketRule
             (bucket.TokensDripFrom, bucket.LevelTokensMinute) = (null, Refilled(bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, tokens));
     }
 
-    /// <summary>The time that a window should have dripped and has not; null when it waits for no call, or for a later one. Answers come in any order, so one that began later proves nothing.</summary>
+    /// <summary>The time that a window should have dripped and has not, negative the other way round; null when it waits for no call, or for a later one.</summary>
     private static TimeSpan? Owed(DateTime? from, DateTime startedAt, DateTime asOf)
     {
         if (from is not { } until || startedAt < until - LongestWay)
             return null;
         var begun = until < asOf ? until : asOf;
-        var owed = begun - (startedAt < asOf ? startedAt : asOf);
-        return owed > TimeSpan.Zero ? owed : TimeSpan.Zero;
+        return begun - (startedAt < asOf ? startedAt : asOf);
     }
 
     /// <summary>
