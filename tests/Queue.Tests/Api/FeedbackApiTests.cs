@@ -46,8 +46,12 @@ public sealed class FeedbackApiTests(ApiUnderTest api) : IClassFixture<ApiUnderT
     [InlineData("{}", "missing")]
     [InlineData("""{ "score": 1.5 }""", "1.5")]
     [InlineData("""{ "score": -1 }""", "-1")]
-    public async Task Refuses_what_is_no_score(string body, string found) =>
-        Assert.Contains($"'score' is {found}; expected a number from 0", await api.Anna.PostText($"/v1/tasks/{Guid.NewGuid()}/feedback", body).Problem(400), StringComparison.Ordinal);
+    public async Task Refuses_what_is_no_score(string body, string found)
+    {
+        var task = Answered("no score");
+        await api.Write(task);
+        Assert.Contains($"'score' is {found}; expected a number from 0", await api.Anna.PostText($"/v1/tasks/{task.CorrelationId}/feedback", body).Problem(400), StringComparison.Ordinal);
+    }
 
     private static TaskRow Answered(string agent) => new()
     {
