@@ -30,8 +30,12 @@ internal static class NodeModules
         File.Copy(Example("package.json"), Path.Combine(folder, "package.json"));
         try
         {
-            var (code, _, errors) = await Program(folder, "npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"], []);
+            var (code, _, errors) = await Program(folder, "npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error", "--fetch-retries=1", "--fetch-timeout=20000"], []);
             return code == 0 ? (folder, "") : (null, $"npm install failed: {errors}");
+        }
+        catch (TimeoutException late)
+        {
+            return (null, $"npm's registry does not answer: {late.Message}");
         }
         catch (System.ComponentModel.Win32Exception)
         {
