@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Text.Json;
 using Npgsql;
 
@@ -20,15 +21,23 @@ internal sealed class Promises
     }
 
     /// <summary>The errors as shares of the waits, sorted; waits under a second are left out, there is nothing to expect in them.</summary>
-    public async Task<IReadOnlyList<double>> Errors(string database)
+    public async Task<IReadOnlyList<double>> Errors(string database, bool verbose)
     {
         await using var source = NpgsqlDataSource.Create(database);
         await using var command = source.CreateCommand("select task_id, min(started_at) from attempts where started_at is not null group by task_id");
         await using var reader = await command.ExecuteReaderAsync();
         var errors = new List<double>();
+        var waits = new List<(double Wait, double Told)>();
         while (await reader.ReadAsync())
             if (_first.TryGetValue(reader.GetGuid(0), out var promise) && new DateTimeOffset(reader.GetDateTime(1)) is var moved && moved - promise.At > TimeSpan.FromSeconds(1))
+            {
                 errors.Add(Math.Abs((moved - promise.Expected) / (moved - promise.At)));
+                waits.Add(((moved - promise.At).TotalSeconds, (promise.Expected - promise.At).TotalSeconds));
+            }
+
+        if (verbose)
+            foreach (var part in waits.OrderBy(w => w.Wait).Chunk(Math.Max(1, waits.Count / 10)))
+                await Console.Error.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"  waited {part[0].Wait:0.0} to {part[^1].Wait:0.0} s: told {part.Average(w => w.Told):0.0} s on average, {part.Min(w => w.Told):0.0} to {part.Max(w => w.Told):0.0} s"));
         errors.Sort();
         return errors;
     }

@@ -32,7 +32,7 @@ internal static class QueueRun
             if (arguments.Verbose)
                 Refusals.Print(log);
             Check(scenario, log, events);
-            return Figures.Of(scenario, taken, log, events.Counts, await events.Promises.Errors(installation.Database));
+            return Figures.Of(scenario, taken, log, events.Counts, await events.Promises.Errors(installation.Database, arguments.Verbose));
         }
         catch (TimeoutException)
         {

@@ -12,6 +12,9 @@ public static class RequestProof
     /// <summary>Calls made above what is proven, before an answer proves more. A new bucket opens by so many each round trip; it loses nothing by it, since it drips meanwhile.</summary>
     public const int OnTrust = 16;
 
+    /// <summary>How long it takes until a few more are lent out, where nothing better is known: a count is proven by a call that was made after it and has been answered, so by two calls of half a second.</summary>
+    private static readonly TimeSpan ProofTakes = TimeSpan.FromSeconds(1);
+
     /// <summary>The first step above a claim; each further one doubles what was added.</summary>
     private const double FirstStep = 2;
 
@@ -28,6 +31,9 @@ public static class RequestProof
     /// <summary>Requests of the minute's window that are not lent out yet.</summary>
     public static double Withheld(BucketRow bucket, DateTime now) =>
         bucket.RequestsPerMinute is null || IsKnown(bucket, now) ? 0 : Math.Max(0, BucketRule.Full(bucket.RequestsPerMinute, BucketRule.Minute) - bucket.ProvenRequests - OnTrust);
+
+    /// <summary>What will still be withheld after a time, with one proof after the other lending out a few more.</summary>
+    internal static double WithheldAfter(BucketRow bucket, DateTime now, TimeSpan within) => Math.Max(0, Withheld(bucket, now) - (OnTrust * (within / ProofTakes)));
 
     /// <summary>The provider has named its limit, in a header or in a refusal. When that is no longer believed it still counts as proven: only what lies above is tried.</summary>
     public static void Named(BucketRow bucket, double limit, DateTime now) =>

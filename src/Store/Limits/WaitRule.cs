@@ -72,7 +72,7 @@ public static class WaitRule
                 continue;
             var since = now + within - bucket.AsOf;
             calls += Math.Max(0, Math.Min(
-                Math.Min(Room(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, BucketRule.Minute, since), Room(bucket.LevelRequestsDay, bucket.RequestsPerDay, BucketRule.Day, since)),
+                Math.Min(Room(bucket.LevelRequestsMinute - RequestProof.WithheldAfter(bucket, now, within), bucket.RequestsPerMinute, BucketRule.Minute, since), Room(bucket.LevelRequestsDay, bucket.RequestsPerDay, BucketRule.Day, since)),
                 Math.Min(Room(bucket.LevelTokensMinute, bucket.TokensPerMinute, BucketRule.Minute, since), Room(bucket.LevelTokensDay, bucket.TokensPerDay, BucketRule.Day, since)) / Math.Max(1, tokens)));
         }
 
