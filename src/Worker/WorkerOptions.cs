@@ -45,6 +45,9 @@ public sealed record WorkerOptions
     /// <summary>One grant in so many goes to an aged task. Default 8. 1 gives every grant to the aged as long as there are any.</summary>
     public int AgedEvery { get; init; } = 8;
 
+    /// <summary>Whether a task that a budget cannot pay for is rejected at once. Default off: it waits for the next period, or until the budget is raised.</summary>
+    public bool RejectAtBudgetLimit { get; init; }
+
     /// <summary>Whether what runs have taught may put a route's models in another order. Default on. Off leaves every route as the catalogue has it; runs are counted all the same.</summary>
     public bool Ranking { get; init; } = true;
 

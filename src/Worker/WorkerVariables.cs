@@ -22,6 +22,7 @@ public static class WorkerVariables
             RescueEvery = Seconds("RESCUE_EVERY_SECONDS", defaults.RescueEvery, 0.5, 600),
             AgeAfter = Seconds("AGE_AFTER_SECONDS", defaults.AgeAfter, 0, 86400),
             AgedEvery = (int)Number("AGED_EVERY", defaults.AgedEvery, 1, 1000),
+            RejectAtBudgetLimit = Word("BUDGET_AT_LIMIT", "wait", "reject") == "reject",
             Ranking = Switch("RANKING", defaults.Ranking),
             PoolAdjustment = Switch("POOL_ADJUSTMENT", defaults.PoolAdjustment),
             KeepEnded = TimeSpan.FromDays(Number("KEEP_ENDED_DAYS", defaults.KeepEnded.TotalDays, 0.01, 36500)),
@@ -30,13 +31,16 @@ public static class WorkerVariables
 
         TimeSpan Seconds(string name, TimeSpan missing, double least, double most) => TimeSpan.FromSeconds(Number(name, missing.TotalSeconds, least, most));
 
-        bool Switch(string name, bool missing)
+        bool Switch(string name, bool missing) => Word(name, missing ? "on" : "off", missing ? "off" : "on") == "on";
+
+        string Word(string name, string missing, string other)
         {
             if (!variables.TryGetValue(name, out var text) || string.IsNullOrWhiteSpace(text))
                 return missing;
-            if (text.Trim().ToLowerInvariant() is var set && set is ("on" or "off"))
-                return set == "on";
-            problems.Add($"{name} is '{text}'; expected on or off (left out: {(missing ? "on" : "off")}).");
+            var word = text.Trim().ToLowerInvariant();
+            if (word == missing || word == other)
+                return word;
+            problems.Add($"{name} is '{text}'; expected {missing} or {other} (left out: {missing}).");
             return missing;
         }
 

@@ -8,7 +8,7 @@ using LlmQueue.Worker.Ranking;
 namespace LlmQueue.Worker.Admission;
 
 /// <summary>Decides on this process's view of the limits and holds what it decided until the commit has made it true, or not.</summary>
-public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, BudgetBook budgets, CallEstimates estimates, PagePool pool)
+public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, BudgetBook budgets, CallEstimates estimates, PagePool pool, WorkerOptions options)
 {
     /// <summary>Admits the task if it can: then its reservation is in the transition and its row names the bucket.</summary>
     public async ValueTask<AdmissionDecision> Decide(TaskRow task, Transition transition, Errand errand)
@@ -23,7 +23,7 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
         var decision = AdmissionRule.Decide(candidates, ordered.IsSpread, now);
         // Whoever could not pay anywhere does not stand in a line: at its head it would be sent away, come back behind the others and turn in circles.
         if (decision is AdmissionDecision.NoRoom full && WhyNoMoney([.. candidates.Where(c => full.Buckets.Contains(c.BucketId))], drawn, now) is { } broke)
-            return broke;
+            return AtLimit(broke);
         if (decision is not AdmissionDecision.Open open)
             return decision;
 
@@ -55,11 +55,14 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
         }
 
         if (noMoney is not null)
-            return noMoney;
+            return AtLimit(noMoney);
         // Others took the room between the look and the hold: the task stands behind them.
         return new AdmissionDecision.NoRoom([.. candidates.Where(c => c.Bucket.DisabledReason is null && BucketRule.CanEverFit(c.Bucket, c.Need)).Select(c => c.BucketId)],
             AdmissionRule.WhyClosed(open.InOrder[0], now), now, AdmissionRule.Mean(candidates));
     }
+
+    private AdmissionDecision AtLimit(AdmissionDecision.NoMoney broke) =>
+        options.RejectAtBudgetLimit ? new AdmissionDecision.Impossible($"{broke.Reason}, and at the limit tasks are rejected (BUDGET_AT_LIMIT). Raise the budget and hand it in again") : broke;
 
     /// <summary>Why a task that has waited was given another model than its first choice.</summary>
     public string WhyGranted(TaskRow task, DateTime now)

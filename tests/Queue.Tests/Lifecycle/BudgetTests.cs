@@ -2,6 +2,7 @@ using LlmQueue.Contracts;
 using LlmQueue.Store.Commits;
 using LlmQueue.Store.Rows;
 using LlmQueue.Tests.Harness;
+using LlmQueue.Worker;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -115,6 +116,22 @@ public sealed class BudgetTests(SimulatorFixture simulators) : IClassFixture<Sim
         var waiting = await queue.InState(await queue.Ask(), TaskStates.WaitingForBudget);
 
         Assert.Contains("the price of groq:first is unknown and the budget", waiting.WaitReason, StringComparison.Ordinal);
+        Assert.Empty(await simulator.Log());
+    }
+
+    [Fact]
+    public async Task At_the_limit_tasks_are_rejected_where_that_is_wanted()
+    {
+        var simulator = await simulators.Fresh();
+        await using var queue = await QueueUnderTest.Start(new QueueSetup
+        {
+            Catalogue = TestCatalogue.Of(Dear), ProviderUrl = simulator.BaseUrl, DailyBudgetUsd = 0.01m, Options = new WorkerOptions { RescueEvery = TimeSpan.FromMilliseconds(500), RejectAtBudgetLimit = true },
+        });
+
+        var rejected = await queue.InState(await queue.Ask(), TaskStates.Rejected);
+
+        Assert.Contains("of $0.01 left and the task may cost $0.", rejected.FailureReason, StringComparison.Ordinal);
+        Assert.Contains("BUDGET_AT_LIMIT", rejected.FailureReason, StringComparison.Ordinal);
         Assert.Empty(await simulator.Log());
     }
 }
