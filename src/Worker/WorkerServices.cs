@@ -8,6 +8,7 @@ using LlmQueue.Store.Sagas;
 using LlmQueue.Store.Settings;
 using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Calling;
+using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Lifecycle;
 using LlmQueue.Worker.PageSummaries;
 using LlmQueue.Worker.Selection;
@@ -38,6 +39,7 @@ public static class WorkerServices
         services.AddSingleton<SummaryDesk>().AddSingleton<SummaryStages>().AddSingleton<SummaryPools>();
         services.AddSingleton<Rescuer>().AddSingleton<PacerRound>();
         services.AddGroupedSagas<TaskRow>().AddGroupedSagas<SummaryRow>();
+        services.AddSingleton<SystemLoad>().AddLoop<ClassificationCache>();
         services.AddLoop<Calibrations>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<Pacer>();
         return services;
     }
@@ -121,6 +123,7 @@ public static class WorkerServices
         await services.GetRequiredService<CatalogueTakeUp>().OpenAll(cancellationToken);
         await services.GetRequiredService<LlmQueue.Store.Limits.BudgetBook>().Begin(settings.DailyBudgetUsd, cancellationToken);
         await services.GetRequiredService<Calibrations>().Load(cancellationToken);
+        await services.GetRequiredService<ClassificationCache>().Load(cancellationToken);
         await services.GetRequiredService<Heartbeat>().Beat(cancellationToken);
     }
 

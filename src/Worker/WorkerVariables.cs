@@ -13,6 +13,7 @@ public static class WorkerVariables
         var options = defaults with
         {
             CallTimeout = Seconds("CALL_TIMEOUT_SECONDS", defaults.CallTimeout, 0.1, 1800),
+            ClassifierTimeout = Seconds("CLASSIFIER_TIMEOUT_SECONDS", defaults.ClassifierTimeout, 0.1, 60),
             ConcurrentCalls = (int)Number("CONCURRENT_CALLS", defaults.ConcurrentCalls, 1, 4096),
             MaxFaults = (int)Number("MAX_FAULTS", defaults.MaxFaults, 1, 100),
             FirstBackOff = Seconds("FIRST_BACK_OFF_SECONDS", defaults.FirstBackOff, 0.01, 600),

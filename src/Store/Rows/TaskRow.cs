@@ -38,6 +38,16 @@ public sealed class TaskRow : SagaStateMachineInstance
     public int? PageNumber { get; set; }
     public int? PartNumber { get; set; }
 
+    // What it was found to be
+    /// <summary>Messages of its conversation, instructions to the model not counted.</summary>
+    public int Turns { get; set; }
+    /// <summary>Who said what kind of task it is: "producer", "rules", "cache", "model" or "default"; null while nobody has.</summary>
+    public string? ClassifiedBy { get; set; }
+    /// <summary>How sure they were, 0 to 1.</summary>
+    public double? Confidence { get; set; }
+    /// <summary>It cannot be done without what was said before; null is not known.</summary>
+    public bool? NeedsContext { get; set; }
+
     // Where it may go
     /// <summary>The rule that chose the chain, and why.</summary>
     public string? Route { get; set; }
@@ -49,6 +59,9 @@ public sealed class TaskRow : SagaStateMachineInstance
     public int PromptTokens { get; set; }
     /// <summary>The prompt's size in the estimate's units: what a model's calibration turns into its tokens.</summary>
     public double PromptUnits { get; set; }
+
+    /// <summary>The task whose call answers this one's question as well, and whose one request covers both; null for a call of its own.</summary>
+    public Guid? PackedWith { get; set; }
 
     // The open attempt and what is reserved for it: a reservation is part of its task's row, so it cannot leak
     public int Attempt { get; set; }

@@ -67,7 +67,7 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
         foreach (var id in errand.Chain)
         {
             var input = calibrations.Estimate(id, errand.InputUnits);
-            var need = new Need(1, input + errand.OutputTokens);
+            var need = new Need(errand.Requests, input + errand.OutputTokens);
             foreach (var info in directory.Of(id))
             {
                 if (views.Bucket(info.Id) is not { } view)
@@ -146,7 +146,8 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
 /// <param name="Spread">True for a pool.</param>
 /// <param name="InputUnits">The prompt's size in the estimate's units.</param>
 /// <param name="OutputTokens">The longest answer.</param>
-public sealed record Errand(IReadOnlyList<ModelId> Chain, bool Spread, double InputUnits, int OutputTokens)
+/// <param name="Requests">1 for a call of its own, 0 for what goes along with another.</param>
+public sealed record Errand(IReadOnlyList<ModelId> Chain, bool Spread, double InputUnits, int OutputTokens, int Requests = 1)
 {
     public static Errand Of(TaskRow task) => new(Models(task.Chain), task.Spread, task.PromptUnits, task.MaxOutputTokens);
 

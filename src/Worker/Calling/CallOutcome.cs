@@ -92,4 +92,8 @@ public abstract record CallOutcome
 /// <param name="KeyAlias">The key it went through.</param>
 /// <param name="Took">From claim to outcome.</param>
 /// <param name="PromptHash">First 16 hex digits of the prompt's SHA-256.</param>
-public sealed record CallFinished(Guid TaskId, int Attempt, CallOutcome Outcome, string KeyAlias, TimeSpan Took, string? PromptHash);
+public sealed record CallFinished(Guid TaskId, int Attempt, CallOutcome Outcome, string KeyAlias, TimeSpan Took, string? PromptHash)
+{
+    /// <summary>Requests it took: 0 for what was answered along with another task's question.</summary>
+    public int Requests { get; init; } = 1;
+}

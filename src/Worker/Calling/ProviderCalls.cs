@@ -14,7 +14,8 @@ namespace LlmQueue.Worker.Calling;
 /// <param name="Messages">The conversation.</param>
 /// <param name="MaxOutputTokens">The longest answer.</param>
 /// <param name="Json">True when the answer must be one JSON object.</param>
-public sealed record ProviderRequest(string Model, IReadOnlyList<LlmMessage> Messages, int MaxOutputTokens, bool Json);
+/// <param name="Schema">The JSON schema that it must keep, for a model that can be held to one.</param>
+public sealed record ProviderRequest(string Model, IReadOnlyList<LlmMessage> Messages, int MaxOutputTokens, bool Json, string? Schema = null);
 
 /// <summary>Calls any provider through the OpenAI SDK on the provider's base URL, its own retries off: there is one owner of retries, the task's row.</summary>
 public sealed class ProviderCalls(IReadOnlyDictionary<string, ProviderSettings> providers, TimeProvider clock) : IDisposable
@@ -89,7 +90,17 @@ public sealed class ProviderCalls(IReadOnlyDictionary<string, ProviderSettings> 
             if (request.Json)
             {
                 json.WriteStartObject("response_format");
-                json.WriteString("type", "json_object");
+                json.WriteString("type", request.Schema is null ? "json_object" : "json_schema");
+                if (request.Schema is not null)
+                {
+                    json.WriteStartObject("json_schema");
+                    json.WriteString("name", "answer");
+                    json.WriteBoolean("strict", true);
+                    json.WritePropertyName("schema");
+                    json.WriteRawValue(request.Schema);
+                    json.WriteEndObject();
+                }
+
                 json.WriteEndObject();
                 json.WriteNumber("temperature", 0);
             }

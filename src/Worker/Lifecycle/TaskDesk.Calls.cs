@@ -48,7 +48,7 @@ public sealed partial class TaskDesk
     public bool IsOldLease(BehaviorContext<TaskRow, LeaseExpired> context) => !IsCurrentLease(context);
 
     public CallFinished Abandoned(BehaviorContext<TaskRow, LeaseExpired> context) => new(context.Saga.CorrelationId, context.Saga.Attempt,
-        new CallOutcome.Abandoned("the worker that made the call is gone; whether the provider answered is not known"), KeyAlias: "", TimeSpan.Zero, PromptHash: null);
+        new CallOutcome.Abandoned("the worker that made the call is gone; whether the provider answered is not known"), KeyAlias: "", TimeSpan.Zero, PromptHash: null) { Requests = context.Saga.PackedWith is null ? 1 : 0 };
 
     /// <summary>Ends the reservation with what the provider charged, and lets the bucket learn from the answer.</summary>
     public void SettleCall(BehaviorContext<TaskRow> context, CallFinished finished)
@@ -60,9 +60,9 @@ public sealed partial class TaskDesk
         var cost = Cost(outcome, price, task.ReservedUsd);
         var (input, output) = Tokens(outcome);
 
-        transition.Settlement = Learn(task, new Settlement { Reserved = ReservationOf(task), Used = used, SpentUsd = cost, Count = outcome.Count, Began = transition.Now - finished.Took, ChargedOnArrival = ChargedOnArrival(task, outcome), WasAnswered = outcome is CallOutcome.Answered }, finished, transition.Now);
+        transition.Settlement = Learn(task, new Settlement { Reserved = ReservationOf(task), Used = used with { Requests = Math.Min(used.Requests, finished.Requests) }, SpentUsd = cost, Count = outcome.Count, Began = transition.Now - finished.Took, ChargedOnArrival = ChargedOnArrival(task, outcome), WasAnswered = outcome is CallOutcome.Answered && finished.Requests > 0 }, finished, transition.Now);
         transition.KeyUse = finished.KeyAlias.Length == 0 ? null : new KeyUse(finished.KeyAlias, input, output,
-            outcome is CallOutcome.Throttled, outcome is CallOutcome.TimedOut or CallOutcome.Unreachable or CallOutcome.Malformed, (outcome as CallOutcome.KeyRefused)?.Detail);
+            outcome is CallOutcome.Throttled, outcome is CallOutcome.TimedOut or CallOutcome.Unreachable or CallOutcome.Malformed, (outcome as CallOutcome.KeyRefused)?.Detail) { Calls = finished.Requests };
 
         if (outcome is CallOutcome.Answered && task.State == TaskStates.Calling)
             calibrations.Learn(task.Model!, task.PromptUnits, input);
@@ -120,21 +120,6 @@ public sealed partial class TaskDesk
                 transition.Decision = new AfterCall.Fail(end.Reason);
                 break;
         }
-    }
-
-    /// <summary>What the small model said, or the default route: a task is never held up by its classification.</summary>
-    public void KeepClassification<T>(BehaviorContext<TaskRow, T> context) where T : class
-    {
-        var (task, transition) = (context.Saga, Of(context));
-        var outcome = ((CallFinished)transition.Decision!).Outcome;
-        ClearReservation(task);
-        transition.Left = null;
-        var classified = outcome is CallOutcome.Answered answered ? ClassifierPrompt.Read(answered.Text) : null;
-        var kept = classified is null ? ClassificationRule.Default(task.Kind, task.Complexity) : ClassificationRule.Under(task.Kind, task.Complexity, classified);
-        (task.Kind, task.Complexity) = (kept.Kind, kept.Complexity);
-        transition.Record(task.CorrelationId, "Classified", TaskStates.Classifying, classified is null
-            ? $"the small model gave nothing usable ({outcome.Word}), so the default route is taken"
-            : $"the small model: {classified.Kind}, {classified.Complexity}, confidence {classified.Confidence:0.00}");
     }
 
     private void Open(TaskRow task, Transition transition, string state)
@@ -197,9 +182,9 @@ public sealed partial class TaskDesk
         return attempt;
     }
 
-    private static Reservation ReservationOf(TaskRow task) => new(task.Bucket!, new Need(1, task.ReservedTokens), task.ReservedUsd, (task.ReservedBudgets ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries));
+    private static Reservation ReservationOf(TaskRow task) => new(task.Bucket!, new Need(task.PackedWith is null ? 1 : 0, task.ReservedTokens), task.ReservedUsd, (task.ReservedBudgets ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries));
 
-    private static void ClearReservation(TaskRow task) => (task.Bucket, task.Model, task.ReservedTokens, task.ReservedUsd, task.ReservedBudgets) = (null, null, 0, null, null);
+    private static void ClearReservation(TaskRow task) => (task.Bucket, task.Model, task.ReservedTokens, task.ReservedUsd, task.ReservedBudgets, task.PackedWith) = (null, null, 0, null, null, null);
 
     /// <summary>What the provider has charged: nothing for what it refused, everything for what may have arrived.</summary>
     private static Need Used(CallOutcome outcome, long reserved) => outcome switch
@@ -213,7 +198,7 @@ public sealed partial class TaskDesk
 
     private static long? ChargedOnArrival(TaskRow task, CallOutcome outcome) => outcome switch
     {
-        CallOutcome.Answered { InputTokens: > 0 } answered => answered.InputTokens + (task.State == TaskStates.Classifying ? ClassifierPrompt.MaxOutputTokens : task.MaxOutputTokens),
+        CallOutcome.Answered { InputTokens: > 0 } answered => answered.InputTokens + (task.State == TaskStates.Classifying ? ClassifierPrompt.OutputTokens(task.PackedWith is null) : task.MaxOutputTokens),
         CallOutcome.Throttled or CallOutcome.OutOfCredit or CallOutcome.KeyRefused or CallOutcome.ModelGone or CallOutcome.TooLarge => 0,
         _ => null,
     };

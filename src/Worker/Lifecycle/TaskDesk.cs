@@ -14,7 +14,7 @@ namespace LlmQueue.Worker.Lifecycle;
 
 /// <summary>Does what the machine's verbs say: asks the rules and records what they decide in the transition. Sends nothing, writes nothing.</summary>
 public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory directory, AdmissionDesk admission, LimitViews views, LineDirectory lines,
-    IDbContextFactory<QueueDb> contexts, WorkerOptions options, KeyChoice keys, Chance chance, UsableProviders providers, Calibrations calibrations)
+    IDbContextFactory<QueueDb> contexts, WorkerOptions options, KeyChoice keys, Chance chance, UsableProviders providers, Calibrations calibrations, ClassificationCache known, SystemLoad load)
 {
     // ---- Taking in ----
 
@@ -34,7 +34,7 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
         if (taken.Refusal is { } refusal)
             transition.Decision = new NextStep.Reject(refusal);
         else
-            Prepare(context.Saga, TaskIntake.ReadPrompt(taken.Prompt));
+            Prepare(context.Saga, transition, TaskIntake.ReadPrompt(taken.Prompt));
     }
 
     public bool IsRefused(BehaviorContext<TaskRow, LlmTask> context) => Of(context).Decision is NextStep.Reject;
@@ -48,8 +48,8 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
     {
         var (task, transition) = (context.Saga, Of(context));
         if (task.PromptTokens == 0)
-            Prepare(task, await ReadPrompt(task.CorrelationId));
-        if (task is { Chain: null, Kind: null, RequestedModel: null, Attempt: 0 } && await AskClassifier(task, transition, await PromptOf(context)))
+            Prepare(task, transition, TaskIntake.ReadPrompt(await ReadPrompt(task.CorrelationId)));
+        if (task is { Chain: null, ClassifiedBy: null, RequestedModel: null } && await IsToBeAsked(task, transition, await PromptOf(context)))
         {
             transition.Decision = new NextStep.AskClassifier();
             return;
@@ -87,39 +87,23 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
         };
     }
 
-    /// <summary>Estimates the prompt and lets the rules say what it is. Cheap: it runs for every task.</summary>
-    private static void Prepare(TaskRow task, IReadOnlyList<LlmMessage> messages)
-    {
-        task.PromptUnits = TokenEstimateRule.UnitsWithFrame(messages);
-        task.PromptTokens = TokenEstimateRule.Estimate(task.PromptUnits, TokenCalibration.None);
-        if (task.Kind is not null && task.Complexity is not null)
-            return;
-        if (ClassificationRule.Decide(task.Kind, task.Complexity, messages) is { } classified)
-            (task.Kind, task.Complexity) = (classified.Kind, classified.Complexity);
-    }
-
-    /// <summary>True when the small model has room for the question now; a task never waits to be classified.</summary>
-    private async ValueTask<bool> AskClassifier(TaskRow task, Transition transition, IReadOnlyList<LlmMessage> messages)
-    {
-        var chain = catalogue.Now.InService(catalogue.Now.Classifier, DateOnly.FromDateTime(transition.Now)).Where(id => providers.Has(id.Provider)).ToList();
-        if (chain.Count == 0)
-            return false;
-        var input = TokenEstimateRule.UnitsWithFrame(ClassifierPrompt.Messages(messages));
-        return await admission.Decide(task, transition, new Errand(chain, Spread: false, input, ClassifierPrompt.MaxOutputTokens)) is AdmissionDecision.Open;
-    }
-
     private NextStep? Route(TaskRow task, Transition transition)
     {
         var request = new RouteRequest
         {
             Kind = task.Kind, Complexity = task.Complexity, Priority = Priorities.Name(task.Priority), HighStakes = task.HighStakes,
             PromptTokens = task.PromptTokens, MaxOutputTokens = task.MaxOutputTokens, Model = task.RequestedModel,
+            Agent = task.Agent, Tenant = task.Tenant, ConversationTurns = task.Turns,
+            // A conversation that is handed in whole was handed in for a reason, unless somebody has looked and found none.
+            NeedsContext = task.NeedsContext ?? task.Turns > 1,
+            Confidence = task.Confidence ?? 1, AlsoLikely = (transition.Classified as Classification.Classification)?.AlsoLikely ?? [],
         };
-        var today = DateOnly.FromDateTime(transition.Now);
-        switch (RoutingRule.Decide(request, catalogue.Now, new RouteConditions(providers.Has, today, LargestMinute)))
+        var (table, conditions) = (catalogue.Now, new RouteConditions(providers.Has, DateOnly.FromDateTime(transition.Now), LargestMinute) { Load = load.At(transition.Now) });
+        switch (RoutingRule.Decide(request, table, conditions))
         {
             case Routed routed:
-                task.Route = routed.Rule;
+                transition.Stage = Counted(task, request, routed, table, conditions);
+                task.Route = task.RequestedModel is not null ? routed.Rule : $"{routed.Rule}; {task.ClassifiedBy} said {task.Kind}, {task.Complexity}{(task.ClassifiedBy is Stages.Producer or Stages.Default ? "" : $" ({task.Confidence:0.00})")}";
                 task.Chain = string.Join(' ', routed.Models);
                 return null;
             case NoModel none:
@@ -129,9 +113,18 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
         }
     }
 
+    /// <summary>For the count: where the task goes, and where it would have gone if nobody had said what it is.</summary>
+    private static StageDecision? Counted(TaskRow task, RouteRequest request, Routed routed, ModelCatalogue table, RouteConditions conditions)
+    {
+        if (task.ClassifiedBy is not { } stage || task.RequestedModel is not null)
+            return null;
+        var without = stage is Stages.Producer or Stages.Default ? routed : RoutingRule.Decide(request with { Kind = null, Complexity = null, Confidence = 1, AlsoLikely = [] }, table, conditions) as Routed;
+        return new StageDecision(stage, routed.Models[0].ToString(), without?.Models[0].ToString() ?? "none");
+    }
+
     /// <summary>The prompt is in the transition when the task was just taken in, else in its row.</summary>
-    private async Task<IReadOnlyList<LlmMessage>> PromptOf(BehaviorContext<TaskRow> context) =>
-        Of(context).Payloads.Find(p => p.Part == PayloadRow.Prompt) is { } fresh ? TaskIntake.ReadPrompt(fresh.Content) : await ReadPrompt(context.Saga.CorrelationId);
+    private async Task<string> PromptOf(BehaviorContext<TaskRow> context) =>
+        Of(context).Payloads.Find(p => p.Part == PayloadRow.Prompt) is { } fresh ? fresh.Content : await ReadPrompt(context.Saga.CorrelationId);
 
     /// <summary>The most tokens a minute that any organisation has of a model, as learned; null where one has no limit.</summary>
     private long? LargestMinute(ModelEntry model)
@@ -147,11 +140,11 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
         return (long)largest;
     }
 
-    private async Task<IReadOnlyList<LlmMessage>> ReadPrompt(Guid taskId)
+    private async Task<string> ReadPrompt(Guid taskId)
     {
         await using var db = await contexts.CreateDbContextAsync();
         var prompt = await db.Payloads.AsNoTracking().Where(p => p.SubjectId == taskId && p.Part == PayloadRow.Prompt).Select(p => p.Content).FirstOrDefaultAsync();
-        return prompt is null ? throw new InvalidOperationException($"Task {taskId} has no prompt row; it was written in the same transaction, so the row was removed by hand.") : TaskIntake.ReadPrompt(prompt);
+        return prompt ?? throw new InvalidOperationException($"Task {taskId} has no prompt row; it was written in the same transaction, so the row was removed by hand.");
     }
 
     private static Transition Of(PipeContext context) => context.GetPayload<Transition>();
