@@ -11,6 +11,8 @@ public sealed class AttemptRow
     public string Why { get; set; } = "";
     public long ReservedTokens { get; set; }
     public decimal? ReservedUsd { get; set; }
+    /// <summary>The pack that is answered by one call, named after its first task; null for a call of its own.</summary>
+    public Guid? Pack { get; set; }
     public DateTime CreatedAt { get; set; }
     /// <summary>The worker that makes the call; null until one has claimed it. Only the one that set it may call.</summary>
     public Guid? Worker { get; set; }

@@ -44,6 +44,15 @@ public sealed class TaskRow : SagaStateMachineInstance
     public int? BatchLine { get; set; }
     /// <summary>What the line's owner calls it: the name of its answer.</summary>
     public string? CustomId { get; set; }
+    // What it was found to be
+    /// <summary>Messages of its conversation, instructions to the model not counted.</summary>
+    public int Turns { get; set; }
+    /// <summary>Who said what kind of task it is: "producer", "rules", "cache", "model" or "default"; null while nobody has.</summary>
+    public string? ClassifiedBy { get; set; }
+    /// <summary>How sure they were, 0 to 1.</summary>
+    public double? Confidence { get; set; }
+    /// <summary>It cannot be done without what was said before; null is not known.</summary>
+    public bool? NeedsContext { get; set; }
 
     // Where it may go
     /// <summary>The rule that chose the chain, and why.</summary>
@@ -70,6 +79,8 @@ public sealed class TaskRow : SagaStateMachineInstance
 
     /// <summary>The longest answer of the call it is at or waits for.</summary>
     public int CallOutputTokens => PassOutputTokens ?? MaxOutputTokens;
+    /// <summary>The task whose call answers this one's question as well, and whose one request covers both; null for a call of its own.</summary>
+    public Guid? PackedWith { get; set; }
 
     // The open attempt and what is reserved for it: a reservation is part of its task's row, so it cannot leak
     public int Attempt { get; set; }

@@ -61,6 +61,10 @@ public sealed record TaskView : TaskItem
     public int MaxOutputTokens { get; init; }
     public DateTime? Deadline { get; init; }
 
+    /// <summary>Who said what kind of task it is: <c>producer</c>, <c>rules</c>, <c>cache</c>, <c>model</c> or <c>default</c>; and how sure they were, 0 to 1.</summary>
+    public string? ClassifiedBy { get; init; }
+    public double? Confidence { get; init; }
+
     /// <summary>The rule that chose the models, and those that may still answer, first choice first.</summary>
     public string? Route { get; init; }
     public IReadOnlyList<string> Chain { get; init; } = [];

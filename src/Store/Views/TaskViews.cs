@@ -81,7 +81,7 @@ public sealed class TaskViews(IDbContextFactory<QueueDb> contexts, TimeProvider 
     private static TaskView Whole(TaskRow row, Expectations? expectations, List<AttemptRow> attempts, List<HistoryView> history, string? output) => new(Item(row, expectations))
     {
         HighStakes = row.HighStakes, Agent = row.Agent, Conversation = row.Conversation, RequestedModel = row.RequestedModel,
-        MaxOutputTokens = row.MaxOutputTokens, Deadline = row.Deadline, Route = row.Route,
+        MaxOutputTokens = row.MaxOutputTokens, Deadline = row.Deadline, ClassifiedBy = row.ClassifiedBy, Confidence = row.Confidence, Route = row.Route,
         Chain = row.Chain?.Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [],
         Attempts = [.. attempts.Select(Attempt)], History = history, Output = output, Metadata = Labels(row.Metadata),
     };

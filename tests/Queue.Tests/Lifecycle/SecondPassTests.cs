@@ -239,6 +239,7 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
 
         var id = await Ask(queue);
         var calling = await queue.InState(id, TaskStates.Critiquing);
+        await Eventually.True("the critic is asked", TimeSpan.FromSeconds(10), async () => (await simulator.Log()).Any(c => c.Model == "critic"));
         await queue.Ring(new DeadlinePassed(id));
         var done = await queue.InState(id, TaskStates.Completed);
         await Eventually.True("the critic has answered", TimeSpan.FromSeconds(10), async () => (await simulator.Log()).Any(c => c.Model == "critic" && c.EndedAt is not null));
