@@ -43,7 +43,7 @@ public sealed record LlmTask
     /// <summary>The caller's own class of work; carried through, and a key for per-class rules.</summary>
     public string? Agent { get; init; }
 
-    /// <summary>Turns of one conversation share this key.</summary>
+    /// <summary>Turns of one conversation share this key, within a tenant: a task is sent with the turns before it that were answered when it was handed in. Of more than ten, the older ones go as the decisions made in them. A task that brings <c>assistant</c> messages of its own is sent as it is.</summary>
     public string? Conversation { get; init; }
 
     /// <summary>The caller's own labels, returned with every event of the task.</summary>
@@ -59,11 +59,6 @@ public sealed record LlmTask
     public static LlmTask Ask(string prompt, string? kind = null, string? priority = null) =>
         new() { Id = Guid.CreateVersion7(), Prompt = prompt, Kind = kind, Priority = priority };
 }
-
-/// <summary>One turn of a conversation.</summary>
-/// <param name="Role"><c>system</c>, <c>user</c> or <c>assistant</c>.</param>
-/// <param name="Content">The turn's text.</param>
-public sealed record LlmMessage(string Role, string Content);
 
 /// <summary>Tokens as the provider counted them.</summary>
 /// <param name="InputTokens">Tokens of the prompt, from the provider's usage; summed over all attempts that were charged.</param>

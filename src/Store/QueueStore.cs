@@ -44,6 +44,7 @@ public static class QueueStore
         services.AddSingleton<Views.TaskViews>();
         services.AddSingleton<Views.SummaryViews>();
         services.AddSingleton<Views.QueueViews>();
+        services.AddSingleton<Views.ConversationViews>();
         services.AddLoop<Announcer>();
         services.AddLoop<GroupCommits>();
         services.AddLoop<GroupLoads<TaskRow>>();

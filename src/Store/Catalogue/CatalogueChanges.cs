@@ -18,8 +18,8 @@ public static class CatalogueChanges
             changes.Add("pools changed");
         if (!before.Classifier.SequenceEqual(after.Classifier))
             changes.Add("classifier changed");
-        if (!before.Critics.SequenceEqual(after.Critics))
-            changes.Add("critics changed");
+        if (!before.Critics.SequenceEqual(after.Critics) || !before.Extractors.SequenceEqual(after.Extractors))
+            changes.Add("passes changed");
         return changes.Count > 0 ? changes : ["nothing that counts: comments or spaces"];
 
         IEnumerable<ModelId> Kept<T>(Func<ModelEntry, T> part) =>

@@ -26,6 +26,9 @@ public sealed class ModelCatalogue
     /// <summary>Models that review the drafts of tasks with much at stake, first choice first; empty means that drafts are the answers.</summary>
     public IReadOnlyList<ModelId> Critics { get; internal init; } = [];
 
+    /// <summary>Models that make JSON of images, first choice first; empty means every model that reads images.</summary>
+    public IReadOnlyList<ModelId> Extractors { get; internal init; } = [];
+
     /// <summary>Tells one text of the file from another; empty for a catalogue that came from no text.</summary>
     public string Fingerprint { get; private init; } = "";
 
@@ -60,7 +63,7 @@ public sealed class ModelCatalogue
         {
             Limits = new ModelLimits(model.Limits.RequestsPerMinute * factor, model.Limits.RequestsPerDay * factor, model.Limits.TokensPerMinute * factor, model.Limits.TokensPerDay * factor),
         });
-        return new ModelCatalogue([.. models], Routes, SummaryPool, SynthesisModels, Classifier) { Fingerprint = Fingerprint, Critics = Critics };
+        return new ModelCatalogue([.. models], Routes, SummaryPool, SynthesisModels, Classifier) { Fingerprint = Fingerprint, Critics = Critics, Extractors = Extractors };
     }
 
     /// <exception cref="CatalogueException">The file is not there, cannot be read or does not fit.</exception>
@@ -88,7 +91,7 @@ public sealed class ModelCatalogue
         var root = PositionedJson.Read(json, problems);
         var catalogue = root is null ? null : new CatalogueReader(problems).Read(root);
         problems.ThrowIfAny();
-        return new ModelCatalogue(catalogue!.Models, catalogue.Routes, catalogue.SummaryPool, catalogue.SynthesisModels, catalogue.Classifier) { Fingerprint = FingerprintOf(json), Critics = catalogue.Critics };
+        return new ModelCatalogue(catalogue!.Models, catalogue.Routes, catalogue.SummaryPool, catalogue.SynthesisModels, catalogue.Classifier) { Fingerprint = FingerprintOf(json), Critics = catalogue.Critics, Extractors = catalogue.Extractors };
     }
 
     public static string FingerprintOf(string json) => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(json)), 0, 6);

@@ -11,6 +11,6 @@ public sealed class SecondPass : Migration
     protected override void Up(MigrationBuilder migrationBuilder) => migrationBuilder.Sql("""
         alter table tasks add pass text, add pass_output_tokens int, add drafted_by text, add critic text, add draft_score double precision;
         drop index tasks_open;
-        create index tasks_open on tasks (state, rung_at) where state in ('Submitted', 'Classifying', 'WaitingForCapacity', 'WaitingForBudget', 'WaitingToRetry', 'Calling', 'Critiquing', 'Revising');
+        create index tasks_open on tasks (state, rung_at) where state in ('Submitted', 'Classifying', 'Extracting', 'WaitingForCapacity', 'WaitingForBudget', 'WaitingToRetry', 'Calling', 'Critiquing', 'Revising');
         """);
 }

@@ -53,8 +53,8 @@ public sealed class PayloadRow
     public const string Answer = "answer";
     public const string Draft = "draft";
 
-    /// <summary>What is sent in a pass: the question itself, or the messages made for it.</summary>
-    public static string PromptOf(string? pass) => pass is null ? Prompt : $"{Prompt}/{pass}";
+    /// <summary>What is sent in a pass: the question itself, or the messages made for it. Images are sent as they came, and are kept once.</summary>
+    public static string PromptOf(string? pass) => pass is null or TaskPasses.Extraction ? Prompt : $"{Prompt}/{pass}";
 }
 
 /// <summary>An event for the outside world, in the transaction that made it true; deleted once the broker has confirmed it.</summary>

@@ -4,6 +4,7 @@ using LlmQueue.Store.Intake;
 using LlmQueue.Store.Rows;
 using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Lifecycle;
+using LlmQueue.Worker.Passes;
 using LlmQueue.Worker.Selection;
 using MassTransit;
 using Microsoft.Extensions.Logging;
@@ -56,8 +57,11 @@ public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers br
     {
         var model = ModelId.Parse(claim.Model).Name;
         var messages = TaskIntake.ReadPrompt(claim.Prompt);
-        return claim.State == TaskStates.Classifying
-            ? new ProviderRequest(model, ClassifierPrompt.Messages(messages), ClassifierPrompt.MaxOutputTokens, Json: true)
-            : new ProviderRequest(model, messages, claim.MaxOutputTokens, Json: claim.State == TaskStates.Critiquing);
+        return claim.State switch
+        {
+            TaskStates.Classifying => new ProviderRequest(model, ClassifierPrompt.Messages(messages), ClassifierPrompt.MaxOutputTokens, Json: true),
+            TaskStates.Extracting => new ProviderRequest(model, ExtractionPrompt.Messages(messages), claim.MaxOutputTokens, Json: true),
+            _ => new ProviderRequest(model, messages, claim.MaxOutputTokens, Json: claim.State == TaskStates.Critiquing),
+        };
     }
 }

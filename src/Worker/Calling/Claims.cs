@@ -23,7 +23,7 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, T
         update attempts a set worker = $3, started_at = $4
         from (select * from unnest($1::uuid[], $2::int[]) as x(task_id, number) order by task_id) u
         join tasks t on t.id = u.task_id and t.attempt = u.number and t.state in ({TaskStates.Called})
-        join payloads p on p.subject_id = u.task_id and p.part = 'prompt' || coalesce('/' || t.pass, '')
+        join payloads p on p.subject_id = u.task_id and p.part = 'prompt' || coalesce('/' || nullif(t.pass, '{TaskPasses.Extraction}'), '')
         where a.task_id = u.task_id and a.number = u.number and (a.worker is null or (a.worker = $3 and a.started_at = $4)) and a.ended_at is null
         returning a.task_id, t.state, a.model, a.bucket, a.key_alias, coalesce(t.pass_output_tokens, t.max_output_tokens), p.content
         """;

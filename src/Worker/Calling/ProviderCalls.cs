@@ -76,13 +76,9 @@ public sealed class ProviderCalls(IReadOnlyDictionary<string, ProviderSettings> 
             json.WriteStartObject();
             json.WriteString("model", request.Model);
             json.WriteStartArray("messages");
+            // A message is kept as it goes on the wire.
             foreach (var message in request.Messages)
-            {
-                json.WriteStartObject();
-                json.WriteString("role", message.Role);
-                json.WriteString("content", message.Content);
-                json.WriteEndObject();
-            }
+                JsonSerializer.Serialize(json, message);
 
             json.WriteEndArray();
             json.WriteNumber("max_tokens", request.MaxOutputTokens);

@@ -64,7 +64,7 @@ public sealed partial class TaskDesk
         transition.KeyUse = finished.KeyAlias.Length == 0 ? null : new KeyUse(finished.KeyAlias, input, output,
             outcome is CallOutcome.Throttled, outcome is CallOutcome.TimedOut or CallOutcome.Unreachable or CallOutcome.Malformed, (outcome as CallOutcome.KeyRefused)?.Detail);
 
-        if (outcome is CallOutcome.Answered && task.State != TaskStates.Classifying)
+        if (outcome is CallOutcome.Answered && task.State is not (TaskStates.Classifying or TaskStates.Extracting))
             calibrations.Learn(task.Model!, task.PromptUnits, input);
         task.InputTokens += input;
         task.OutputTokens += output;
@@ -83,7 +83,7 @@ public sealed partial class TaskDesk
     public void DecideRecovery<T>(BehaviorContext<TaskRow, T> context) where T : class
     {
         var (task, transition) = (context.Saga, Of(context));
-        var outcome = ((CallFinished)transition.Decision!).Outcome;
+        var outcome = Usable(task, ((CallFinished)transition.Decision!).Outcome);
         var model = task.Model!;
         ClearReservation(task);
         var decision = RecoveryRule.Decide(outcome, model, task.Faults, options, chance.Next());
@@ -91,7 +91,7 @@ public sealed partial class TaskDesk
         switch (decision)
         {
             case RecoveryDecision.Complete complete:
-                transition.Decision = task.HighStakes ? AfterPass(task, transition, complete.Answer, model) : Answered(task, transition, complete.Answer.Text, model);
+                transition.Decision = Given(task, transition, complete.Answer, model);
                 break;
             case RecoveryDecision.SeekAgain again:
                 transition.Record(task.CorrelationId, Entry(outcome), task.State, again.Reason);

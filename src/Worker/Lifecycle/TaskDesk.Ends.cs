@@ -50,7 +50,7 @@ public sealed partial class TaskDesk
         object? bell = task.State switch
         {
             TaskStates.Submitted => new StartTask(task.CorrelationId),
-            TaskStates.Calling or TaskStates.Classifying or TaskStates.Critiquing or TaskStates.Revising => new CallProvider(task.CorrelationId, task.Attempt),
+            var state when TaskStates.IsCalled(state) => new CallProvider(task.CorrelationId, task.Attempt),
             TaskStates.WaitingForCapacity when task.GrantedAt is not null => new CapacityGranted(task.CorrelationId, task.Attempt + 1),
             _ => null,
         };

@@ -49,6 +49,15 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
         var (task, transition) = (context.Saga, Of(context));
         if (task.PromptTokens == 0)
             Prepare(task, await ReadPrompt(task.CorrelationId));
+        if (task is { Pass: TaskPasses.Extraction, Chain: null } && BeginExtraction(task, transition, await PromptOf(context)) is { } blind)
+        {
+            transition.Decision = blind;
+            return;
+        }
+
+        if (task is { Conversation: not null, Pass: null, Chain: null })
+            await Continue(task, transition, await PromptOf(context));
+
         if (task is { Chain: null, Kind: null, RequestedModel: null, Attempt: 0 } && await AskClassifier(task, transition, await PromptOf(context)))
         {
             transition.Decision = new NextStep.AskClassifier();
@@ -61,14 +70,14 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
             return;
         }
 
-        if (task is { Pass: not null, Chain: "" })
+        if (task.Chain is "" && HasDraft(task))
         {
             transition.Decision = new NextStep.Keep(PayloadRow.Draft, $"no model can be asked for the {task.Pass}; see the catalogue's passes and keys");
             return;
         }
 
         var decision = await admission.Decide(task, transition, WithoutRetired(task, transition));
-        if (decision is AdmissionDecision.Impossible && task.Pass is null && !Errand.Models(task.Chain).Any(id => directory.Of(id).Count > 0))
+        if (decision is AdmissionDecision.Impossible && TaskPasses.IsTheAnswer(task.Pass) && !Errand.Models(task.Chain).Any(id => directory.Of(id).Count > 0))
         {
             // The catalogue has changed since it was routed, and no model of its chain is there any more.
             task.Spread = false;
@@ -99,6 +108,8 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
     {
         task.PromptUnits = TokenEstimateRule.UnitsWithFrame(messages);
         task.PromptTokens = TokenEstimateRule.Estimate(task.PromptUnits, TokenCalibration.None);
+        if (messages.Any(m => m.Images is { Count: > 0 }))
+            task.Pass = TaskPasses.Extraction;
         if (task.Kind is not null && task.Complexity is not null)
             return;
         if (ClassificationRule.Decide(task.Kind, task.Complexity, messages) is { } classified)

@@ -40,7 +40,7 @@ public sealed class TasksApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
     [InlineData("""{ "prompt": "Why?", "deadline": "tomorrow" }""", "'deadline' is 'tomorrow'; expected a time")]
     [InlineData("""{ "prompt": "Why?", "highStakes": "yes" }""", "'highStakes' is a string; expected true or false.")]
     [InlineData("""{ "prompt": "Why?", "metadata": { "a.b": 7 } }""", "is a number; expected a string.")]
-    [InlineData("""{ "messages": [ { "role": "user", "content": ["Why?"] } ] }""", "'messages[0].content' is a list; expected a string.")]
+    [InlineData("""{ "messages": [ { "role": "user", "content": ["Why?"] } ] }""", "messages[0].content[0] is a string; expected a part such as")]
     [InlineData("""{ "messages": { "role": "user" } }""", "'messages' is an object; expected a list.")]
     [InlineData("""{ "messages": [ null ] }""", "messages[0] has the role ''")]
     [InlineData("""{ "prompt": "Why?", "priority": "soon" }""", "The priority 'soon' is unknown")]
@@ -126,7 +126,7 @@ public sealed class TasksApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
         var task = await api.Anna.Get($"/v1/tasks/{row.CorrelationId}").Body(200);
         Assert.Equal(("capacity", row.WaitReason, now.AddSeconds(7)), (task.Text("waitingFor"), task.Text("waitReason"), task.GetProperty("expectedAt").GetDateTime()));
         Assert.Equal((JsonValueKind.Null, true), (task.GetProperty("costUsd").ValueKind, task.GetProperty("costUnknown").GetBoolean()));
-        Assert.Equal("""{"number":1,"model":"groq:small","keyAlias":"groq-1","outcome":"throttled","detail":null,"inputTokens":0,"outputTokens":null,"costUsd":0,"ms":41,"why":"any/any","startedAt":"2026-11-21T09:00:00Z","endedAt":"2026-11-21T09:00:01Z"}""",
+        Assert.Equal("""{"number":1,"model":"groq:small","modelVersion":null,"keyAlias":"groq-1","outcome":"throttled","detail":null,"inputTokens":0,"outputTokens":null,"costUsd":0,"ms":41,"why":"any/any","startedAt":"2026-11-21T09:00:00Z","endedAt":"2026-11-21T09:00:01Z"}""",
             JsonSerializer.Serialize(task.GetProperty("attempts")[0]));
         Assert.Equal("Deferred", task.GetProperty("history")[0].Text("entry"));
     }
@@ -161,7 +161,7 @@ public sealed class TasksApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
     }
 
     [Theory]
-    [InlineData("state=Waiting", 400, "expected one of Submitted, Classifying, WaitingForCapacity")]
+    [InlineData("state=Waiting", 400, "expected one of Submitted, Classifying, Extracting, WaitingForCapacity")]
     [InlineData("stat=Failed", 400, "did you mean 'state'?")]
     [InlineData("limit=0", 400, "expected 1 to 500")]
     [InlineData("after=seven", 400, "'after' is 'seven'")]

@@ -12,6 +12,9 @@ public sealed record TestModel(string Name)
     public long? Tpm { get; init; }
     public long? Tpd { get; init; }
 
+    /// <summary>It reads images.</summary>
+    public bool Vision { get; init; }
+
     /// <summary>US dollars a million tokens, of input and output alike; null is unknown.</summary>
     public decimal? Price { get; init; } = 1m;
 }
@@ -28,11 +31,11 @@ public static class TestCatalogue
         {
             models = models.Select(m => new
             {
-                id = $"groq:{m.Name}", context = m.Context, maxOutput = m.MaxOutput,
+                id = $"groq:{m.Name}", context = m.Context, maxOutput = m.MaxOutput, vision = m.Vision,
                 limits = Given(("rpm", m.Rpm), ("rpd", m.Rpd), ("tpm", m.Tpm), ("tpd", m.Tpd)),
                 price = Given(("inputUsdPerMillion", m.Price), ("outputUsdPerMillion", m.Price)),
             }),
-            routes = new[] { new { task = "any", complexity = "any", models = models.Where(m => !critics.Contains(m.Name)).Select(m => $"groq:{m.Name}") } },
+            routes = new[] { new { task = "any", complexity = "any", models = models.Where(m => !critics.Contains(m.Name) && !m.Vision).Select(m => $"groq:{m.Name}") } },
             passes = critics.Count == 0 ? null : new { critique = critics.Select(name => $"groq:{name}") },
             pools = new { summary = models.Select(m => $"groq:{m.Name}"), synthesis = models.Select(m => $"groq:{m.Name}") },
         });
