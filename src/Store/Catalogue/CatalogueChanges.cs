@@ -22,8 +22,8 @@ public static class CatalogueChanges
             changes.Add($"'widenBelow' changed to {after.WidenBelow}");
         if (!before.Classifier.SequenceEqual(after.Classifier))
             changes.Add("classifier changed");
-        if (!before.Critics.SequenceEqual(after.Critics))
-            changes.Add("critics changed");
+        if (!before.Critics.SequenceEqual(after.Critics) || !before.Extractors.SequenceEqual(after.Extractors))
+            changes.Add("passes changed");
         return changes.Count > 0 ? changes : ["nothing that counts: comments or spaces"];
 
         IEnumerable<ModelId> Kept<T>(Func<ModelEntry, T> part) =>

@@ -34,12 +34,15 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
         var pools = file.Optional("pools") is { } part ? new CatalogueFields(part, "the pools", ["summary", "synthesis"], problems) : null;
         var (summary, synthesis) = (Chain(pools, "summary", "the pool 'summary'"), Chain(pools, "synthesis", "the pool 'synthesis'"));
         var classifier = Chain(file, "classifier", "the classifier");
-        var passes = file.Optional("passes") is { } roles ? new CatalogueFields(roles, "the passes", ["critique"], problems) : null;
+        var passes = file.Optional("passes") is { } roles ? new CatalogueFields(roles, "the passes", ["critique", "extract"], problems) : null;
         var critics = Chain(passes, "critique", "the pass 'critique'");
+        var extractors = Chain(passes, "extract", "the pass 'extract'");
         CheckReferences();
+        foreach (var blind in extractors.Where(id => models.TryGetValue(id, out var model) && !model.Entry.Vision))
+            problems.Add(passes!.Optional("extract")!.Line, $"the pass 'extract' names '{blind}', which reads no images; name a model with 'vision': true.");
         return new ModelCatalogue(entries, routes, summary, synthesis, classifier)
         {
-            Critics = critics, Tiers = tiers, WidenBelow = file.OptionalShare("widenBelow") ?? 0.7m, Fingerprint = fingerprint,
+            Critics = critics, Extractors = extractors, Tiers = tiers, WidenBelow = file.OptionalShare("widenBelow") ?? 0.7m, Fingerprint = fingerprint,
         };
     }
 

@@ -30,6 +30,9 @@ public sealed class ModelCatalogue
 
     public Tiers Tiers { get; internal init; } = Tiers.None;
 
+    /// <summary>Models that make JSON of images, first choice first; empty means every model that reads images.</summary>
+    public IReadOnlyList<ModelId> Extractors { get; internal init; } = [];
+
     /// <summary>Tells one text of the file from another; empty for a catalogue that came from no text.</summary>
     public string Fingerprint { get; internal init; } = "";
 
@@ -64,7 +67,7 @@ public sealed class ModelCatalogue
         {
             Limits = new ModelLimits(model.Limits.RequestsPerMinute * factor, model.Limits.RequestsPerDay * factor, model.Limits.TokensPerMinute * factor, model.Limits.TokensPerDay * factor),
         });
-        return new ModelCatalogue([.. models], Routes, SummaryPool, SynthesisModels, Classifier) { WidenBelow = WidenBelow, Tiers = Tiers, Fingerprint = Fingerprint, Critics = Critics };
+        return new ModelCatalogue([.. models], Routes, SummaryPool, SynthesisModels, Classifier) { WidenBelow = WidenBelow, Tiers = Tiers, Fingerprint = Fingerprint, Critics = Critics, Extractors = Extractors };
     }
 
     /// <exception cref="CatalogueException">The file is not there, cannot be read or does not fit.</exception>

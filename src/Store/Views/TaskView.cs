@@ -71,7 +71,7 @@ public sealed record TaskView : TaskItem
     public IReadOnlyList<AttemptView> Attempts { get; init; } = [];
     public IReadOnlyList<HistoryView> History { get; init; } = [];
 
-    /// <summary>What the passes of a task with much at stake gave, in order; the output is one of them. Empty for every other task.</summary>
+    /// <summary>What the passes of a task with images or with much at stake gave, in order. Empty for every other task.</summary>
     public IReadOnlyList<PassView> Passes { get; init; } = [];
     /// <summary>What its owner's address was told; null where none was named.</summary>
     public WebhookView? Webhook { get; init; }
@@ -117,7 +117,7 @@ public sealed record AttemptView
 }
 
 /// <summary>What one pass gave.</summary>
-/// <param name="Pass"><c>draft</c>, <c>critique</c>, <c>revision</c> or <c>verdict</c>: the critique of the revision.</param>
+/// <param name="Pass"><c>extraction</c>, <c>draft</c>, <c>critique</c>, <c>revision</c> or <c>verdict</c>: the critique of the revision.</param>
 /// <param name="Text">As the model wrote it.</param>
 public sealed record PassView(string Pass, string Text);
 

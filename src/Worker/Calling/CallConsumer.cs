@@ -9,6 +9,7 @@ using LlmQueue.Store.Streaming;
 using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Lifecycle;
+using LlmQueue.Worker.Passes;
 using LlmQueue.Worker.Selection;
 using LlmQueue.Worker.Upkeep;
 using MassTransit;
@@ -43,11 +44,14 @@ public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers br
     private async Task<CallFinished> Answer(ClaimedCall claim)
     {
         var (messages, parameters, stream) = StoredPrompt.Read(claim.Prompt);
-        var request = new ProviderRequest(ModelId.Parse(claim.Model).Name, messages, claim.MaxOutputTokens, Json: claim.State == TaskStates.Critiquing)
-        {
-            Parameters = parameters,
-            Say = stream ? (offset, text) => speaker.Say(new TokenPiece(claim.TaskId, claim.Attempt, offset, text)) : null,
-        };
+        var model = ModelId.Parse(claim.Model).Name;
+        var request = claim.State == TaskStates.Extracting
+            ? new ProviderRequest(model, ExtractionPrompt.Messages(messages), claim.MaxOutputTokens, Json: true)
+            : new ProviderRequest(model, messages, claim.MaxOutputTokens, Json: claim.State == TaskStates.Critiquing)
+            {
+                Parameters = parameters,
+                Say = stream ? (offset, text) => speaker.Say(new TokenPiece(claim.TaskId, claim.Attempt, offset, text)) : null,
+            };
         var began = clock.GetTimestamp();
         var (outcome, opens) = await Call(claim, Patience(claim), (key, token) => calls.Call(key, request, token));
         return new CallFinished(claim.TaskId, claim.Attempt, outcome, claim.KeyAlias, clock.GetElapsedTime(began), ContentHash.Of(claim.Prompt), opens, claim.AdmittedAt);

@@ -29,14 +29,14 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, T
         update attempts a set worker = $3, started_at = $4
         from (select * from unnest($1::uuid[], $2::int[]) as x(task_id, number) order by task_id) u
         join tasks t on t.id = u.task_id and t.attempt = u.number and t.state in ({TaskStates.Called})
-        join payloads p on p.subject_id = u.task_id and p.part = 'prompt' || coalesce('/' || t.pass, '')
+        join payloads p on p.subject_id = u.task_id and p.part = 'prompt' || coalesce('/' || nullif(t.pass, '{TaskPasses.Extraction}'), '')
         where a.task_id = u.task_id and a.number = u.number and (a.worker is null or (a.worker = $3 and a.started_at = $4)) and a.ended_at is null
         returning {Claimed}
         """;
 
     private const string ClaimRest = $"""
         update attempts a set worker = $2, started_at = $3
-        from tasks t join payloads p on p.subject_id = t.id and p.part = 'prompt'
+        from tasks t join payloads p on p.subject_id = t.id and p.part = 'prompt' || coalesce('/' || t.pass, '')
         where a.pack = $1 and a.worker is null and a.ended_at is null and t.id = a.task_id and t.attempt = a.number and t.state = '{TaskStates.Classifying}'
         returning {Claimed}
         """;

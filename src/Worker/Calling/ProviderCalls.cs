@@ -126,6 +126,7 @@ public sealed class ProviderCalls(IReadOnlyDictionary<string, ProviderSettings> 
             json.WriteStartObject();
             json.WriteString("model", request.Model);
             json.WriteStartArray("messages");
+            // A message is kept as it goes on the wire.
             foreach (var message in request.Messages)
             {
                 json.WriteStartObject();
@@ -175,7 +176,12 @@ public sealed class ProviderCalls(IReadOnlyDictionary<string, ProviderSettings> 
     {
         json.WriteString("role", message.Role);
         // A turn that only calls tools has no text, and some providers refuse an empty one.
-        if (message.Content.Length == 0 && message.ToolCalls is not null)
+        if (message.Images is { Count: > 0 })
+        {
+            json.WritePropertyName("content");
+            JsonSerializer.SerializeToElement(message).GetProperty("content").WriteTo(json);
+        }
+        else if (message.Content.Length == 0 && message.ToolCalls is not null)
             json.WriteNull("content");
         else
             json.WriteString("content", message.Content);

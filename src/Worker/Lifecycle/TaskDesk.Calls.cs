@@ -70,7 +70,7 @@ public sealed partial class TaskDesk
         transition.KeyUse = finished.KeyAlias.Length == 0 ? null : new KeyUse(finished.KeyAlias, input, output, outcome is CallOutcome.Throttled && finished.Requests > 0,
             (outcome.IsProvidersFault || outcome is CallOutcome.Malformed) && finished.Requests > 0, (outcome as CallOutcome.KeyRefused)?.Detail) { Calls = finished.Requests };
 
-        if (outcome is CallOutcome.Answered && task.State != TaskStates.Classifying)
+        if (outcome is CallOutcome.Answered && task.State is not (TaskStates.Classifying or TaskStates.Extracting))
             estimates.Learn(task.Model!, task.Pass ?? task.Kind, task.PromptUnits, input, output);
         if (task.State == TaskStates.Calling && task.Model is { } ran)
             transition.WhenCommitted += () => ranking.Learn(task, ran, outcome, finished.Took);
@@ -92,7 +92,7 @@ public sealed partial class TaskDesk
     {
         var (task, transition) = (context.Saga, Of(context));
         var finished = (CallFinished)transition.Decision!;
-        var outcome = finished.Outcome;
+        var outcome = Usable(task, finished.Outcome);
         var model = task.Model!;
         var decision = RecoveryRule.Decide(outcome, TrialOf(task, finished, transition.Now), options, chance.Next());
         ClearReservation(task);
@@ -100,10 +100,7 @@ public sealed partial class TaskDesk
         switch (decision)
         {
             case RecoveryDecision.Complete complete:
-                if (complete.Answer.Ending is { } ending)
-                    transition.Payloads.Add(new PayloadRow { SubjectId = task.CorrelationId, Part = PayloadRow.Ending, Content = ending });
-                // A call of tools is for the caller to make, not for a critic to judge.
-                transition.Decision = task.HighStakes && !complete.Answer.CallsTools ? AfterPass(task, transition, complete.Answer, model) : Answered(task, transition, complete.Answer.Text, model);
+                transition.Decision = Given(task, transition, complete.Answer, model);
                 break;
             case RecoveryDecision.SeekAgain again:
                 transition.Record(task.CorrelationId, Entry(outcome), task.State, again.Reason);

@@ -35,13 +35,24 @@ public sealed partial class TaskDesk
     }
 
     /// <summary>Estimates the prompt and lets the rules say what it is. Cheap: it runs for every task.</summary>
-    private static void Prepare(TaskRow task, Transition transition, StoredPrompt prompt)
+    private void Prepare(TaskRow task, Transition transition, StoredPrompt prompt)
     {
         task.PromptUnits = TokenEstimateRule.UnitsWithFrame(prompt.Weighed());
+        if (prompt.Messages.Any(m => m.Images is { Count: > 0 }))
+            Show(task, transition, prompt.Messages);
         task.PromptTokens = TokenEstimateRule.Estimate(task.PromptUnits, TokenCalibration.None);
         task.Turns = ClassificationRule.Turns(prompt.Messages);
         if (ClassificationRule.Decide(task.Kind, task.Complexity, prompt.Messages) is { } classified)
             Keep(task, transition, classified);
+    }
+
+    /// <summary>Images go to the model that was asked for, when it reads them; else one that does makes text of them first.</summary>
+    private void Show(TaskRow task, Transition transition, IReadOnlyList<LlmMessage> messages)
+    {
+        if (ModelId.TryParse(task.RequestedModel ?? "", out var asked) && catalogue.Now.InService(asked, DateOnly.FromDateTime(transition.Now)) is { Vision: true } seeing)
+            task.PromptUnits += ImageTokenRule.Of(messages, seeing.Id.Provider);
+        else
+            task.Pass = TaskPasses.Extraction;
     }
 
     /// <summary>True when the small model is to be asked and has room for the question now; false when it is known what the task is, for better or worse.</summary>

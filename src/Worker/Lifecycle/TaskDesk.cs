@@ -52,6 +52,15 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
         var (task, transition) = (context.Saga, Of(context));
         if (task.PromptTokens == 0)
             Prepare(task, transition, StoredPrompt.Read(await PromptOf(context)));
+        if (task is { Pass: TaskPasses.Extraction, Chain: null } && BeginExtraction(task, transition, StoredPrompt.Read(await PromptOf(context)).Messages) is { } blind)
+        {
+            transition.Decision = blind;
+            return;
+        }
+
+        if (task is { Conversation: not null, Pass: null, Chain: null })
+            await Continue(task, transition, StoredPrompt.Read(await PromptOf(context)));
+
         if (task is { Chain: null, ClassifiedBy: null, RequestedModel: null } && await IsToBeAsked(task, transition, await PromptOf(context)))
         {
             transition.Decision = new NextStep.AskClassifier();
@@ -64,14 +73,14 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
             return;
         }
 
-        if (task is { Pass: not null, Chain: "" })
+        if (task.Chain is "" && HasDraft(task))
         {
             transition.Decision = new NextStep.Keep(PayloadRow.Draft, $"no model can be asked for the {task.Pass}; see the catalogue's passes and keys");
             return;
         }
 
         var decision = await admission.Decide(task, transition, WithoutRetired(task, transition));
-        if (decision is AdmissionDecision.Impossible && task.Pass is null && !Errand.Models(task.Chain).Any(id => directory.Of(id).Count > 0))
+        if (decision is AdmissionDecision.Impossible && TaskPasses.IsTheAnswer(task.Pass) && !Errand.Models(task.Chain).Any(id => directory.Of(id).Count > 0))
         {
             // The catalogue has changed since it was routed, and no model of its chain is there any more.
             task.Spread = false;
@@ -170,9 +179,8 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
     private string? WhyHere(TaskRow task) =>
         pool.Why(task, [.. Errand.Models(task.Chain).Select(catalogue.Now.Find).OfType<ModelEntry>().Select(model => (model, (double?)LargestMinute(model)))]) is { } why ? $"{task.Route}; {why}" : task.Route;
 
-    /// <summary>The prompt is in the transition when the task was just taken in, else in its row.</summary>
-    private async Task<string> PromptOf(BehaviorContext<TaskRow> context) =>
-        Of(context).Payloads.Find(p => p.Part == PayloadRow.Prompt) is { } fresh ? fresh.Content : await ReadPayload(context.Saga.CorrelationId, PayloadRow.Prompt);
+    /// <summary>What its pass sends: in the transition when it was just written, else in its row.</summary>
+    private Task<string> PromptOf(BehaviorContext<TaskRow> context) => PartOf(context, PayloadRow.PromptOf(context.Saga.Pass));
 
     /// <summary>The most tokens a minute that any organisation has of a model, as learned; null where one has no limit.</summary>
     private long? LargestMinute(ModelEntry model)
@@ -187,8 +195,6 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
 
         return (long)largest;
     }
-
-    private async Task<StoredPrompt> ReadPrompt(Guid taskId) => StoredPrompt.Read(await ReadPayload(taskId, PayloadRow.Prompt));
 
     private async Task<string> ReadPayload(Guid taskId, string part)
     {

@@ -64,6 +64,7 @@ public sealed class CatalogueRefusalTests
         { "{ \"models\": [" + Model + "],\n" + Routes + ",\n\"pools\": { \"summary\": [] } }", "line 3: the pool 'summary' names no model" },
         { "{ \"models\": [" + Model + "],\n" + Routes + ",\n\"classifier\": [\"groq:zz-top\"] }", "line 3: the classifier names 'groq:zz-top', which is not among the models" },
         { "{ \"models\": [" + Model + "],\n" + Routes + ",\n\"passes\": { \"critque\": [] } }", "line 3: 'critque' is not a property of the passes; did you mean 'critique'?" },
+        { "{ \"models\": [" + Model + "],\n" + Routes + ",\n\"passes\": { \"extract\": [\"groq:a\"] } }", "line 3: the pass 'extract' names 'groq:a', which reads no images; name a model with 'vision': true." },
         { "{ \"models\": [" + Model + "],\n" + Routes + ",\n\"passes\": { \"critique\": [] } }", "line 3: the pass 'critique' names no model" },
         { "{ \"models\": [" + Model + "],\n" + Routes + ",\n\"passes\": { \"critique\": [\"groq:b\"] } }", "line 3: the pass 'critique' names 'groq:b', which is not among the models" },
     };

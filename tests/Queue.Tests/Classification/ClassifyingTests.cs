@@ -114,18 +114,22 @@ public sealed class ClassifyingTests(SimulatorFixture simulators) : IClassFixtur
     public async Task A_pack_whose_worker_died_in_the_middle_is_finished_by_another()
     {
         var simulator = await simulators.Fresh();
-        await simulator.PostFault(new { hang = true }, times: 1, match: new { model = "small" });
+        await simulator.PostFault(new { hang = true }, match: new { model = "small" });
         await using var queue = await Start(simulator, options: new WorkerOptions { ClassifierTimeout = TimeSpan.FromMinutes(5), RescueEvery = TimeSpan.FromMilliseconds(500) });
         var ids = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => queue.Publish(new LlmTask { Prompt = $"{Unclear} {i}", MaxOutputTokens = 20 })));
-        await Eventually.True("a question hangs", TimeSpan.FromSeconds(20), async () => (await simulator.Statistics()).InFlight == 1);
+        IReadOnlyList<TaskRow> hanging = [];
+        await Eventually.True("every question hangs, in however many packs", TimeSpan.FromSeconds(20), async () =>
+        {
+            hanging = await queue.Read(db => Task.FromResult(db.Tasks.Where(t => t.State == TaskStates.Classifying).ToList()));
+            return hanging.Count == ids.Length && (await simulator.Statistics()).InFlight > 0;
+        });
 
-        // Those that hang belong to a worker that is no more: whoever holds their lease says so.
-        var hanging = (await queue.Read(db => Task.FromResult(db.Tasks.Where(t => t.State == TaskStates.Classifying).ToList())));
+        // They belong to a worker that is no more: whoever holds their lease says so.
         await queue.Ring([.. hanging.Select(t => new LeaseExpired(t.CorrelationId, t.Attempt))]);
         foreach (var id in ids)
             Assert.Equal(TaskStates.Completed, (await queue.Ended(id)).State);
 
-        Assert.Equal(hanging.Count, (await queue.Read(db => Task.FromResult(db.Tasks.ToList()))).Count(t => t.ClassifiedBy == "default"));
+        Assert.All(await queue.Read(db => Task.FromResult(db.Tasks.ToList())), task => Assert.Equal("default", task.ClassifiedBy));
         // The late answer changes nothing.
         await simulator.Reset();
         await queue.AssertLedgerIsSettled();
