@@ -13,6 +13,7 @@ using LlmQueue.Store.Webhooks;
 using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Batches;
 using LlmQueue.Worker.Calling;
+using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Lifecycle;
 using LlmQueue.Worker.PageSummaries;
 using LlmQueue.Worker.PageSummaries.Extraction;
@@ -52,6 +53,7 @@ public static class WorkerServices
         services.TryAddSingleton(provider => new WebhookChecks(settings, provider.GetRequiredService<OutsideHttp>()));
         services.AddSingleton<BatchLine>().AddSingleton<BatchReader>().AddSingleton<BatchOutput>().AddLoop<BatchMill>();
         services.AddGroupedSagas<TaskRow>().AddGroupedSagas<SummaryRow>();
+        services.AddSingleton<SystemLoad>().AddLoop<ClassificationCache>();
         services.AddSingleton<Calibrations>().AddSingleton<OutputUses>().AddLoop<CallEstimates>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<Pacer>().AddLoop<SummaryDeadlines>().AddLoop<RetirementWatch>().AddLoop<ModelRanking>();
         return services;
     }
@@ -140,6 +142,7 @@ public static class WorkerServices
         await services.GetRequiredService<LlmQueue.Store.Limits.BudgetBook>().Begin(settings.DailyBudgetUsd, cancellationToken);
         await services.GetRequiredService<CallEstimates>().Load(cancellationToken);
         await services.GetRequiredService<ModelRanking>().Load(cancellationToken);
+        await services.GetRequiredService<ClassificationCache>().Load(cancellationToken);
         await services.GetRequiredService<Heartbeat>().Beat(cancellationToken);
     }
 
