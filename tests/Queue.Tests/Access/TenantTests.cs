@@ -120,7 +120,7 @@ public sealed class TenantTests(SimulatorFixture simulators) : IClassFixture<Sim
     /// <summary>By the beginning of its routes: an id of Anna's, and one of nobody's.</summary>
     private static async Task<Dictionary<string, (string Hers, string Nobodys)>> Ids(HttpClient anna)
     {
-        var task = (await anna.PostText("/v1/tasks", """{"prompt":"Why?","webhookUrl":"http://webhook.invalid/"}""", ("Prefer", "wait=20")).Body(200)).Text("id");
+        var task = (await anna.PostText("/v1/tasks", """{"prompt":"Why?","webhookUrl":"http://webhook.invalid/","conversation":"annas-talk"}""", ("Prefer", "wait=20")).Body(200)).Text("id");
         var file = await anna.Upload(BatchClient.Line("x"));
         var batch = (await anna.CreateBatch(file)).Text("id");
         var summary = (await anna.PostText("/v1/summaries", """{"pages":[{"text":"A page."}]}""").Body(202)).Text("id");
@@ -129,15 +129,16 @@ public sealed class TenantTests(SimulatorFixture simulators) : IClassFixture<Sim
         return new Dictionary<string, (string Hers, string Nobodys)>(StringComparer.Ordinal)
         {
             ["/v1/tasks/"] = (task, Guid.CreateVersion7().ToString()), ["/v1/files/"] = (file, $"file-{Guid.NewGuid():N}"), ["/v1/batches/"] = (batch, $"batch_{Guid.CreateVersion7():N}"),
-            ["/v1/summaries/"] = (summary, Guid.CreateVersion7().ToString()), ["/v1/chat/completions/"] = (chat, $"chatcmpl-{Guid.CreateVersion7():N}"), ["/v1/webhooks/"] = (webhook, Guid.CreateVersion7().ToString()),
+            ["/v1/summaries/"] = (summary, Guid.CreateVersion7().ToString()), ["/v1/chat/completions/"] = (chat, $"chatcmpl-{Guid.CreateVersion7():N}"), ["/v1/webhooks/"] = (webhook, Guid.CreateVersion7().ToString()), ["/v1/conversations/"] = ("annas-talk", "nobodys-talk"),
         };
     }
 
     /// <summary>Every route with an id, by every method. One that is not in the list is a route that nobody has thought about here.</summary>
     private static IEnumerable<(string Method, string Template, string Hers, string Nobodys)> Routes(WholeQueue queue, Dictionary<string, (string Hers, string Nobodys)> hers) =>
         from route in queue.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
-        let template = route.RoutePattern.RawText!
-        where template.Contains("{id}", StringComparison.Ordinal)
+        let template = route.RoutePattern.RawText!.Replace("{**id}", "{id}", StringComparison.Ordinal)
+        // Models are everybody's.
+        where template.Contains("{id}", StringComparison.Ordinal) && !template.StartsWith("/v1/models/", StringComparison.Ordinal)
         let ids = hers.First(h => template.StartsWith(h.Key, StringComparison.Ordinal)).Value
         from method in route.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods
         select (method, template, ids.Hers, ids.Nobodys);

@@ -1,5 +1,5 @@
 using System.Text;
-using LlmQueue.Store.Intake;
+using LlmQueue.Store.Dialect;
 
 namespace LlmQueue.Tests.Api;
 

@@ -32,6 +32,6 @@ public sealed class ExamplesTests(SimulatorFixture simulators) : IClassFixture<S
 
         Assert.True(code == 0, errors + output);
         Assert.Contains("groq:small: ", output, StringComparison.Ordinal);
-        Assert.Equal(1, queue.Events<LlmQueue.Contracts.LlmTaskCompleted>().Count);
+        Assert.Single(queue.Events<LlmQueue.Contracts.LlmTaskCompleted>());
     }
 }

@@ -1,4 +1,4 @@
-namespace LlmQueue.Store.Intake;
+namespace LlmQueue.Store.Dialect;
 
 /// <summary>What the JSON parser lets pass and no string can hold.</summary>
 public static class JsonText
