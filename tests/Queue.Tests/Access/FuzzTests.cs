@@ -120,15 +120,17 @@ public sealed class FuzzTests(SimulatorFixture simulators) : IClassFixture<Simul
     private static Sample Tampered(Sample sample, Random chance)
     {
         for (var changes = chance.Next(1, 4); changes > 0; changes--)
-            sample = chance.Next(8) switch
+            // What has a body is mostly changed there: an address that is none is soon refused.
+            sample = chance.Next(sample.Body.Length == 0 ? 8 : 20) switch
             {
                 0 => sample with { Method = new[] { "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS" }[chance.Next(7)] },
                 1 => sample with { Path = sample.Path + new[] { "/", "?after=nobody", "?limit=-1", "%00", "/../..", "?state=%ff%fe", "?x=" + new string('y', 500), "//x", "?limit=99999999999" }[chance.Next(9)] },
                 2 when sample.Path.Length > 8 => sample with { Path = Cut(sample.Path, chance.Next(4, sample.Path.Length), chance.Next(1, 4)) },
                 3 => sample with { ContentType = new[] { "text/plain", "application/xml", "multipart/form-data", "application/json; charset=utf-16", null }[chance.Next(5)] },
-                4 when sample.Body.Length > 1 => sample with { Body = sample.Body[..chance.Next(sample.Body.Length)] },
-                5 when sample.Body.Length > 1 => sample with { Body = sample.Body.Insert(chance.Next(sample.Body.Length), ((char)chance.Next(1, 0x2FF)).ToString()) },
+                4 or 18 when sample.Body.Length > 1 => sample with { Body = sample.Body[..chance.Next(sample.Body.Length)] },
+                5 or 19 when sample.Body.Length > 1 => sample with { Body = sample.Body.Insert(chance.Next(sample.Body.Length), ((char)chance.Next(1, 0x2FF)).ToString()) },
                 _ when sample.Body.StartsWith('{') || sample.Body.StartsWith('[') => sample with { Body = WithAnotherValue(sample.Body, chance) },
+                > 7 => sample with { Body = Cut(sample.Body, chance.Next(sample.Body.Length), chance.Next(1, 4)) },
                 _ => sample with { Path = sample.Path.Replace("/v1/", "/v1/" + (char)chance.Next('a', 'z'), StringComparison.Ordinal) },
             };
         return sample;
