@@ -90,6 +90,7 @@ public static class WorkerServices
         bus.AddSagaStateMachine<TaskLifecycle, TaskRow>();
         bus.AddSagaStateMachine<SummaryLifecycle, SummaryRow>();
         bus.AddConsumer<CallConsumer>();
+        bus.AddConsumer<BatchDoor>();
     }
 
     public static void Endpoints(IBusRegistrationContext context, IBusFactoryConfigurator bus)
@@ -113,6 +114,7 @@ public static class WorkerServices
             endpoint.ConfigureSaga<SummaryRow>(context);
         }, messageIsTheOnlyCopy: true);
         bus.QueueEndpoint(QueueNames.SummaryLifecycle, 16, endpoint => endpoint.ConfigureSaga<SummaryRow>(context));
+        bus.QueueEndpoint(QueueNames.Batches, 1, endpoint => endpoint.ConfigureConsumer<BatchDoor>(context));
     }
 
     /// <summary>Opens the buckets and budgets and reads what is known of them; call it after PrepareQueueStore and before the host runs.</summary>

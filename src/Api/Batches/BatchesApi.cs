@@ -2,11 +2,13 @@ using System.Text.Json;
 using LlmQueue.Api.Access;
 using LlmQueue.Api.Files;
 using LlmQueue.Api.Wire;
+using LlmQueue.Contracts;
 using LlmQueue.Store.Batches;
 using LlmQueue.Store.Dialect;
 using LlmQueue.Store.Files;
 using LlmQueue.Store.Intake;
 using LlmQueue.Store.Rows;
+using LlmQueue.Store.Sagas;
 using LlmQueue.Store.Webhooks;
 
 namespace LlmQueue.Api.Batches;
@@ -26,7 +28,7 @@ public static class BatchesApi
     }
 
     /// <summary>Answers once the batch is durable; what is wrong with its lines is found after that, and told by its status.</summary>
-    private static async Task<IResult> Post(HttpContext context, BatchBook batches, FileStore files, BatchBell bell, WebhookChecks webhooks, RequestKeys keys, Patience patience, TimeProvider clock, CancellationToken aborted)
+    private static async Task<IResult> Post(HttpContext context, BatchBook batches, FileStore files, Doorbells doorbells, WebhookChecks webhooks, RequestKeys keys, Patience patience, TimeProvider clock, CancellationToken aborted)
     {
         var (caller, key) = (context.Caller(), IdempotencyKey.Of(context, "batch"));
         using var body = await JsonBody.Read(context.Request, aborted);
@@ -48,7 +50,7 @@ public static class BatchesApi
                 ? file
                 : throw new ProblemException(Problem.Refused($"There is no file '{request.InputFileId}' of yours with the purpose 'batch'; upload it first (POST /v1/files).") with { Param = "input_file_id", Code = "invalid_value" });
         await patience.Write(ct => batches.Create(batch, ct), [id], aborted);
-        bell.Ring();
+        Knock(doorbells, id);
         return OpenAiAnswers.Ok(BatchObject.Of(batch, null));
     }
 
@@ -64,11 +66,11 @@ public static class BatchesApi
     }
 
     /// <summary>What has ended stays as it is; asked twice, the second answer is the first.</summary>
-    private static async Task<IResult> Cancel(string id, HttpContext context, BatchBook batches, BatchBell bell, Patience patience, CancellationToken aborted)
+    private static async Task<IResult> Cancel(string id, HttpContext context, BatchBook batches, Doorbells doorbells, Patience patience, CancellationToken aborted)
     {
         var batch = await Find(id, context, batches, patience, aborted);
         var canceled = await patience.Read(ct => batches.Cancel(batch.Id, ct), aborted);
-        bell.Ring();
+        Knock(doorbells, batch.Id);
         batch = await Find(id, context, batches, patience, aborted);
         if (!canceled && batch.Status is not (BatchStatuses.Cancelling or BatchStatuses.Cancelled))
             throw new ProblemException(new Problem(StatusCodes.Status409Conflict, "ended", "The batch has ended", $"Cannot cancel a batch with status '{batch.Status}'."));
@@ -112,6 +114,9 @@ public static class BatchesApi
             property.WriteTo(json);
         json.WriteEndObject();
     }
+
+    /// <summary>Not waited for: the row is durable, and whoever moves batches finds it without a bell as well.</summary>
+    private static void Knock(Doorbells doorbells, Guid batch) => _ = doorbells.Ring([new MoveBatch(batch)], CancellationToken.None);
 
     private static async Task<IResult> Seen(BatchRow batch, BatchBook batches, Patience patience, CancellationToken aborted) => OpenAiAnswers.Ok(await Counted(batch, batches, patience, aborted));
 

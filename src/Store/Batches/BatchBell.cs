@@ -1,6 +1,6 @@
 namespace LlmQueue.Store.Batches;
 
-/// <summary>Rung when a batch is created, canceled or brought a step further in this process: who moves batches need not wait for the next look at the rows.</summary>
+/// <summary>Wakes who moves batches in this process: one was created or canceled somewhere, or brought a step further here.</summary>
 public sealed class BatchBell
 {
     private readonly SemaphoreSlim bell = new(0, 1);

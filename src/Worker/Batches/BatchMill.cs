@@ -16,7 +16,7 @@ namespace LlmQueue.Worker.Batches;
 public sealed class BatchMill(BatchBook batches, BatchReader reader, BatchOutput output, BatchLock locks, FileStore files, Doorbells doorbells, LineBell lineBell, BatchBell bell, TimeProvider clock, ILogger<BatchMill> logger) : BackgroundService
 {
     private const int EndedTogether = 1_000;
-    private static readonly TimeSpan Busy = TimeSpan.FromMilliseconds(500), Idle = TimeSpan.FromSeconds(1), AfterFault = TimeSpan.FromSeconds(30), BetweenRemovals = TimeSpan.FromHours(1);
+    private static readonly TimeSpan Busy = TimeSpan.FromMilliseconds(500), Idle = TimeSpan.FromSeconds(5), AfterFault = TimeSpan.FromSeconds(30), BetweenRemovals = TimeSpan.FromHours(1);
 
     private readonly Dictionary<Guid, DateTimeOffset> resting = [];
     private DateTimeOffset nextRemoval;
