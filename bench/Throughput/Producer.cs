@@ -1,0 +1,23 @@
+using System.Text.Json;
+using RabbitMQ.Client;
+
+namespace LlmQueue.Bench.Throughput;
+
+/// <summary>A producer without .NET's contracts: plain JSON to the exchange; each task is published by itself and confirmed once the broker has it on its disk.</summary>
+internal sealed class Producer : IAsyncDisposable
+{
+    private const string Exchange = "LlmQueue.Contracts:LlmTask";
+    private readonly IChannel _channel;
+
+    private Producer(IChannel channel) => _channel = channel;
+
+    public static async Task<Producer> Open(IConnection connection) => new(await connection.CreateChannelAsync(new CreateChannelOptions(true, true)));
+
+    public Task Publish(Guid id, string prompt)
+    {
+        var body = JsonSerializer.SerializeToUtf8Bytes(new { id, prompt, kind = "summarization", complexity = "low", maxOutputTokens = Bench.MaxOutputTokens });
+        return _channel.BasicPublishAsync(Exchange, "", mandatory: true, new BasicProperties { Persistent = true, ContentType = "application/json" }, body).AsTask();
+    }
+
+    public ValueTask DisposeAsync() => _channel.DisposeAsync();
+}
