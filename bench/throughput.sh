@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tasks a second and latency of the whole durable flow, and of graphile-worker, pg-boss and BullMQ doing the same work in the same run. See bench/README.md.
-#   bench/throughput.sh [--rounds 5] [--tasks 5000] [--peers graphile,pgboss,bullmq|none] [--rate 100] [--seconds 10] [--verbose]
+#   bench/throughput.sh [--rounds 5] [--tasks 5000] [--warm 5000] [--peers graphile,pgboss,bullmq|none] [--rate 100] [--seconds 10] [--verbose]
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)

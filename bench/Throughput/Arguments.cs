@@ -5,14 +5,14 @@ namespace LlmQueue.Bench.Throughput;
 /// <summary>What was asked for on the command line.</summary>
 internal sealed record Arguments
 {
-    public const string Usage = "bench/throughput.sh [--rounds 5] [--tasks 5000] [--peers graphile,pgboss,bullmq|none] [--rate 100] [--seconds 10] [--verbose]";
+    public const string Usage = "bench/throughput.sh [--rounds 5] [--tasks 5000] [--warm 5000] [--peers graphile,pgboss,bullmq|none] [--rate 100] [--seconds 10] [--verbose]";
     private static readonly string[] AllPeers = ["graphile", "pgboss", "bullmq"];
 
     public int Rounds { get; private init; } = 5;
     public int Tasks { get; private init; } = 5000;
 
     /// <summary>Tasks that each contender does before it is measured, so that it has compiled what it runs.</summary>
-    public int WarmUp => Math.Min(Tasks, 3000);
+    public int WarmUp { get; private init; } = 5000;
 
     public IReadOnlyList<string> Peers { get; private init; } = AllPeers;
 
@@ -33,6 +33,7 @@ internal sealed record Arguments
             {
                 "--rounds" => read with { Rounds = Number(1) },
                 "--tasks" => read with { Tasks = Number(1) },
+                "--warm" => read with { WarmUp = Number(1) },
                 "--peers" => read with { Peers = Names() },
                 "--rate" => read with { Rate = Number(1) },
                 "--seconds" => read with { Seconds = Number(0) },

@@ -3,11 +3,11 @@ namespace LlmQueue.Bench.Throughput;
 /// <summary>A line a round, then the medians and what ours is of each peer's.</summary>
 internal static class Report
 {
-    public const string Heading = "round            tasks/s  p50 ms  p99 ms  memory  processor ms a task                                             load";
+    public const string Heading = "round            tasks/s  p50 ms  p99 ms  memory (peak)  processor ms a task                                             load";
     private static readonly string[] Order = ["worker", "postgres", "rabbitmq", "redis", "producer", "provider"];
 
     public static void Print(string title, Round round, string load) =>
-        Console.WriteLine($"{title,-16} {round.TasksPerSecond,7:0}  {Ms(round.P50)}  {Ms(round.P99)}  {round.PeakMegabytes,3} MB  {Shares(round),-64}  {load}");
+        Console.WriteLine($"{title,-16} {round.TasksPerSecond,7:0}  {Ms(round.P50)}  {Ms(round.P99)}  {round.Megabytes,4} ({round.PeakMegabytes,3}) MB  {Shares(round),-64}  {load}");
 
     public static void Medians(IReadOnlyCollection<Round> rounds)
     {
@@ -28,7 +28,8 @@ internal static class Report
     {
         Name = rounds[0].Name,
         TasksPerSecond = Round.Median(rounds.Select(r => r.TasksPerSecond)),
-        ProcessorMs = rounds[0].ProcessorMs.Keys.ToDictionary(name => name, name => Round.Median(rounds.Select(r => r.ProcessorMs[name])), StringComparer.Ordinal),
+        ProcessorMs = rounds[0].ProcessorMs.Keys.ToDictionary(name => name, name => Round.Median(rounds.Select(r => r.ProcessorMs.GetValueOrDefault(name))), StringComparer.Ordinal),
+        Megabytes = rounds.Max(r => r.Megabytes),
         PeakMegabytes = rounds.Max(r => r.PeakMegabytes),
         Latencies = rounds.Any(r => r.Latencies.Count == 0) ? [] : [.. rounds.SelectMany(r => r.Latencies).Order()],
         ProviderMs = [.. rounds.SelectMany(r => r.ProviderMs).Order()],

@@ -9,7 +9,10 @@ internal sealed record Round
     /// <summary>Milliseconds of processor time a task, by process.</summary>
     public required IReadOnlyDictionary<string, double> ProcessorMs { get; init; }
 
-    /// <summary>The worker's highest memory.</summary>
+    /// <summary>The worker's memory (RSS) at the round's end.</summary>
+    public required long Megabytes { get; init; }
+
+    /// <summary>The worker's highest memory since it started.</summary>
     public required long PeakMegabytes { get; init; }
 
     /// <summary>From publishing to the end, in milliseconds, at the steady rate; sorted.</summary>

@@ -7,7 +7,10 @@ namespace LlmQueue.Bench.Throughput;
 /// <summary>The real servers and the provider that answers at once; shared by all contenders, so that each meets the same.</summary>
 internal sealed class Servers : IAsyncDisposable
 {
-    private Servers(PostgresServer postgres, RabbitServer rabbit, SimulatorProcess simulator) => (Postgres, Rabbit, Simulator) = (postgres, rabbit, simulator);
+    private Servers(PostgresServer postgres, RabbitServer rabbit, SimulatorProcess simulator) =>
+        (Postgres, Rabbit, Simulator, _somewhere) = (postgres, rabbit, simulator, new Lazy<Task<string>>(postgres.CreateDatabase));
+
+    private readonly Lazy<Task<string>> _somewhere;
 
     public PostgresServer Postgres { get; }
 
@@ -23,15 +26,14 @@ internal sealed class Servers : IAsyncDisposable
         return new Servers(await postgres, await rabbit, await simulator);
     }
 
-    /// <summary>An empty database; what others have written before goes to the disk now and not while this one is measured.</summary>
-    public async Task<string> Database()
+    /// <summary>What others have written goes to the disk now, and not while the next is measured; the provider counts from nothing.</summary>
+    public async Task Settle()
     {
-        var database = await Postgres.CreateDatabase();
-        await using var connection = new NpgsqlConnection(database);
+        await using var connection = new NpgsqlConnection(await _somewhere.Value);
         await connection.OpenAsync();
         await using var checkpoint = new NpgsqlCommand("checkpoint", connection);
         await checkpoint.ExecuteNonQueryAsync();
-        return database;
+        await Simulator.Reset();
     }
 
     /// <summary>The database as programs that are not .NET are told of it.</summary>

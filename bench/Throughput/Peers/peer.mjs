@@ -1,5 +1,4 @@
 // One peer, measured: node peer.mjs NAME WORK.json. The producer is this process, the worker a fork of it, so that each has a processor of its own.
-// It prints {"pids"}, then for each phase {"begins"} and {"ended", "latencies"}; a phase is over when the last of its jobs is.
 import { fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
@@ -8,7 +7,6 @@ const [, script, name, file] = process.argv;
 const work = JSON.parse(readFileSync(file, 'utf8'));
 const peer = await import(`./${name}.mjs`);
 const now = () => performance.timeOrigin + performance.now();
-const say = (what) => console.log(JSON.stringify(what));
 
 if (process.send) await answer();
 else await produce();
@@ -38,44 +36,44 @@ async function answer() {
   process.send({ ready: true });
 }
 
+// Asked over HTTP: POST {"run", "tasks", "rate"} is answered when the last of those jobs is done; rate 0 is as fast as can be.
 async function produce() {
   const publisher = await peer.publisher(work);
   const child = fork(script, [name, file], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   child.on('exit', (code) => { console.error(`the worker ended with ${code}`); process.exit(1); });
   await heard(child, 'ready');
-  say({ pids: { producer: process.pid, worker: child.pid } });
-  for (const phase of work.phases) {
+  const server = http.createServer(async (request, response) => {
+    let text = '';
+    for await (const part of request) text += part;
+    const phase = JSON.parse(text);
     child.send({ expect: phase.tasks });
     await heard(child, 'listening');
-    say({ quiet: true });
-    // Whoever measures reads the processors' clocks now.
-    await new Promise((resolve) => setTimeout(resolve, 300));
     const ended = heard(child, 'ended');
     const began = now();
     await (phase.rate ? steadily(publisher, phase) : atOnce(publisher, phase));
-    const published = now();
-    const end = await ended;
-    say({ phase: phase.name, ms: end.ended - began, publishedMs: published - began, latencies: phase.rate ? end.latencies.map((x) => Math.round(x * 100) / 100) : [] });
-  }
-  process.exit(0);
+    const { ended: end, latencies } = await ended;
+    response.end(JSON.stringify({ ms: end - began, latencies: phase.rate ? latencies : [] }));
+  });
+  server.requestTimeout = 0;
+  server.listen(work.port, '127.0.0.1', () => console.log(JSON.stringify({ listening: true, producer: process.pid, worker: child.pid })));
 }
 
-const payload = (i) => ({ prompt: `Summarize record ${i} of ${work.run}. ${work.filler}`.slice(0, work.bytes), at: now() });
+const payload = (i, { run }) => ({ prompt: `Summarize record ${i} of ${run}. ${work.filler}`.slice(0, work.bytes), at: now() });
 
-async function atOnce(publisher, { tasks }) {
+async function atOnce(publisher, phase) {
   let next = 0;
   await Promise.all(Array.from({ length: work.publishers }, async () => {
-    while (next < tasks) await publisher.add(payload(next++));
+    while (next < phase.tasks) await publisher.add(payload(next++, phase));
   }));
 }
 
-async function steadily(publisher, { tasks, rate }) {
+async function steadily(publisher, phase) {
   const began = now();
   const adding = [];
-  for (let i = 0; i < tasks; i++) {
-    const wait = began + (i * 1000) / rate - now();
+  for (let i = 0; i < phase.tasks; i++) {
+    const wait = began + (i * 1000) / phase.rate - now();
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
-    adding.push(publisher.add(payload(i)));
+    adding.push(publisher.add(payload(i, phase)));
   }
   await Promise.all(adding);
 }
