@@ -33,6 +33,10 @@ internal static class Bench
             Report.Medians(rounds);
             await ours.Check(arguments.WarmUp + (arguments.Rounds * (arguments.Tasks + (arguments.Rate * arguments.Seconds))));
         }
+        catch (Exception e) when (Said(e))
+        {
+            throw;
+        }
         finally
         {
             foreach (var contender in contenders)
@@ -69,6 +73,13 @@ internal static class Bench
     {
         if ((await servers.Simulator.Statistics()).Calls is var made && made != due)
             await Console.Error.WriteLineAsync($"The provider was called {made} times for {due} tasks of {contender.Name}.");
+    }
+
+    // Before anything is tidied up, which may fail as well and then hides why.
+    private static bool Said(Exception e)
+    {
+        Console.Error.WriteLine(e);
+        return false;
     }
 
     // The machine's own word for how busy it was: without it a figure of a shared machine says little.

@@ -12,7 +12,7 @@ namespace LlmQueue.Bench.Throughput;
 internal sealed class Ours : IContender
 {
     public const string Model = "fast", Key = "sk-throughput-1";
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
     private readonly string _folder, _database;
     private readonly ProcessUnderTest _worker;
     private readonly IConnection _connection;

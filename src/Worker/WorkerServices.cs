@@ -40,13 +40,13 @@ public static class WorkerServices
         services.AddSingleton(new BucketDirectory(catalogue.Now, settings.Providers)).AddSingleton(new UsableProviders(settings.Providers));
         services.AddSingleton<WorkerIdentity>().AddSingleton<LineDirectory>().AddSingleton<PagePool>().AddSingleton<AdmissionDesk>().AddSingleton<KeyChoice>();
         services.AddSingleton<Breakers>().AddSingleton<ProbeTimers>().AddSingleton<StopPatience>().AddSingleton(provider => new ProviderCalls(settings.Providers, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<TaskDesk>().AddSingleton<LifecycleDoor>();
+        services.AddSingleton<OpenCalls>().AddSingleton<TaskDesk>().AddSingleton<LifecycleDoor>();
         services.AddSingleton<SummaryDesk>().AddSingleton<SummaryStages>().AddSingleton<SummaryPools>().AddSingleton<SummaryReadings>().AddSingleton<SummaryResults>().AddSingleton<PageExtracts>();
         services.AddSingleton<Rescuer>().AddSingleton<PacerRound>();
         services.TryAddSingleton(_ => new OutsideHttp(settings.PrivateHosts));
         services.AddLoop<WebhookLoop>();
         services.AddGroupedSagas<TaskRow>().AddGroupedSagas<SummaryRow>();
-        services.AddSingleton<Calibrations>().AddSingleton<OutputUses>().AddLoop<CallEstimates>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<Pacer>().AddLoop<SummaryDeadlines>().AddLoop<RetirementWatch>().AddLoop<ModelRanking>();
+        services.AddSingleton<Calibrations>().AddSingleton<OutputUses>().AddLoop<CallEstimates>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<OwnCalls>().AddLoop<Pacer>().AddLoop<SummaryDeadlines>().AddLoop<RetirementWatch>().AddLoop<ModelRanking>();
         return services;
     }
 

@@ -31,6 +31,8 @@ async function answer() {
     latencies.push(now() - data.at);
     if (--left === 0) process.send({ ended: now(), latencies });
   };
+  // The producer is killed when all is measured; nothing of it stays behind.
+  process.on('disconnect', () => process.exit(0));
   process.on('message', ({ expect }) => { left = expect; latencies = []; process.send({ listening: true }); });
   await peer.work(work, call, done);
   process.send({ ready: true });
