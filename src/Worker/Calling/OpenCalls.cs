@@ -42,7 +42,7 @@ public sealed class OpenCalls(WorkerIdentity identity, WorkerOptions options)
         if (!Places(provider).Wait(0))
             return false;
         (attempt.Worker, attempt.StartedAt) = (identity.Id, transition.Now);
-        var claim = new ClaimedCall(TaskStates.Calling, attempt.Model, attempt.Bucket, attempt.KeyAlias, task.CallOutputTokens, prompt.Content, task.Chain, task.Faults, transition.Now);
+        var claim = new ClaimedCall(task.CorrelationId, task.Attempt, TaskStates.Calling, attempt.Model, attempt.Bucket, attempt.KeyAlias, task.CallOutputTokens, prompt.Content, task.Chain, task.Faults, transition.Now);
         transition.WhenSettled += outcome =>
         {
             if (outcome is CommitOutcome.Committed or CommitOutcome.Conflict)

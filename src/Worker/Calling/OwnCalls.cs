@@ -55,9 +55,9 @@ public sealed class OwnCalls(OpenCalls open, Claims claims, LifecycleDoor lifecy
         try
         {
             if (!call.IsDoubted)
-                await _consumer.Value.Answer(call.Claim, taskId, attempt, finished => lifecycle.Raise(call, finished));
+                await _consumer.Value.Make(call.Claim, finished => lifecycle.Raise(call, finished));
             else if (await claims.Take(taskId, attempt, call.StartedAt) is { } stands)
-                await _consumer.Value.Answer(stands, taskId, attempt, finished => lifecycle.Raise(call, finished));
+                await _consumer.Value.Make(stands, finished => lifecycle.Raise(call, finished));
         }
         catch (Exception e)
         {
