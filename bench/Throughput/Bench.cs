@@ -3,11 +3,11 @@ namespace LlmQueue.Bench.Throughput;
 /// <summary>So many rounds, each contender once a round, so that a busier minute of the machine falls upon all. All stay up from the first round to the last, as services do.</summary>
 internal static class Bench
 {
-    public const int AtOnce = 64, PromptBytes = 1024, MaxOutputTokens = 64;
+    public const int AtOnce = 64;
 
     public static async Task Run(Arguments arguments)
     {
-        Console.WriteLine($"{arguments.Rounds} round(s) of {arguments.Tasks} tasks of {PromptBytes} bytes, published one by one, {AtOnce} at once, after {arguments.WarmUp} to warm up; latency at {arguments.Rate} tasks/s for {arguments.Seconds} s; {Environment.ProcessorCount} processors");
+        Console.WriteLine($"{arguments.Rounds} round(s) of {arguments.Tasks} tasks of {Prompts.Bytes} bytes, published one by one, {AtOnce} at once, after {arguments.WarmUp} to warm up; latency at {arguments.Rate} tasks/s for {arguments.Seconds} s; {Environment.ProcessorCount} processors");
         await using var servers = await Servers.Start();
         var contenders = new List<IContender>();
         try

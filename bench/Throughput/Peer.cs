@@ -38,8 +38,8 @@ internal sealed class Peer : IContender
         var work = Path.Combine(folder, "work.json");
         await File.WriteAllTextAsync(work, JsonSerializer.Serialize(new
         {
-            port, redisPort, database = Servers.Url(await servers.Postgres.CreateDatabase()), baseUrl = servers.Simulator.BaseUrl, model = Ours.Model, key = Ours.Key, maxTokens = Bench.MaxOutputTokens,
-            filler = Prompts.Filler, bytes = Bench.PromptBytes, publishers = Bench.AtOnce,
+            port, redisPort, database = Servers.Url(await servers.Postgres.CreateDatabase()), baseUrl = servers.Simulator.BaseUrl, model = Ours.Model, key = Ours.Key, maxTokens = Prompts.MaxOutputTokens,
+            filler = Prompts.Filler, bytes = Prompts.Bytes, publishers = Bench.AtOnce,
         }, JsonSerializerOptions.Web));
         var node = ProcessUnderTest.Start(Node!, [Path.Combine(Folder!, "peer.mjs"), name, work], new Dictionary<string, string?>(StringComparer.Ordinal) { ["NODE_ENV"] = "production" });
         var line = await node.WaitForLine(line => line.StartsWith("{\"listening\"", StringComparison.Ordinal), TimeSpan.FromSeconds(60));

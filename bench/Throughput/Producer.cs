@@ -13,9 +13,12 @@ internal sealed class Producer : IAsyncDisposable
 
     public static async Task<Producer> Open(IConnection connection) => new(await connection.CreateChannelAsync(new CreateChannelOptions(true, true)));
 
-    public Task Publish(Guid id, string prompt)
+    /// <param name="id">The task.</param>
+    /// <param name="prompt">Its prompt.</param>
+    /// <param name="model">The one that alone may answer; null is routed.</param>
+    public Task Publish(Guid id, string prompt, string? model = null)
     {
-        var body = JsonSerializer.SerializeToUtf8Bytes(new { id, prompt, kind = "summarization", complexity = "low", maxOutputTokens = Bench.MaxOutputTokens });
+        var body = JsonSerializer.SerializeToUtf8Bytes(new { id, prompt, kind = "summarization", complexity = "low", maxOutputTokens = Prompts.MaxOutputTokens, model });
         return _channel.BasicPublishAsync(Exchange, "", mandatory: true, new BasicProperties { Persistent = true, ContentType = "application/json" }, body).AsTask();
     }
 
