@@ -346,21 +346,19 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
 
         public void Settle(CommitOutcome outcome)
         {
-            Transition.Unhold?.Invoke();
-            if (outcome == CommitOutcome.Committed)
-                Transition.WhenCommitted?.Invoke();
+            Transition.Settle(outcome);
             Outcome.TrySetResult(outcome);
         }
 
         public void Fail(Exception e)
         {
-            Transition.Unhold?.Invoke();
+            Transition.Settle(null);
             Outcome.TrySetException(e);
         }
 
         public void Cancel()
         {
-            Transition.Unhold?.Invoke();
+            Transition.Settle(null);
             Outcome.TrySetCanceled();
         }
     }

@@ -14,6 +14,9 @@ public sealed class Transition(DateTime now)
 
     public DateTime Now { get; } = now;
 
+    /// <summary>The message that led to it; null where none did.</summary>
+    public MassTransit.ConsumeContext? Cause { get; init; }
+
     public TaskRow? Task { get; set; }
     public bool TaskIsNew { get; set; }
     public SummaryRow? Summary { get; set; }
@@ -62,6 +65,18 @@ public sealed class Transition(DateTime now)
 
     /// <summary>What is to be counted once this is committed, and only then: a transition that is decided again counts once.</summary>
     public Action? WhenCommitted { get; set; }
+
+    /// <summary>Told what became of this, once: also when it never came to a commit, then as null.</summary>
+    public Action<CommitOutcome?>? WhenSettled { get; set; }
+
+    /// <summary>The end of this transition, whatever it is.</summary>
+    internal void Settle(CommitOutcome? outcome)
+    {
+        Unhold?.Invoke();
+        if (outcome == CommitOutcome.Committed)
+            WhenCommitted?.Invoke();
+        WhenSettled?.Invoke(outcome);
+    }
 
     public void Reserve(Reservation reservation, Action unhold)
     {

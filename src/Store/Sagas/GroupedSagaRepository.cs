@@ -21,14 +21,14 @@ public sealed class GroupedSagaRepositoryContextFactory<TSaga>(GroupCommits comm
     {
         for (var attempt = 1; ; attempt++)
         {
-            var transition = new Transition(clock.GetUtcNow().UtcDateTime);
+            var transition = new Transition(clock.GetUtcNow().UtcDateTime) { Cause = context };
             try
             {
-                await next.Send(new GroupedSagaRepositoryContext<TSaga, T>(context, transition, loads, insertFirst: attempt == 1));
+                await next.Send(new GroupedSagaRepositoryContext<TSaga, T>(context, transition, loads, isFirst: attempt == 1));
             }
             catch
             {
-                transition.Unhold?.Invoke();
+                transition.Settle(null);
                 throw;
             }
 
@@ -50,7 +50,7 @@ public sealed class GroupedSagaRepositoryContextFactory<TSaga>(GroupCommits comm
     public void Probe(ProbeContext context) => context.Add("persistence", "postgresql, grouped commits");
 }
 
-internal sealed class GroupedSagaRepositoryContext<TSaga, TMessage>(ConsumeContext<TMessage> context, Transition transition, GroupLoads<TSaga> loads, bool insertFirst)
+internal sealed class GroupedSagaRepositoryContext<TSaga, TMessage>(ConsumeContext<TMessage> context, Transition transition, GroupLoads<TSaga> loads, bool isFirst)
     : ConsumeContextScope<TMessage>(context, transition), SagaRepositoryContext<TSaga, TMessage>
     where TSaga : class, ISaga
     where TMessage : class
@@ -66,15 +66,16 @@ internal sealed class GroupedSagaRepositoryContext<TSaga, TMessage>(ConsumeConte
     /// <summary>The first try of a creating message writes without looking; if the row exists the commit says so, and the second try loads it.</summary>
     public async Task<SagaConsumeContext<TSaga, TMessage>> Insert(TSaga instance)
     {
-        if (!insertFirst)
+        if (!isFirst)
             return null!;
         Born(instance);
         return await Wrap(instance, SagaConsumeContextMode.Insert);
     }
 
+    /// <summary>The first try takes a row that the sender has just written itself; had it changed since, the commit would say so, and the second try loads it.</summary>
     public async Task<SagaConsumeContext<TSaga, TMessage>> Load(Guid correlationId)
     {
-        if (await loads.Load(correlationId) is not { } instance)
+        if ((isFirst && TryGetPayload<TSaga>(out var known) ? known : await loads.Load(correlationId)) is not { } instance)
             return null!;
         switch (instance)
         {

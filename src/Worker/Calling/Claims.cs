@@ -26,11 +26,11 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, T
     private const string Claimed = "a.task_id, a.number, t.state, a.model, a.bucket, a.key_alias, coalesce(t.pass_output_tokens, t.max_output_tokens), p.content, t.chain, t.faults, a.created_at, a.pack";
 
     private const string Claim = $"""
-        update attempts a set worker = $3, started_at = $4
-        from (select * from unnest($1::uuid[], $2::int[]) as x(task_id, number) order by task_id) u
+        update attempts a set worker = $3, started_at = u.at
+        from (select * from unnest($1::uuid[], $2::int[], $4::timestamptz[]) as x(task_id, number, at) order by task_id) u
         join tasks t on t.id = u.task_id and t.attempt = u.number and t.state in ({TaskStates.Called})
         join payloads p on p.subject_id = u.task_id and p.part = 'prompt' || coalesce('/' || nullif(t.pass, '{TaskPasses.Extraction}'), '')
-        where a.task_id = u.task_id and a.number = u.number and (a.worker is null or (a.worker = $3 and a.started_at = $4)) and a.ended_at is null
+        where a.task_id = u.task_id and a.number = u.number and (a.worker is null or (a.worker = $3 and a.started_at = u.at)) and a.ended_at is null
         returning {Claimed}
         """;
 
@@ -44,9 +44,12 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, T
     private readonly Channel<Waiting> _waiting = Channel.CreateUnbounded<Waiting>();
 
     /// <summary>Null when the attempt is old, taken or ended.</summary>
-    public Task<ClaimedCall?> Take(Guid taskId, int attempt)
+    /// <param name="taskId">The task.</param>
+    /// <param name="attempt">The attempt.</param>
+    /// <param name="claimedAt">The moment of a claim of this worker's that may stand already; null for a new one.</param>
+    public Task<ClaimedCall?> Take(Guid taskId, int attempt, DateTime? claimedAt = null)
     {
-        var waiting = new Waiting(taskId, attempt, new TaskCompletionSource<ClaimedCall?>(TaskCreationOptions.RunContinuationsAsynchronously));
+        var waiting = new Waiting(taskId, attempt, claimedAt, new TaskCompletionSource<ClaimedCall?>(TaskCreationOptions.RunContinuationsAsynchronously));
         return _waiting.Writer.TryWrite(waiting) ? waiting.Call.Task : throw new OperationCanceledException("The worker is stopping.");
     }
 
@@ -145,7 +148,7 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, T
                 new NpgsqlParameter<Guid[]> { TypedValue = [.. ids.Select(w => w.TaskId)] },
                 new NpgsqlParameter<int[]> { TypedValue = [.. ids.Select(w => w.Attempt)] },
                 new NpgsqlParameter<Guid> { TypedValue = identity.Id },
-                new NpgsqlParameter<DateTime> { TypedValue = claimedAt },
+                new NpgsqlParameter<DateTime[]> { TypedValue = [.. ids.Select(w => w.ClaimedAt ?? claimedAt)] },
             },
         };
         await using var reader = await command.ExecuteReaderAsync(stopping);
@@ -159,5 +162,5 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, T
             Pack = r.IsDBNull(11) ? null : r.GetGuid(11),
         };
 
-    private sealed record Waiting(Guid TaskId, int Attempt, TaskCompletionSource<ClaimedCall?> Call);
+    private sealed record Waiting(Guid TaskId, int Attempt, DateTime? ClaimedAt, TaskCompletionSource<ClaimedCall?> Call);
 }

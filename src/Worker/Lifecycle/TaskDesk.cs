@@ -6,6 +6,7 @@ using LlmQueue.Store.Commits;
 using LlmQueue.Store.Intake;
 using LlmQueue.Store.Rows;
 using LlmQueue.Worker.Admission;
+using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Ranking;
 using LlmQueue.Worker.Selection;
@@ -17,7 +18,7 @@ namespace LlmQueue.Worker.Lifecycle;
 /// <summary>Does what the machine's verbs say: asks the rules and records what they decide in the transition. Sends nothing, writes nothing.</summary>
 public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory directory, AdmissionDesk admission, LimitViews views, LineDirectory lines,
     IDbContextFactory<QueueDb> contexts, WorkerOptions options, KeyChoice keys, Chance chance, UsableProviders providers, CallEstimates estimates, ModelRanking ranking, PagePool pool,
-    ClassificationCache known, SystemLoad load)
+    ClassificationCache known, SystemLoad load, OpenCalls openCalls)
 {
     // ---- Taking in ----
 

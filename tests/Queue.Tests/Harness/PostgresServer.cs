@@ -27,6 +27,9 @@ public sealed class PostgresServer : IAsyncDisposable
 
     public bool IsRunning => server is { HasExited: false };
 
+    /// <summary>The server's first process, for whoever reads its clocks.</summary>
+    public int ProcessId => server?.Id ?? throw new InvalidOperationException("PostgreSQL does not run.");
+
     public static async Task<PostgresServer> StartNew()
     {
         var installed = await PostgresPrograms.Find(major: null, CancellationToken.None);

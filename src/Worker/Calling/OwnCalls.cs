@@ -1,0 +1,72 @@
+using System.Collections.Concurrent;
+using LlmQueue.Store.Catalogue;
+using LlmQueue.Worker.Lifecycle;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace LlmQueue.Worker.Calling;
+
+/// <summary>Makes the calls that this worker kept to itself; see <see cref="OpenCalls"/>. A stop waits for them before anything else of the host stops: they are paid for.</summary>
+public sealed class OwnCalls(OpenCalls open, Claims claims, LifecycleDoor lifecycle, IServiceProvider services, ILogger<OwnCalls> logger) : BackgroundService, IHostedLifecycleService
+{
+    private readonly ConcurrentDictionary<Task, byte> _making = new();
+    private readonly Lazy<CallConsumer> _consumer = new(() => ActivatorUtilities.CreateInstance<CallConsumer>(services));
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await foreach (var call in open.Own(stoppingToken))
+                Begin(call);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            logger.LogDebug("No more calls are begun; what is claimed and not begun is made again when this worker counts as gone.");
+        }
+    }
+
+    public async Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        open.Close();
+        // Each ends within StopPatience, which has begun.
+        while (_making.Keys.ToList() is { Count: > 0 } making)
+            await Task.WhenAll(making).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private void Begin(OwnCall call)
+    {
+        var making = Make(call);
+        if (making.IsCompleted)
+            return;
+        _making.TryAdd(making, 0);
+        _ = making.ContinueWith(made => _making.TryRemove(made, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
+
+    private async Task Make(OwnCall call)
+    {
+        var (taskId, attempt) = (call.Task.CorrelationId, call.Task.Attempt);
+        try
+        {
+            if (!call.IsDoubted)
+                await _consumer.Value.Make(call.Claim, finished => lifecycle.Raise(call, finished));
+            else if (await claims.Take(taskId, attempt, call.StartedAt) is { } stands)
+                await _consumer.Value.Make(stands, finished => lifecycle.Raise(call, finished));
+        }
+        catch (Exception e)
+        {
+            // Nobody is told whom a retry would help: the row stays as it is, and the Rescuer takes a call that is open too long for lost.
+            logger.LogError(e, "Attempt {Attempt} of task {TaskId} was called, but its outcome could not be written.", attempt, taskId);
+        }
+        finally
+        {
+            open.Leave(ModelId.Parse(call.Claim.Model).Provider);
+        }
+    }
+}
