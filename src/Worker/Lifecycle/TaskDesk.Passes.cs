@@ -76,7 +76,7 @@ public sealed partial class TaskDesk
     }
 
     /// <summary>An answer is what its pass was for: that is kept, and the next pass begins, or none is needed.</summary>
-    private static AfterCall Given(TaskRow task, Transition transition, CallOutcome.Answered answer, string model)
+    private AfterCall Given(TaskRow task, Transition transition, CallOutcome.Answered answer, string model)
     {
         if (task.Pass != TaskPasses.Extraction)
         {
@@ -97,7 +97,7 @@ public sealed partial class TaskDesk
             ? new CallOutcome.Malformed("what it made of the images is not the JSON that was asked for", answer.InputTokens, answer.OutputTokens) : outcome;
 
     /// <summary>Keeps what a pass gave and asks the rule what follows.</summary>
-    private static AfterCall AfterPass(TaskRow task, Transition transition, CallOutcome.Answered answer, string model)
+    private AfterCall AfterPass(TaskRow task, Transition transition, CallOutcome.Answered answer, string model)
     {
         transition.Payloads.Add(new PayloadRow { SubjectId = task.CorrelationId, Part = task.Pass ?? TaskPasses.Draft, Content = answer.Text });
         var critique = task.Pass is TaskPasses.Critique or TaskPasses.Verdict ? CritiquePrompt.Read(answer.Text) : null;
@@ -111,6 +111,8 @@ public sealed partial class TaskDesk
                 break;
             case TaskPasses.Critique:
                 (task.Critic, task.DraftScore) = (model, critique?.Score);
+                if (critique is not null && task.DraftedBy is { } author)
+                    transition.WhenCommitted += () => ranking.Rate(task, author, critique.Score);
                 break;
         }
 
