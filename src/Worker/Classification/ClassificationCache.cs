@@ -74,7 +74,7 @@ public sealed class ClassificationCache(NpgsqlDataSource database, TimeProvider 
         {
             if (told.Count > 0)
                 await Write([.. told.DistinctBy(e => e.Hash)], cancellationToken);
-            await Learn(_sharedUntil > DateTime.UnixEpoch ? _sharedUntil - ShareEvery : DateTime.UnixEpoch, cancellationToken);
+            await Learn(_sharedUntil - ShareEvery, cancellationToken);
         }
         catch (Exception e) when (DatabaseFaults.IsPassing(e) || e is ObjectDisposedException)
         {
