@@ -6,6 +6,7 @@ namespace LlmQueue.Tests.Chaos;
 internal sealed class Moments
 {
     private readonly List<Fault> faults = [];
+    private readonly List<TimeSpan> recoveries = [];
 
     public IReadOnlyList<Fault> Faults => faults;
 
@@ -28,6 +29,7 @@ internal sealed class Moments
 
         foreach (var (fault, over) in faults)
         {
+            recoveries.Add(ends.FirstOrDefault(end => end > over, over) - over);
             var after = ends.Where(end => end > fault).ToList();
             var gap = after.Prepend(fault).Zip(after, (earlier, later) => later - earlier).DefaultIfEmpty().Max();
             Write(
@@ -36,6 +38,9 @@ internal sealed class Moments
             );
         }
     }
+
+    /// <summary>From the end of each fault tasks were completed again within this time.</summary>
+    public void AssertRecoveredWithin(TimeSpan limit) => Assert.All(recoveries, recovery => Assert.InRange(recovery, TimeSpan.Zero, limit));
 
     public static void Write(string line) => TestContext.Current.TestOutputHelper?.WriteLine(line);
 
