@@ -31,6 +31,8 @@ public static class QueueBus
                         host.Username(rabbitMq.User);
                         host.Password(rabbitMq.Password);
                         host.RequestedConnectionTimeout(TimeSpan.FromSeconds(10));
+                        // A minute is the client's own; a connection that was cut without a word is noticed after twice this.
+                        host.Heartbeat(TimeSpan.FromSeconds(10));
                         if (rabbitMq.Tls)
                             host.UseSsl(_ => { });
                     });

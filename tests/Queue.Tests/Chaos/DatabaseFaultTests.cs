@@ -59,19 +59,17 @@ public sealed class DatabaseFaultTests(ChaosServers servers) : IClassFixture<Cha
         await Invariant.Check(installation);
     }
 
-    /// <summary>Somebody else takes every connection that the server has, and the workers lose theirs: they wait until there are some again.</summary>
+    /// <summary>The server has no connection left for the workers, and they lose those they have: they wait until there are some again.</summary>
     [Fact]
     public async Task Loses_and_doubles_nothing_when_the_server_has_no_connection_left()
     {
-        await using var installation = await Installation.Start(servers);
+        await using var installation = await Installation.Start(servers, new Shape { Variables = (i, worker) => new(StringComparer.Ordinal) { ["DATABASE_URL"] = AsLimitedUser(i, create: worker == 0) } });
         var moments = await installation.Run((150, async () =>
         {
-            var cut = await CutEveryConnection(installation.Database);
-            Assert.InRange(cut, 1, long.MaxValue);
-            await using var crowd = await Crowd.Of(installation.DatabaseUrl);
-            await CutEveryConnection(installation.Database);
-            await crowd.Fill();
-            await Eventually.True("a worker says so", TimeSpan.FromSeconds(30), () => installation.Workers.Any(worker => worker.Output.Any(line => line.Contains("too many clients", StringComparison.Ordinal) || line.Contains("connection slots", StringComparison.Ordinal))));
+            await Execute(installation.Database, "alter role limited connection limit 0");
+            Assert.InRange(await CutEveryConnection(installation.Database), 1, long.MaxValue);
+            await Eventually.True("both workers say so", TimeSpan.FromSeconds(30), () => installation.Workers.All(worker => worker.Output.Any(line => line.Contains("too many connections", StringComparison.Ordinal))));
+            await Execute(installation.Database, "alter role limited connection limit -1");
         }));
         await Invariant.Check(installation);
         moments.AssertRecoveredWithin(Recovered);
@@ -107,11 +105,31 @@ public sealed class DatabaseFaultTests(ChaosServers servers) : IClassFixture<Cha
         {
             await using var connection = await installation.Database.OpenConnectionAsync(TestContext.Current.CancellationToken);
             await using var holding = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
-            await using var hold = new NpgsqlCommand("select pg_sleep(5) from (select * from buckets order by id for update) b limit 1", connection, holding);
-            await hold.ExecuteScalarAsync(TestContext.Current.CancellationToken);
+            await using var hold = new NpgsqlCommand("select id from buckets order by id for update; select pg_sleep(5)", connection, holding);
+            await hold.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
         }));
         await Invariant.Check(installation);
         moments.AssertRecoveredWithin(Recovered);
+    }
+
+    /// <summary>An owner of the database who is no superuser: those are let in above every limit.</summary>
+    private static string AsLimitedUser(Installation installation, bool create)
+    {
+        var address = new NpgsqlConnectionStringBuilder(installation.DatabaseUrl);
+        if (create)
+        {
+            using var owner = installation.Database.CreateCommand($"create role limited login; alter database {address.Database} owner to limited");
+            owner.ExecuteNonQuery();
+        }
+
+        address.Username = "limited";
+        return address.ConnectionString;
+    }
+
+    private static async Task Execute(NpgsqlDataSource database, string sql)
+    {
+        await using var command = database.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
     }
 
     private static async Task<long> CutEveryConnection(NpgsqlDataSource database)
@@ -120,46 +138,5 @@ public sealed class DatabaseFaultTests(ChaosServers servers) : IClassFixture<Cha
             $"select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = current_database() and application_name <> '{Installation.OurName}'"
         );
         return (long)(await cut.ExecuteScalarAsync(TestContext.Current.CancellationToken))!;
-    }
-
-    /// <summary>Connections of somebody else, as many as the server has.</summary>
-    private sealed class Crowd : IAsyncDisposable
-    {
-        private readonly NpgsqlDataSource source;
-        private readonly List<NpgsqlConnection> held = [];
-
-        private Crowd(NpgsqlDataSource source) => this.source = source;
-
-        public static async Task<Crowd> Of(string database)
-        {
-            var crowd = new Crowd(NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database) { ApplicationName = Installation.OurName, Pooling = false }));
-            await crowd.Fill();
-            return crowd;
-        }
-
-        public async Task Fill()
-        {
-            try
-            {
-                while (true)
-                {
-                    held.Add(await source.OpenConnectionAsync(TestContext.Current.CancellationToken));
-                }
-            }
-            catch (PostgresException full) when (full.SqlState == PostgresErrorCodes.TooManyConnections)
-            {
-                // As wanted.
-            }
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            foreach (var connection in held)
-            {
-                await connection.DisposeAsync();
-            }
-
-            await source.DisposeAsync();
-        }
     }
 }

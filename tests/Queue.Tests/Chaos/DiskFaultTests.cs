@@ -20,6 +20,8 @@ public sealed class DiskFaultTests(ChaosServers servers) : IClassFixture<ChaosSe
             await disk.Fill();
             await Eventually.True("a worker says that the database does not take commits", TimeSpan.FromSeconds(60),
                 () => installation.Workers.Any(worker => worker.Output.Any(line => line.Contains("does not take commits", StringComparison.Ordinal))));
+            // The fullness is the fault: there is nothing in it to wait for.
+            await Task.Delay(TimeSpan.FromSeconds(3), TimeProvider.System, TestContext.Current.CancellationToken);
             disk.Free();
             var fell = !postgres.IsRunning;
             if (fell)
