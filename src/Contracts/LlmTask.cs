@@ -52,7 +52,7 @@ public sealed record LlmTask
     /// <summary>The caller's own class of work; carried through, and a key for per-class rules.</summary>
     public string? Agent { get; init; }
 
-    /// <summary>Turns of one conversation share this key.</summary>
+    /// <summary>Turns of one conversation share this key, within a tenant: a task is sent with the turns before it that were answered when it was handed in. Of more than ten, the older ones go as the decisions made in them. A task that brings <c>assistant</c> messages of its own is sent as it is.</summary>
     public string? Conversation { get; init; }
 
     /// <summary>The caller's own labels, returned with every event of the task.</summary>
@@ -67,24 +67,6 @@ public sealed record LlmTask
     /// <summary>A task of one user message: <c>await bus.Publish(LlmTask.Ask("Why is the sky blue?"))</c>.</summary>
     public static LlmTask Ask(string prompt, string? kind = null, string? priority = null) =>
         new() { Id = Guid.CreateVersion7(), Prompt = prompt, Kind = kind, Priority = priority };
-}
-
-/// <summary>One turn of a conversation.</summary>
-/// <param name="Role"><c>system</c>, <c>user</c> or <c>assistant</c>.</param>
-/// <param name="Content">The turn's text.</param>
-public sealed record LlmMessage(string Role, string Content)
-{
-    /// <summary>On a turn of the assistant: the tools it called, as the provider gave them. Left out: none.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public JsonElement? ToolCalls { get; init; }
-
-    /// <summary>On a turn of role <c>tool</c>: the call it answers.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public string? ToolCallId { get; init; }
-
-    /// <summary>Who speaks, where several have the same role.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public string? Name { get; init; }
 }
 
 /// <summary>Tokens as the provider counted them.</summary>

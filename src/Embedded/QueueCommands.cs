@@ -2,8 +2,10 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using LlmQueue.Embedded.Checkup;
 using LlmQueue.Embedded.Hosting;
+using LlmQueue.Embedded.Routing;
 using LlmQueue.Embedded.Summarizing;
 using LlmQueue.Embedded.Tasks;
+using LlmQueue.Store.Intake;
 
 namespace LlmQueue.Embedded;
 
@@ -59,6 +61,7 @@ public static class QueueCommands
         root.Subcommands.Add(Submit(stop));
         root.Subcommands.Add(Status(stop));
         root.Subcommands.Add(Budget(stop));
+        root.Subcommands.Add(Route(stop));
         root.Subcommands.Add(Doctor(stop));
         return root;
     }
@@ -103,6 +106,31 @@ public static class QueueCommands
         var period = new Option<string>("--period") { Description = "day or month", HelpName = "PERIOD", DefaultValueFactory = _ => "day" };
         var command = new Command("budget", "Sets what may be spent. What waits for the money moves at once.") { amount, scope, period };
         command.SetAction((parsed, _) => BudgetCommand.Run(parsed.GetRequiredValue(amount), parsed.GetRequiredValue(scope), parsed.GetRequiredValue(period), TimeProvider.System, stop));
+        return command;
+    }
+
+    private static Command Route(CancellationToken stop)
+    {
+        var text = new Argument<string>("TEXT") { Description = "The prompt; - is the standard input" };
+        var kind = new Option<string?>("--kind") { Description = "What its producer would say it is: code, analysis, …", HelpName = "KIND" };
+        var complexity = new Option<string?>("--complexity") { Description = "low, medium or high, as its producer would say", HelpName = "LEVEL" };
+        var priority = new Option<string?>("--priority") { Description = "interactive, normal or batch", HelpName = "CLASS" };
+        var stakes = new Option<bool>("--high-stakes") { Description = "Never downgraded" };
+        var agent = new Option<string?>("--agent") { Description = "The caller's own class of work", HelpName = "NAME" };
+        var tenant = new Option<string?>("--tenant") { Description = "Whose task it is; the catalogue knows the tier", HelpName = "NAME" };
+        var model = new Option<string?>("--model") { Description = "The model that alone may answer", HelpName = "ID" };
+        var output = new Option<int>("--max-output") { Description = "The longest answer, in tokens", HelpName = "N", DefaultValueFactory = _ => TaskIntake.DefaultMaxOutputTokens };
+        var turns = new Option<int>("--turns") { Description = "Messages of the conversation, this one among them", HelpName = "N", DefaultValueFactory = _ => 1 };
+        var load = new Option<double>("--load") { Description = "How full the limits are taken to be, 0 to 1", HelpName = "SHARE" };
+        var command = new Command("route", "Shows how a task would be read and where it would go, and why. Nobody is called.") { text, kind, complexity, priority, stakes, agent, tenant, model, output, turns, load };
+        command.SetAction((parsed, _) => RouteCommand.Run(
+            new RouteQuestion(parsed.GetRequiredValue(text))
+            {
+                Kind = Blank(parsed.GetValue(kind)), Complexity = Blank(parsed.GetValue(complexity))?.ToLowerInvariant(), Priority = Blank(parsed.GetValue(priority)), HighStakes = parsed.GetValue(stakes),
+                Agent = Blank(parsed.GetValue(agent)), Tenant = Blank(parsed.GetValue(tenant)), Model = Blank(parsed.GetValue(model)),
+                MaxOutputTokens = parsed.GetValue(output), Turns = parsed.GetValue(turns), Load = parsed.GetValue(load),
+            },
+            TimeProvider.System, stop));
         return command;
     }
 

@@ -59,6 +59,7 @@ public static class QueueStore
         services.AddSingleton<Batches.BatchExpansion>();
         services.AddSingleton<Batches.BatchFeed>();
         services.AddSingleton<Batches.BatchResults>();
+        services.AddSingleton<Views.ConversationViews>();
         services.AddLoop<ClockWatch>();
         services.AddLoop<Announcer>();
         services.AddLoop<GroupCommits>();

@@ -6,6 +6,9 @@ public sealed record WorkerOptions
     /// <summary>How long one call may take before it counts as timed out. Default 60 s. Too short wastes paid answers; too long holds a task on a dead provider.</summary>
     public TimeSpan CallTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>How long the small model may take to say what a task is. Default 3 s. Too short sends good tasks down the default route; too long holds up what nobody was sure of.</summary>
+    public TimeSpan ClassifierTimeout { get; init; } = TimeSpan.FromSeconds(3);
+
     /// <summary>
     /// How long a call may take while another model of the task's chain could be asked instead. Default 10 s; a model's <c>firstChoiceTimeoutSeconds</c> in the catalogue goes
     /// before it. The last of a chain has CALL_TIMEOUT. Too short pays for answers that nobody hears; too long keeps every task of a provider that hangs.

@@ -10,6 +10,7 @@ using LlmQueue.Store.Sagas;
 using LlmQueue.Store.Settings;
 using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Calling;
+using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Lifecycle;
 using LlmQueue.Worker.PageSummaries;
 using LlmQueue.Worker.PageSummaries.Extraction;
@@ -46,6 +47,7 @@ public static class WorkerServices
         services.TryAddSingleton(_ => new OutsideHttp(settings.PrivateHosts));
         services.AddLoop<WebhookLoop>();
         services.AddGroupedSagas<TaskRow>().AddGroupedSagas<SummaryRow>();
+        services.AddSingleton<SystemLoad>().AddLoop<ClassificationCache>();
         services.AddSingleton<Calibrations>().AddSingleton<OutputUses>().AddLoop<CallEstimates>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<Pacer>().AddLoop<SummaryDeadlines>().AddLoop<RetirementWatch>().AddLoop<ModelRanking>();
         return services;
     }
@@ -134,6 +136,7 @@ public static class WorkerServices
         await services.GetRequiredService<LlmQueue.Store.Limits.BudgetBook>().Begin(settings.DailyBudgetUsd, cancellationToken);
         await services.GetRequiredService<CallEstimates>().Load(cancellationToken);
         await services.GetRequiredService<ModelRanking>().Load(cancellationToken);
+        await services.GetRequiredService<ClassificationCache>().Load(cancellationToken);
         await services.GetRequiredService<Heartbeat>().Beat(cancellationToken);
     }
 

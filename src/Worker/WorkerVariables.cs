@@ -15,6 +15,7 @@ public static class WorkerVariables
             CallTimeout = Seconds("CALL_TIMEOUT_SECONDS", defaults.CallTimeout, 0.1, 1800),
             FirstChoiceTimeout = Seconds("FIRST_CHOICE_TIMEOUT_SECONDS", defaults.FirstChoiceTimeout, 0.1, 1800),
             KeepTrying = TimeSpan.FromHours(Number("KEEP_TRYING_HOURS", defaults.KeepTrying.TotalHours, 0.001, 8760)),
+            ClassifierTimeout = Seconds("CLASSIFIER_TIMEOUT_SECONDS", defaults.ClassifierTimeout, 0.1, 60),
             ConcurrentCalls = (int)Number("CONCURRENT_CALLS", defaults.ConcurrentCalls, 1, 4096),
             MaxFaults = (int)Number("MAX_FAULTS", defaults.MaxFaults, 1, 100),
             FirstBackOff = Seconds("FIRST_BACK_OFF_SECONDS", defaults.FirstBackOff, 0.01, 600),

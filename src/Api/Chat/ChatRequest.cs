@@ -51,29 +51,12 @@ public sealed record ChatRequest(LlmTask Task, bool Stream, bool IncludeUsage)
     {
         if (message.ValueKind is not JsonValueKind.Object || Field(message, "role") is not { ValueKind: JsonValueKind.String } role)
             throw Refused($"messages[{index}] is not an object with a 'role'.", $"messages[{index}].role", "missing_required_parameter");
-        var calls = Field(message, "tool_calls") is { ValueKind: JsonValueKind.Array } given ? given.Clone() : (JsonElement?)null;
-        return new LlmMessage(Text(role), Content(message, index, calls is not null))
-        {
-            ToolCalls = calls,
-            ToolCallId = Field(message, "tool_call_id") is { ValueKind: JsonValueKind.String } call ? Text(call) : null,
-            Name = Field(message, "name") is { ValueKind: JsonValueKind.String } name ? Text(name) : null,
-        };
-    }
-
-    /// <summary>A text, or parts of which each is one.</summary>
-    private static string Content(JsonElement message, int index, bool callsTools)
-    {
-        var content = Field(message, "content");
-        if (content is { ValueKind: JsonValueKind.String } text)
-            return Text(text);
-        if (content is null && callsTools)
-            return "";
-        if (content is not { ValueKind: JsonValueKind.Array } parts)
-            throw Refused($"messages[{index}].content is {(content is null ? "missing" : "neither a text nor a list of parts")}; expected a text.", $"messages[{index}].content", "invalid_type");
-        return string.Join('\n', parts.EnumerateArray().Select((part, p) =>
-            part.ValueKind is JsonValueKind.Object && Field(part, "type") is { ValueKind: JsonValueKind.String } type && Text(type) == "text" && Field(part, "text") is { ValueKind: JsonValueKind.String } words
-                ? Text(words)
-                : throw Refused($"messages[{index}].content[{p}] is not a part of type 'text'; no other is passed on.", $"messages[{index}].content[{p}]", "invalid_value")));
+        var read = message.Deserialize<LlmMessage>()!;
+        if (read.Misfit is { } misfit)
+            throw Refused($"messages[{index}]{misfit}.", $"messages[{index}]{misfit[..misfit.IndexOf(' ', StringComparison.Ordinal)]}", "invalid_value");
+        if (read.Content is null)
+            throw Refused($"messages[{index}].content is missing; expected a text or a list of parts.", $"messages[{index}].content", "invalid_type");
+        return read;
     }
 
     private static int? Longest(JsonElement body)

@@ -25,6 +25,8 @@ public static class TasksApi
         routes.MapDelete("/v1/tasks/{id}", Cancel);
         routes.MapPost("/v1/tasks/{id}/cancel", Cancel);
         routes.MapPost("/v1/tasks/{id}/retry", Retry);
+        // Whoever names a conversation may put a slash into its name.
+        routes.MapGet("/v1/conversations/{**id}", GetConversation);
     }
 
     /// <summary>Answers once every task is durable. An id that is known already is answered with its present state, and changes nothing.</summary>
@@ -99,6 +101,12 @@ public static class TasksApi
         var filter = Filter(context.Request.Query, context.Caller());
         return TypedResults.Ok(await patience.Read(ct => views.List(filter, ct), aborted));
     }
+
+    /// <summary>The caller's own: another tenant's of the same name is another conversation.</summary>
+    private static async Task<IResult> GetConversation(string id, HttpContext context, ConversationViews views, Patience patience, CancellationToken aborted) =>
+        await patience.Read(ct => views.Read(context.Caller().Tenant, id.Replace("\0", "", StringComparison.Ordinal), ct), aborted) is { } conversation
+            ? TypedResults.Ok(conversation)
+            : Problem.NoSuch("conversation").Result();
 
     /// <summary>Asks for the end; the task's own state machine decides what that means for a call that is on its way.</summary>
     private static async Task<IResult> Cancel(string id, HttpContext context, TaskViews views, Doorbells doorbells, Readiness readiness, Patience patience, CancellationToken aborted)

@@ -10,6 +10,9 @@ internal sealed record Installation(string Home, QueueSettings Settings, ModelCa
     /// <summary>How much faster than the catalogue the simulated provider is, so that a demonstration takes a minute.</summary>
     public const int SimulatedScale = 10;
 
+    /// <summary>The provider in whose place it stands.</summary>
+    public const string SimulatedName = "groq";
+
     /// <summary>Answers are made up by the simulator that came along.</summary>
     public bool IsSimulated { get; init; }
 
@@ -30,7 +33,7 @@ internal sealed record Installation(string Home, QueueSettings Settings, ModelCa
     /// <summary>One key of Groq, leading to the simulator: the other providers of the pools have limits so wide that nothing would ever wait.</summary>
     public Installation With(SimulatedProvider simulator)
     {
-        const string name = "groq";
+        const string name = SimulatedName;
         var providers = new Dictionary<string, ProviderSettings>(StringComparer.Ordinal) { [name] = new(name, simulator.BaseUrl, [new ProviderKey(name, 1, $"{name}-1", $"{name}-1", "simulated")]) };
         return this with { IsSimulated = true, Settings = Settings with { Providers = providers }, Catalogue = Catalogue.WithLimitsTimes(SimulatedScale) };
     }

@@ -16,10 +16,14 @@ public static class CatalogueChanges
             changes.Add("routes changed");
         if (!before.SummaryPool.SequenceEqual(after.SummaryPool) || !before.SynthesisModels.SequenceEqual(after.SynthesisModels))
             changes.Add("pools changed");
+        if (!before.Tiers.ByTenant.OrderBy(t => t.Key, StringComparer.Ordinal).SequenceEqual(after.Tiers.ByTenant.OrderBy(t => t.Key, StringComparer.Ordinal)))
+            changes.Add("tiers changed");
+        if (before.WidenBelow != after.WidenBelow)
+            changes.Add($"'widenBelow' changed to {after.WidenBelow}");
         if (!before.Classifier.SequenceEqual(after.Classifier))
             changes.Add("classifier changed");
-        if (!before.Critics.SequenceEqual(after.Critics))
-            changes.Add("critics changed");
+        if (!before.Critics.SequenceEqual(after.Critics) || !before.Extractors.SequenceEqual(after.Extractors))
+            changes.Add("passes changed");
         return changes.Count > 0 ? changes : ["nothing that counts: comments or spaces"];
 
         IEnumerable<ModelId> Kept<T>(Func<ModelEntry, T> part) =>

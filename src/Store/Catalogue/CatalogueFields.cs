@@ -62,6 +62,16 @@ internal sealed class CatalogueFields
         return null;
     }
 
+    public decimal? OptionalShare(string name)
+    {
+        if (Optional(name) is not { } part)
+            return null;
+        if (part.Kind == JsonTokenType.Number && decimal.TryParse(part.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var share) && share is >= 0 and <= 1)
+            return share;
+        problems.Add(part.Line, $"'{name}' is {part.Shown}; expected a share from 0 to 1.");
+        return null;
+    }
+
     public bool Flag(string name, bool otherwise = false)
     {
         if (Optional(name) is { } part && part.Kind is not (JsonTokenType.True or JsonTokenType.False))

@@ -6,16 +6,19 @@ namespace LlmQueue.Store.Catalogue;
 internal sealed class CatalogueReader(CatalogueProblems problems)
 {
     private static readonly string[] Complexities = [Route.Any, "low", "medium", "high"];
+    private static readonly string[] Stakes = [Route.Any, "high", "normal"];
+    private static readonly string[] RouteColumns = ["task", "complexity", "models", "name", "priority", "agent", "tier", "stakes", "minContext", "minTurns", "needsContext", "minConfidence", "minLoad"];
     private static readonly string[] Priorities = [Route.Any, "interactive", "normal", "batch"];
 
     private readonly Dictionary<ModelId, (ModelEntry Entry, int Line)> models = [];
 
     // References are checked when every model is known: a route may stand before the models it names.
     private readonly List<(ModelId Id, int Line, string By)> references = [];
+    private readonly HashSet<string> tierNames = new(StringComparer.Ordinal);
 
-    public ModelCatalogue Read(JsonPart root)
+    public ModelCatalogue Read(JsonPart root, string fingerprint)
     {
-        var file = new CatalogueFields(root, "the catalogue", ["models", "routes", "pools", "classifier", "passes"], problems);
+        var file = new CatalogueFields(root, "the catalogue", ["models", "routes", "pools", "classifier", "passes", "tiers", "widenBelow"], problems);
         var list = file.List(file.Required("models", "a list of at least one model"), "models", "a list of models");
         if (file.Optional("models") is { Kind: JsonTokenType.StartArray, Items.Count: 0 } empty)
             problems.Add(empty.Line, "'models' is empty; expected at least one model.");
@@ -25,20 +28,28 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
         if (file.Optional("routes") is { Kind: JsonTokenType.StartArray, Items.Count: 0 } none)
             problems.Add(none.Line, "'routes' is empty; expected at least one, such as { \"task\": \"any\", \"complexity\": \"any\", \"models\": [\"groq:openai/gpt-oss-20b\"] }.");
         CheckReachable(routes, file);
+        var tiers = ReadTiers(file.Optional("tiers"));
+        CheckTiers(file);
 
         var pools = file.Optional("pools") is { } part ? new CatalogueFields(part, "the pools", ["summary", "synthesis"], problems) : null;
         var (summary, synthesis) = (Chain(pools, "summary", "the pool 'summary'"), Chain(pools, "synthesis", "the pool 'synthesis'"));
         var classifier = Chain(file, "classifier", "the classifier");
-        var passes = file.Optional("passes") is { } roles ? new CatalogueFields(roles, "the passes", ["critique"], problems) : null;
+        var passes = file.Optional("passes") is { } roles ? new CatalogueFields(roles, "the passes", ["critique", "extract"], problems) : null;
         var critics = Chain(passes, "critique", "the pass 'critique'");
+        var extractors = Chain(passes, "extract", "the pass 'extract'");
         CheckReferences();
-        return new ModelCatalogue(entries, routes, summary, synthesis, classifier) { Critics = critics };
+        foreach (var blind in extractors.Where(id => models.TryGetValue(id, out var model) && !model.Entry.Vision))
+            problems.Add(passes!.Optional("extract")!.Line, $"the pass 'extract' names '{blind}', which reads no images; name a model with 'vision': true.");
+        return new ModelCatalogue(entries, routes, summary, synthesis, classifier)
+        {
+            Critics = critics, Extractors = extractors, Tiers = tiers, WidenBelow = file.OptionalShare("widenBelow") ?? 0.7m, Fingerprint = fingerprint,
+        };
     }
 
     private ModelEntry? Model(JsonPart part)
     {
         var fields = new CatalogueFields(part, "a model",
-            ["id", "context", "maxOutput", "limits", "price", "retires", "replacedBy", "strengths", "vision", "chargesMaxOutput", "firstChoiceTimeoutSeconds"], problems);
+            ["id", "context", "maxOutput", "limits", "price", "retires", "replacedBy", "strengths", "vision", "jsonSchema", "chargesMaxOutput", "firstChoiceTimeoutSeconds"], problems);
         if (!fields.IsObject)
             return null;
         var id = Id(fields.Required("id", "'provider:model'"));
@@ -61,6 +72,7 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
             Strengths = Texts(fields, "strengths"),
             Vision = fields.Flag("vision"),
             ChargesMaxOutput = fields.Flag("chargesMaxOutput", otherwise: true),
+            JsonSchema = fields.Flag("jsonSchema"),
             FirstChoiceTimeout = fields.OptionalCount("firstChoiceTimeoutSeconds") is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
         };
         if (models.TryAdd(id, (entry, fields.Line)))
@@ -87,17 +99,55 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
 
     private Route? ReadRoute(JsonPart part)
     {
-        var fields = new CatalogueFields(part, "a route", ["task", "complexity", "models", "name", "minContext", "priority"], problems);
+        var fields = new CatalogueFields(part, "a route", RouteColumns, problems);
         var task = fields.Text("task", "a kind of task such as 'code', or 'any'");
         var complexity = OneOf(fields, "complexity", Complexities, fields.Text("complexity", "'low', 'medium', 'high' or 'any'"));
         var priority = OneOf(fields, "priority", Priorities, fields.OptionalText("priority", "'interactive', 'normal', 'batch' or 'any'"));
+        var stakes = OneOf(fields, "stakes", Stakes, fields.OptionalText("stakes", "'high', 'normal' or 'any'"));
+        var agent = fields.OptionalText("agent", "an agent as tasks name it, or 'any'");
+        var tier = fields.OptionalText("tier", "a tier of 'tiers', 'standard' or 'any'");
         var name = fields.OptionalText("name", "a name for a task's history");
         fields.Required("models", "a list of at least one model");
         var chain = Chain(fields, "models", $"the route '{name ?? $"{task}/{complexity}"}'");
         if (!fields.IsObject)
             return null;
-        var route = new Route { Task = task ?? Route.Any, Complexity = complexity ?? Route.Any, Models = chain, Priority = priority ?? Route.Any, MinContext = fields.OptionalCount("minContext") };
+        var route = new Route
+        {
+            Task = task ?? Route.Any, Complexity = complexity ?? Route.Any, Models = chain,
+            Priority = priority ?? Route.Any, Agent = agent ?? Route.Any, Tier = tier ?? Route.Any, Stakes = stakes ?? Route.Any,
+            MinContext = fields.OptionalCount("minContext"), MinTurns = fields.OptionalCount("minTurns"), NeedsContext = fields.Optional("needsContext") is null ? null : fields.Flag("needsContext"),
+            MinConfidence = fields.OptionalShare("minConfidence"), MinLoad = fields.OptionalShare("minLoad"),
+        };
         return name is null ? route : route with { Name = name };
+    }
+
+    private Tiers ReadTiers(JsonPart? part)
+    {
+        if (part is null)
+            return Tiers.None;
+        if (part.Kind != JsonTokenType.StartObject)
+            problems.Add(part.Line, $"'tiers' is {part.Shown}; expected an object of tiers, each with a list of tenants, such as {{ \"premium\": [\"acme\"] }}.");
+        var byTenant = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var tier in part.Members)
+        {
+            tierNames.Add(tier.Name);
+            if (tier.Value.Kind != JsonTokenType.StartArray)
+                problems.Add(tier.Line, $"the tier '{tier.Name}' is {tier.Value.Shown}; expected a list of tenants.");
+            foreach (var tenant in tier.Value.Items)
+                if (tenant.Kind != JsonTokenType.String)
+                    problems.Add(tenant.Line, $"the tier '{tier.Name}' holds {tenant.Shown}; expected tenants in quotes.");
+                else if (!byTenant.TryAdd(tenant.Text, tier.Name))
+                    problems.Add(tenant.Line, $"the tenant '{tenant.Text}' is of the tier '{byTenant[tenant.Text]}' already; keep one.");
+        }
+
+        return new Tiers(byTenant);
+    }
+
+    private void CheckTiers(CatalogueFields file)
+    {
+        foreach (var row in file.Optional("routes")?.Items ?? [])
+            foreach (var member in row.Members.Where(m => m.Name == "tier" && m.Value.Kind == JsonTokenType.String && m.Value.Text is not (Route.Any or Tiers.Standard) && !tierNames.Contains(m.Value.Text)))
+                problems.Add(member.Line, $"the tier '{member.Value.Text}' is not among the 'tiers'{NearestName.Question(member.Value.Text, tierNames) switch { "" => "; add it there with its tenants.", var near => near }}");
     }
 
     private string? OneOf(CatalogueFields fields, string name, string[] allowed, string? found)
@@ -170,7 +220,7 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
     // A row behind one that takes everything is a row that somebody believes in and that never applies.
     private void CheckReachable(List<Route> routes, CatalogueFields file)
     {
-        var all = routes.FindIndex(route => route is { Task: Route.Any, Complexity: Route.Any, Priority: Route.Any, MinContext: null });
+        var all = routes.FindIndex(route => route.TakesAll);
         if (all >= 0 && all < routes.Count - 1)
             problems.Add(file.Optional("routes")!.Items[Math.Min(all + 1, file.Optional("routes")!.Items.Count - 1)].Line, $"the route '{routes[all].Name}' before this one takes every task, so this one never applies; move '{routes[all].Name}' to the end.");
     }

@@ -25,9 +25,16 @@ public sealed class ModelCatalogue
 
     /// <summary>Models that review the drafts of tasks with much at stake, first choice first; empty means that drafts are the answers.</summary>
     public IReadOnlyList<ModelId> Critics { get; internal init; } = [];
+    /// <summary>Below this confidence a task's chain is widened by those of its other likely kinds and of the table's last row. Default 0.7; 0 never widens.</summary>
+    public decimal WidenBelow { get; internal init; } = 0.7m;
+
+    public Tiers Tiers { get; internal init; } = Tiers.None;
+
+    /// <summary>Models that make JSON of images, first choice first; empty means every model that reads images.</summary>
+    public IReadOnlyList<ModelId> Extractors { get; internal init; } = [];
 
     /// <summary>Tells one text of the file from another; empty for a catalogue that came from no text.</summary>
-    public string Fingerprint { get; private init; } = "";
+    public string Fingerprint { get; internal init; } = "";
 
     public ModelEntry? Find(ModelId id) => byId.GetValueOrDefault(id);
 
@@ -60,7 +67,7 @@ public sealed class ModelCatalogue
         {
             Limits = new ModelLimits(model.Limits.RequestsPerMinute * factor, model.Limits.RequestsPerDay * factor, model.Limits.TokensPerMinute * factor, model.Limits.TokensPerDay * factor),
         });
-        return new ModelCatalogue([.. models], Routes, SummaryPool, SynthesisModels, Classifier) { Fingerprint = Fingerprint, Critics = Critics };
+        return new ModelCatalogue([.. models], Routes, SummaryPool, SynthesisModels, Classifier) { WidenBelow = WidenBelow, Tiers = Tiers, Fingerprint = Fingerprint, Critics = Critics, Extractors = Extractors };
     }
 
     /// <exception cref="CatalogueException">The file is not there, cannot be read or does not fit.</exception>
@@ -86,9 +93,9 @@ public sealed class ModelCatalogue
     {
         var problems = new CatalogueProblems(name);
         var root = PositionedJson.Read(json, problems);
-        var catalogue = root is null ? null : new CatalogueReader(problems).Read(root);
+        var catalogue = root is null ? null : new CatalogueReader(problems).Read(root, FingerprintOf(json));
         problems.ThrowIfAny();
-        return new ModelCatalogue(catalogue!.Models, catalogue.Routes, catalogue.SummaryPool, catalogue.SynthesisModels, catalogue.Classifier) { Fingerprint = FingerprintOf(json), Critics = catalogue.Critics };
+        return catalogue!;
     }
 
     public static string FingerprintOf(string json) => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(json)), 0, 6);

@@ -68,6 +68,8 @@ public sealed record ModelEntry
 
     /// <summary>The provider takes the longest answer that was asked for out of its minute when the call arrives, as Groq and OpenAI do; false where it counts the answer as it is, as Anthropic does.</summary>
     public bool ChargesMaxOutput { get; init; } = true;
+    /// <summary>It holds its answer to a JSON schema, strictly; false: it is asked for JSON and told the shape in words.</summary>
+    public bool JsonSchema { get; init; }
 
     /// <summary>How long the first choice of a chain may take before the next one is asked; null is the worker's default.</summary>
     public TimeSpan? FirstChoiceTimeout { get; init; }
@@ -83,30 +85,4 @@ public sealed record ModelEntry
     /// <summary>Whether prompt and answer fit nine tenths of its window, and the answer its own limit.</summary>
     public bool Takes(int promptTokens, int maxOutputTokens) =>
         maxOutputTokens <= MaxOutput && (long)promptTokens + maxOutputTokens <= Context * UsedShare;
-}
-
-/// <summary>One row of the routing table; the first that fits a task counts.</summary>
-public sealed record Route
-{
-    public const string Any = "any";
-
-    public required string Task { get; init; }
-    public required string Complexity { get; init; }
-
-    /// <summary>The fallback chain, first choice first.</summary>
-    public required IReadOnlyList<ModelId> Models { get; init; }
-
-    /// <summary>How the row is called in a task's history.</summary>
-    public string Name { get => field ?? $"{Task}/{Complexity}"; init; }
-
-    /// <summary><c>interactive</c>, <c>normal</c>, <c>batch</c> or <c>any</c>.</summary>
-    public string Priority { get; init; } = Any;
-
-    /// <summary>Estimated tokens of the prompt above which the row applies.</summary>
-    public int? MinContext { get; init; }
-
-    public bool Fits(string task, string complexity, string priority, int promptTokens) =>
-        Matches(Task, task) && Matches(Complexity, complexity) && Matches(Priority, priority) && (MinContext is null || promptTokens > MinContext);
-
-    private static bool Matches(string wanted, string found) => wanted == Any || string.Equals(wanted, found, StringComparison.OrdinalIgnoreCase);
 }

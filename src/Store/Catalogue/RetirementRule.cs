@@ -40,7 +40,7 @@ public static class RetirementRule
 
     private static IEnumerable<ModelId> Named(ModelCatalogue catalogue)
     {
-        var named = new HashSet<ModelId>(catalogue.Routes.SelectMany(r => r.Models).Concat(catalogue.SummaryPool).Concat(catalogue.SynthesisModels).Concat(catalogue.Classifier).Concat(catalogue.Critics));
+        var named = new HashSet<ModelId>(catalogue.Routes.SelectMany(r => r.Models).Concat(catalogue.SummaryPool).Concat(catalogue.SynthesisModels).Concat(catalogue.Classifier).Concat(catalogue.Critics).Concat(catalogue.Extractors));
         foreach (var first in named.ToList())
             for (var next = catalogue.Find(first)?.ReplacedBy; next is not null && named.Add(next);)
                 next = catalogue.Find(next)?.ReplacedBy;

@@ -18,7 +18,11 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
     private const int Loops = 2;
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
 
-    private readonly Channel<Pending> _waiting = Channel.CreateUnbounded<Pending>();
+    /// <summary>Small questions that could share a call wait this long for each other: a moment beside the call, and without it they would hardly ever meet.</summary>
+    private static readonly TimeSpan QuestionsGather = TimeSpan.FromMilliseconds(10);
+
+    private readonly Channel<IReadOnlyList<Pending>> _waiting = Channel.CreateUnbounded<IReadOnlyList<Pending>>();
+    private readonly List<Pending> _questions = [];
     private bool _away;
 
     /// <summary>Returns when the transition is durable, or must be decided again.</summary>
@@ -26,7 +30,43 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
     {
         transition.Seal();
         var pending = new Pending(transition, new TaskCompletionSource<CommitOutcome>(TaskCreationOptions.RunContinuationsAsynchronously));
-        return _waiting.Writer.TryWrite(pending) ? pending.Outcome.Task.WaitAsync(cancellationToken) : throw new OperationCanceledException("The store is stopping.");
+        if (transition.Packing is not null)
+            Gather(pending);
+        else if (!_waiting.Writer.TryWrite([pending]))
+            throw new OperationCanceledException("The store is stopping.");
+        return pending.Outcome.Task.WaitAsync(cancellationToken);
+    }
+
+    /// <summary>The first of some questions opens a pack; it goes when it is full or its moment is over, in one piece, so that one commit sees all of it.</summary>
+    private void Gather(Pending question)
+    {
+        lock (_questions)
+        {
+            _questions.Add(question);
+            if (_questions.Count >= Packing.Most)
+                SendQuestions();
+            else if (_questions.Count == 1)
+                _ = SendQuestionsSoon();
+        }
+    }
+
+    private async Task SendQuestionsSoon()
+    {
+        await Task.Delay(QuestionsGather, clock);
+        lock (_questions)
+            SendQuestions();
+    }
+
+    private void SendQuestions()
+    {
+        // A pack that was full has gone before its moment was over.
+        if (_questions.Count == 0)
+            return;
+        IReadOnlyList<Pending> pack = [.. _questions];
+        _questions.Clear();
+        if (!_waiting.Writer.TryWrite(pack))
+            foreach (var question in pack)
+                question.Cancel();
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(Enumerable.Range(0, Loops).Select(_ => Run(stoppingToken)));
@@ -43,9 +83,10 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
                 var late = new List<Pending>();
                 foreach (var pending in next)
                     (subjects.Add(pending.Subject) ? group : late).Add(pending);
-                while (group.Count < MaxGroup && _waiting.Reader.TryRead(out var pending))
-                    // Two transitions of one row cannot share a transaction: the second stands back and will find a conflict.
-                    (subjects.Add(pending.Subject) ? group : late).Add(pending);
+                while (group.Count < MaxGroup && _waiting.Reader.TryRead(out var ready))
+                    foreach (var pending in ready)
+                        // Two transitions of one row cannot share a transaction: the second stands back and will find a conflict.
+                        (subjects.Add(pending.Subject) ? group : late).Add(pending);
                 next = late;
                 await CommitGroup(group, stopping);
             }
@@ -59,8 +100,9 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
             _waiting.Writer.TryComplete();
             foreach (var pending in next)
                 pending.Cancel();
-            while (_waiting.Reader.TryRead(out var pending))
-                pending.Cancel();
+            while (_waiting.Reader.TryRead(out var left))
+                foreach (var pending in left)
+                    pending.Cancel();
         }
     }
 
@@ -238,7 +280,7 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
             Parameters =
             {
                 new NpgsqlParameter<string[]> { TypedValue = [.. uses.Select(g => g.Key)] },
-                new NpgsqlParameter<long[]> { TypedValue = [.. uses.Select(g => g.LongCount())] },
+                new NpgsqlParameter<long[]> { TypedValue = [.. uses.Select(g => g.Sum(u => (long)u.Calls))] },
                 new NpgsqlParameter<long[]> { TypedValue = [.. uses.Select(g => g.LongCount(u => u.Throttled))] },
                 new NpgsqlParameter<long[]> { TypedValue = [.. uses.Select(g => g.LongCount(u => u.Fault))] },
                 new NpgsqlParameter<long[]> { TypedValue = [.. uses.Select(g => g.Sum(u => u.InputTokens))] },
@@ -259,6 +301,8 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
                 views.ShowKey(use.Alias, reason);
         foreach (var stage in stages)
             writing.First(p => p.Transition.EndedForSummary == stage.SummaryId).Transition.Ring(stage);
+        foreach (var pending in writing)
+            pending.Transition.LeaveTheBellToTheFirst();
         metrics.Committed(writing.ConvertAll(p => p.Transition));
         foreach (var _ in without)
             metrics.Again(CommitOutcome.NoRoom);

@@ -15,6 +15,7 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
     private readonly Dictionary<string, TenantRow> _tenants = new(StringComparer.Ordinal);
     private readonly Dictionary<string, double> _sharesBefore = new(StringComparer.Ordinal);
     private readonly Dictionary<string, BreakerState> _breakersBefore = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, OpenPack> _packs = new(StringComparer.Ordinal);
     private double _virtualTime;
 
     /// <summary>
@@ -163,9 +164,30 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
     /// <summary>False when the true rows have no room, and then nothing was changed.</summary>
     private bool TryReserveThenSettle(Transition transition)
     {
-        if (!TryReserve(transition, transition.Reservation!))
+        if (!(transition.Packing is null ? TryReserve(transition, transition.Reservation!) : TryReserveInPack(transition)))
             return false;
         Settle(transition);
+        return true;
+    }
+
+    /// <summary>Small questions that are committed together share a call: the first reserves its request, the others only what they add.</summary>
+    private bool TryReserveInPack(Transition transition)
+    {
+        var id = transition.Reservation!.Bucket;
+        if (_packs.TryGetValue(id, out var pack) && pack.Questions < Packing.Most)
+        {
+            transition.Share(pack.First);
+            if (TryReserve(transition, transition.Reservation))
+            {
+                pack.Questions++;
+                return true;
+            }
+        }
+
+        transition.Share(first: null);
+        if (!TryReserve(transition, transition.Reservation))
+            return false;
+        _packs[id] = new OpenPack(transition);
         return true;
     }
 
@@ -224,6 +246,13 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
             batch.BatchCommands.Add(tables.UpdateBudgets([.. _budgets.Values]));
         if (_tenants.Count > 0)
             batch.BatchCommands.Add(tables.UpdateTenants([.. _tenants.Values]));
+    }
+
+    private sealed class OpenPack(Transition first)
+    {
+        public Transition First => first;
+
+        public int Questions { get; set; } = 1;
     }
 
     private static void Collect(Reservation? reservation, SortedSet<string> buckets, SortedSet<string> budgets)

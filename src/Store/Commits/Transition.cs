@@ -28,6 +28,12 @@ public sealed class Transition(DateTime now)
     public List<Announcement> Announcements { get; } = [];
     public List<WebhookRow> Webhooks { get; } = [];
     public Reservation? Reservation { get; private set; }
+    /// <summary>The reservation is for a question that may be answered by another task's call; null for a call of its own.</summary>
+    public Packing? Packing { get; private set; }
+    /// <summary>Who said what the task is, and where it goes by that; counted when it is true.</summary>
+    public StageDecision? Stage { get; set; }
+    /// <summary>What the task was found to be in this very transition, with what its row does not keep.</summary>
+    public object? Classified { get; set; }
     public Settlement? Settlement { get; set; }
     public Parking? Parking { get; set; }
     /// <summary>The line that the task leaves without having been granted room.</summary>
@@ -63,6 +69,32 @@ public sealed class Transition(DateTime now)
         Unhold = unhold;
     }
 
+    /// <summary>The reservation may shrink to what the question costs along with others; the commit that brings several together decides who leads.</summary>
+    public void MayShare(Packing packing, Action unhold)
+    {
+        Packing = packing;
+        Unhold += unhold;
+    }
+
+    /// <summary>Goes along with the call of <paramref name="first"/>, or leads one of its own. Said anew at each try of the commit.</summary>
+    internal void Share(Transition? first)
+    {
+        var (need, usd) = first is null ? (Packing!.Alone, Packing.AloneUsd) : (Packing!.Along, Packing.AlongUsd);
+        Reservation = Reservation! with { Need = need, Usd = usd };
+        var (task, attempt) = (Task!, Opened[0]);
+        (task.ReservedTokens, task.ReservedUsd, task.PackedWith) = (need.Tokens, usd, first?.Task!.CorrelationId);
+        (attempt.ReservedTokens, attempt.ReservedUsd, attempt.Pack) = (need.Tokens, usd, first?.Task!.CorrelationId);
+        if (first is not null)
+            (first.Opened[0].Pack, attempt.KeyAlias) = (first.Task!.CorrelationId, first.Opened[0].KeyAlias);
+    }
+
+    /// <summary>One bell rings for a pack.</summary>
+    internal void LeaveTheBellToTheFirst()
+    {
+        if (Packing is not null && Task?.PackedWith is not null)
+            Doorbells.RemoveAll(bell => bell is Contracts.CallProvider);
+    }
+
     public void Record(Guid subject, string entry, string state, string? reason = null) =>
         // The ordinal only tells entries of one subject and version apart; a transition that gives birth to thousands records one for each.
         History.Add(new HistoryRow { SubjectId = subject, Ordinal = (short)(History.Count % short.MaxValue), At = Now, Entry = entry, State = state, Reason = reason });
@@ -92,6 +124,16 @@ public sealed class Transition(DateTime now)
 /// <param name="Usd">The call's highest price in US dollars; null when a price is unknown.</param>
 /// <param name="Budgets">The budgets it draws on.</param>
 public sealed record Reservation(string Bucket, Need Need, decimal? Usd, IReadOnlyList<string> Budgets);
+
+/// <summary>What a small question takes with a call of its own, and what it adds to another's call: its own text and no request.</summary>
+public sealed record Packing(Need Alone, decimal? AloneUsd, Need Along, decimal? AlongUsd)
+{
+    /// <summary>Questions in one call: more would make the small model careless, and a lost answer dear.</summary>
+    public const int Most = 16;
+}
+
+/// <summary>Who said what a task is, the model it goes to first by that, and the one it would have gone to if nobody had.</summary>
+public sealed record StageDecision(string Stage, string Model, string Without);
 
 /// <summary>The end of a reservation, and what the answer taught about the bucket.</summary>
 public sealed record Settlement
@@ -139,8 +181,12 @@ public sealed record Parking(LineRow Line, double Cost, bool Again = false)
 /// <summary>A task leaves the line of these buckets, where it counted for so many tokens.</summary>
 public sealed record Leaving(IReadOnlyList<string> Buckets, double Tokens);
 
-/// <summary>One call through one key.</summary>
-public sealed record KeyUse(string Alias, long InputTokens, long OutputTokens, bool Throttled, bool Fault, string? RefusedReason);
+/// <summary>One call through one key, or a part of one.</summary>
+public sealed record KeyUse(string Alias, long InputTokens, long OutputTokens, bool Throttled, bool Fault, string? RefusedReason)
+{
+    /// <summary>0 for what was answered along with another task's call.</summary>
+    public int Calls { get; init; } = 1;
+}
 
 /// <summary>An event for the outside, as the object that is published and, should this process die first, as the row that is published instead.</summary>
 public sealed record Announcement(Guid Id, object Message, DateTime At)

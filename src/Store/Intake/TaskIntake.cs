@@ -61,6 +61,8 @@ public static class TaskIntake
             return "'messages' is empty; expected at least one of role 'user'.";
         for (var i = 0; i < messages.Count; i++)
         {
+            if (messages[i]?.Misfit is { } misfit)
+                return $"messages[{i}]{misfit}.";
             if (messages[i] is not { } message || message.Role is not ("system" or "user" or "assistant" or "developer" or "tool"))
                 return $"messages[{i}] has the role '{Cut(messages[i]?.Role)}'; expected 'system', 'user' or 'assistant'.";
             if (message is { Role: "tool", ToolCallId: null })
@@ -75,6 +77,8 @@ public static class TaskIntake
             return task.Prompt is not null ? "The prompt is empty; expected a question or an instruction." : "No message of role 'user' has any text; expected a question or an instruction.";
         if (messages.Sum(m => (long)m.Content.Length) > LongestPrompt)
             return $"The prompt has {messages.Sum(m => (long)m.Content.Length):N0} characters; no model takes more than {LongestPrompt:N0}. Split it, or hand its pages in as a summary (POST /v1/summaries).";
+        if (ImageRule.WhatIsWrong(messages) is { } image)
+            return image;
         if (Priorities.Parse(task.Priority) is null)
             return $"The priority '{Cut(task.Priority)}' is unknown; expected 'interactive', 'normal' or 'batch'.";
         if (task.Complexity is { Length: > 0 } complexity && complexity.ToLowerInvariant() is not ("low" or "medium" or "high"))

@@ -11,6 +11,8 @@ public sealed class AttemptRow
     public string Why { get; set; } = "";
     public long ReservedTokens { get; set; }
     public decimal? ReservedUsd { get; set; }
+    /// <summary>The pack that is answered by one call, named after its first task; null for a call of its own.</summary>
+    public Guid? Pack { get; set; }
     public DateTime CreatedAt { get; set; }
     /// <summary>The worker that makes the call; null until one has claimed it. Only the one that set it may call.</summary>
     public Guid? Worker { get; set; }
@@ -57,8 +59,8 @@ public sealed class PayloadRow
     public const string ExtractedSummary = "summary-extract";
     public const string Draft = "draft";
 
-    /// <summary>What is sent in a pass: the question itself, or the messages made for it.</summary>
-    public static string PromptOf(string? pass) => pass is null ? Prompt : $"{Prompt}/{pass}";
+    /// <summary>What is sent in a pass: the question itself, or the messages made for it. Images are sent as they came, and are kept once.</summary>
+    public static string PromptOf(string? pass) => pass is null or TaskPasses.Extraction ? Prompt : $"{Prompt}/{pass}";
     /// <summary>How an answer ended that is not simply a text which came to its end (JSON: finish_reason, tool_calls).</summary>
     public const string Ending = "ending";
     /// <summary>Why a line of a batch could not be taken in (JSON: OpenAI's error object).</summary>

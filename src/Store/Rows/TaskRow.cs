@@ -44,6 +44,15 @@ public sealed class TaskRow : SagaStateMachineInstance
     public int? BatchLine { get; set; }
     /// <summary>What the line's owner calls it: the name of its answer.</summary>
     public string? CustomId { get; set; }
+    // What it was found to be
+    /// <summary>Messages of its conversation, instructions to the model not counted.</summary>
+    public int Turns { get; set; }
+    /// <summary>Who said what kind of task it is: "producer", "rules", "cache", "model" or "default"; null while nobody has.</summary>
+    public string? ClassifiedBy { get; set; }
+    /// <summary>How sure they were, 0 to 1.</summary>
+    public double? Confidence { get; set; }
+    /// <summary>It cannot be done without what was said before; null is not known.</summary>
+    public bool? NeedsContext { get; set; }
 
     // Where it may go
     /// <summary>The rule that chose the chain, and why.</summary>
@@ -70,6 +79,8 @@ public sealed class TaskRow : SagaStateMachineInstance
 
     /// <summary>The longest answer of the call it is at or waits for.</summary>
     public int CallOutputTokens => PassOutputTokens ?? MaxOutputTokens;
+    /// <summary>The task whose call answers this one's question as well, and whose one request covers both; null for a call of its own.</summary>
+    public Guid? PackedWith { get; set; }
 
     // The open attempt and what is reserved for it: a reservation is part of its task's row, so it cannot leak
     public int Attempt { get; set; }
@@ -136,6 +147,7 @@ public static class TaskStates
 {
     public const string Submitted = "Submitted";
     public const string Classifying = "Classifying";
+    public const string Extracting = "Extracting";
     public const string WaitingForCapacity = "WaitingForCapacity";
     public const string WaitingForBudget = "WaitingForBudget";
     public const string WaitingToRetry = "WaitingToRetry";
@@ -149,20 +161,28 @@ public static class TaskStates
     public const string Expired = "Expired";
 
     public static readonly IReadOnlyList<string> All =
-        [Submitted, Classifying, WaitingForCapacity, WaitingForBudget, WaitingToRetry, Calling, Critiquing, Revising, Completed, Failed, Rejected, Canceled, Expired];
+        [Submitted, Classifying, Extracting, WaitingForCapacity, WaitingForBudget, WaitingToRetry, Calling, Critiquing, Revising, Completed, Failed, Rejected, Canceled, Expired];
 
     public static readonly IReadOnlyList<string> Ends = [Completed, Failed, Rejected, Canceled, Expired];
 
     /// <summary>A call is on its way in each of these, for SQL.</summary>
-    public const string Called = $"'{Classifying}', '{Calling}', '{Critiquing}', '{Revising}'";
+    public const string Called = $"'{Classifying}', '{Extracting}', '{Calling}', '{Critiquing}', '{Revising}'";
 
     /// <summary>Those in which the call is for an answer that nothing else could stand in for: no deadline cuts it off.</summary>
-    public const string CalledForTheFirst = $"'{Classifying}', '{Calling}'";
+    public const string CalledForTheFirst = $"'{Classifying}', '{Extracting}', '{Calling}'";
+
+    public static bool IsCalled(string state) => state is Classifying or Extracting or Calling or Critiquing or Revising;
 }
 
-/// <summary>The passes after the draft of a task with much at stake. Each is an ordinary call: reserved, admitted, claimed, settled.</summary>
+/// <summary>What a call of a task is for, when it takes more than one. Each is an ordinary call: reserved, admitted, claimed, settled.</summary>
 public static class TaskPasses
 {
+    /// <summary>A model that reads images makes JSON of them.</summary>
+    public const string Extraction = "extraction";
+
+    /// <summary>The question is put as something was made of it; without such a pass it is put as it came.</summary>
+    public const string Draft = "draft";
+
     /// <summary>Another model reviews the draft.</summary>
     public const string Critique = "critique";
 
@@ -172,12 +192,16 @@ public static class TaskPasses
     /// <summary>The critic scores the revision as it scored the draft.</summary>
     public const string Verdict = "verdict";
 
+    /// <summary>The question itself is put, by whichever name.</summary>
+    public static bool IsTheAnswer(string? pass) => pass is null or Draft;
+
     /// <summary>The payloads in which what a pass gave is kept, in order.</summary>
-    public static readonly IReadOnlyList<string> Kept = [PayloadRow.Draft, Critique, Revision, Verdict];
+    public static readonly IReadOnlyList<string> Kept = [Extraction, Draft, Critique, Revision, Verdict];
 
     /// <summary>The state of a task whose call for this pass is on its way.</summary>
     public static string StateOf(string? pass) => pass switch
     {
+        Extraction => TaskStates.Extracting,
         Critique or Verdict => TaskStates.Critiquing,
         Revision => TaskStates.Revising,
         _ => TaskStates.Calling,

@@ -19,6 +19,9 @@ public sealed class QueueMetrics : IDisposable
     private readonly Counter<long> _alerts;
     private readonly Counter<long> _reloads;
     private readonly Counter<long> _breakers;
+    private readonly Counter<long> _stages;
+    private readonly Counter<long> _routed;
+    private readonly Counter<long> _packed;
 
     public QueueMetrics()
     {
@@ -29,6 +32,9 @@ public sealed class QueueMetrics : IDisposable
         _latency = _meter.CreateHistogram<double>("llmqueue.call.duration", "s", "From claim to outcome, by model");
         _group = _meter.CreateHistogram<int>("llmqueue.commit.group", "{transition}", "Transitions that shared a commit");
         _alerts = _meter.CreateCounter<long>("llmqueue.alerts", "{alert}", "Thresholds of quotas and budgets that were crossed, by kind, subject and percent");
+        _stages = _meter.CreateCounter<long>("llmqueue.classifications", "{task}", "Who said what a task is, by stage: producer, rules, cache, model, default");
+        _routed = _meter.CreateCounter<long>("llmqueue.routed", "{task}", "Where tasks go first, by stage, model, and the model it would have been without classification");
+        _packed = _meter.CreateCounter<long>("llmqueue.classifier.packed", "{question}", "Questions to the small model that were answered along with another's call");
         _reloads = _meter.CreateCounter<long>("llmqueue.catalogue.reloads", "{reload}", "Changed catalogues, by result: taken, refused");
         _breakers = _meter.CreateCounter<long>("llmqueue.breaker.changes", "{change}", "Circuit breakers that changed, by bucket and the state they came to: open, recovering, closed");
         _again = _meter.CreateCounter<long>("llmqueue.decisions.again", "{decision}", "Transitions decided again, by why: Conflict, NoRoom");
@@ -45,6 +51,14 @@ public sealed class QueueMetrics : IDisposable
                 _entries.Add(1, new KeyValuePair<string, object?>("entry", entry.Entry));
             foreach (var call in transition.Ended)
                 Count(transition, call);
+            if (transition.Packing is not null && transition.Task?.PackedWith is not null)
+                _packed.Add(1);
+            if (transition.Stage is { } stage)
+            {
+                var by = new KeyValuePair<string, object?>("stage", stage.Stage);
+                _stages.Add(1, by);
+                _routed.Add(1, by, new KeyValuePair<string, object?>("llm.model", stage.Model), new KeyValuePair<string, object?>("without", stage.Without));
+            }
         }
     }
 
@@ -60,7 +74,8 @@ public sealed class QueueMetrics : IDisposable
     private void Count(Transition transition, Rows.AttemptRow call)
     {
         var model = new KeyValuePair<string, object?>("llm.model", transition.Settlement?.Reserved.Bucket);
-        _calls.Add(1, model, new KeyValuePair<string, object?>("outcome", call.Outcome));
+        if (transition.KeyUse?.Calls is not 0)
+            _calls.Add(1, model, new KeyValuePair<string, object?>("outcome", call.Outcome));
         if (call.InputTokens is > 0)
             _tokens.Add(call.InputTokens.Value, model, new KeyValuePair<string, object?>("direction", "input"));
         if (call.OutputTokens is > 0)

@@ -61,13 +61,17 @@ public sealed record TaskView : TaskItem
     public int MaxOutputTokens { get; init; }
     public DateTime? Deadline { get; init; }
 
+    /// <summary>Who said what kind of task it is: <c>producer</c>, <c>rules</c>, <c>cache</c>, <c>model</c> or <c>default</c>; and how sure they were, 0 to 1.</summary>
+    public string? ClassifiedBy { get; init; }
+    public double? Confidence { get; init; }
+
     /// <summary>The rule that chose the models, and those that may still answer, first choice first.</summary>
     public string? Route { get; init; }
     public IReadOnlyList<string> Chain { get; init; } = [];
     public IReadOnlyList<AttemptView> Attempts { get; init; } = [];
     public IReadOnlyList<HistoryView> History { get; init; } = [];
 
-    /// <summary>What the passes of a task with much at stake gave, in order; the output is one of them. Empty for every other task.</summary>
+    /// <summary>What the passes of a task with images or with much at stake gave, in order. Empty for every other task.</summary>
     public IReadOnlyList<PassView> Passes { get; init; } = [];
     /// <summary>What its owner's address was told; null where none was named.</summary>
     public WebhookView? Webhook { get; init; }
@@ -113,7 +117,7 @@ public sealed record AttemptView
 }
 
 /// <summary>What one pass gave.</summary>
-/// <param name="Pass"><c>draft</c>, <c>critique</c>, <c>revision</c> or <c>verdict</c>: the critique of the revision.</param>
+/// <param name="Pass"><c>extraction</c>, <c>draft</c>, <c>critique</c>, <c>revision</c> or <c>verdict</c>: the critique of the revision.</param>
 /// <param name="Text">As the model wrote it.</param>
 public sealed record PassView(string Pass, string Text);
 

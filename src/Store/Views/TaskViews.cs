@@ -20,7 +20,7 @@ public sealed class TaskViews(IDbContextFactory<QueueDb> contexts, TimeProvider 
             .Select(h => new HistoryView(h.At, h.Entry, h.State, h.Reason)).ToListAsync(cancellationToken);
         var output = row.State != TaskStates.Completed ? null
             : await db.Payloads.AsNoTracking().Where(p => p.SubjectId == id && p.Part == PayloadRow.Answer).Select(p => p.Content).FirstOrDefaultAsync(cancellationToken);
-        var passes = !row.HighStakes ? []
+        var passes = row is { HighStakes: false, Pass: null } ? []
             : await db.Payloads.AsNoTracking().Where(p => p.SubjectId == id && TaskPasses.Kept.Contains(p.Part)).Select(p => new PassView(p.Part, p.Content)).ToListAsync(cancellationToken);
         var expectations = await Expectations.For(db, [row], clock.GetUtcNow().UtcDateTime, cancellationToken);
         return Whole(row, expectations, attempts, history, output) with
@@ -81,7 +81,7 @@ public sealed class TaskViews(IDbContextFactory<QueueDb> contexts, TimeProvider 
     private static TaskView Whole(TaskRow row, Expectations? expectations, List<AttemptRow> attempts, List<HistoryView> history, string? output) => new(Item(row, expectations))
     {
         HighStakes = row.HighStakes, Agent = row.Agent, Conversation = row.Conversation, RequestedModel = row.RequestedModel,
-        MaxOutputTokens = row.MaxOutputTokens, Deadline = row.Deadline, Route = row.Route,
+        MaxOutputTokens = row.MaxOutputTokens, Deadline = row.Deadline, ClassifiedBy = row.ClassifiedBy, Confidence = row.Confidence, Route = row.Route,
         Chain = row.Chain?.Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [],
         Attempts = [.. attempts.Select(Attempt)], History = history, Output = output, Metadata = Labels(row.Metadata),
     };

@@ -86,7 +86,7 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
                 var row = view.At(now);
                 if (info.Keys.All(k => views.WhyKeyRefused(k.Alias) is not null))
                     row.DisabledReason ??= $"{DisabledReasons.Refused}: {info.Keys[0].Alias} was refused ({views.WhyKeyRefused(info.Keys[0].Alias)}). Put a valid key into the environment and start again";
-                candidates.Add(new Candidate(info.Id, info.Model, row, estimates.Need(info.Model, errand.Kind, errand.InputUnits, errand.OutputTokens), estimates.MostUsd(info.Model, errand.InputUnits, errand.OutputTokens)));
+                candidates.Add(new Candidate(info.Id, info.Model, row, estimates.Need(info.Model, errand.Kind, errand.InputUnits, errand.OutputTokens) with { Requests = errand.Requests }, estimates.MostUsd(info.Model, errand.InputUnits, errand.OutputTokens)));
             }
         }
 
@@ -162,7 +162,8 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
 /// <param name="InputUnits">The prompt's size in the estimate's units.</param>
 /// <param name="OutputTokens">The longest answer.</param>
 /// <param name="Kind">What the task is.</param>
-public sealed record Errand(IReadOnlyList<ModelId> Chain, bool Spread, double InputUnits, int OutputTokens, string? Kind)
+/// <param name="Requests">1 for a call of its own, 0 for what goes along with another.</param>
+public sealed record Errand(IReadOnlyList<ModelId> Chain, bool Spread, double InputUnits, int OutputTokens, string? Kind, int Requests = 1)
 {
     public static Errand Of(TaskRow task) => new(Models(task.Chain), task.Spread, task.PromptUnits, task.CallOutputTokens, task.Pass ?? task.Kind);
 

@@ -4,10 +4,12 @@ using LlmQueue.Store.Commits;
 using LlmQueue.Store.Intake;
 using LlmQueue.Store.Limits;
 using LlmQueue.Store.Rows;
+using LlmQueue.Store.Settings;
 using LlmQueue.Store.Streaming;
 using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Lifecycle;
+using LlmQueue.Worker.Passes;
 using LlmQueue.Worker.Selection;
 using LlmQueue.Worker.Upkeep;
 using MassTransit;
@@ -21,7 +23,7 @@ namespace LlmQueue.Worker.Calling;
 /// rang for it: when the broker goes away it is finished all the same, and the message that then comes again finds it taken.
 /// </summary>
 public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers breakers, UsableProviders providers, LifecycleDoor lifecycle, TokenSpeaker speaker, StopPatience patience,
-    LimitViews views, BucketDirectory directory, ProbeTimers probes, WorkerOptions options, TimeProvider clock, ILogger<CallConsumer> logger) : IConsumer<CallProvider>
+    LimitViews views, BucketDirectory directory, CurrentCatalogue catalogue, ProbeTimers probes, WorkerOptions options, TimeProvider clock, ILogger<CallConsumer> logger) : IConsumer<CallProvider>
 {
     public async Task Consume(ConsumeContext<CallProvider> context)
     {
@@ -32,26 +34,70 @@ public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers br
             return;
         }
 
-        var began = clock.GetTimestamp();
-        var (outcome, opens) = await Call(claim, taskId, attempt, patience.IsOver);
-        await lifecycle.Raise(context, new CallFinished(taskId, attempt, outcome, claim.KeyAlias, clock.GetElapsedTime(began), ContentHash.Of(claim.Prompt), opens, claim.AdmittedAt));
+        var finished = claim.State == TaskStates.Classifying ? await Classify(claim) : [await Answer(claim)];
+        await Task.WhenAll(finished.Select(one => lifecycle.Raise(context, one)));
         // After the commit, so that the timer is set for what the row says.
-        if (outcome.IsProvidersFault && views.Bucket(claim.Bucket)?.At(clock.GetUtcNow().UtcDateTime) is { BrokenSince: not null, ProbeAt: { } probeAt })
+        if (finished[0].Outcome.IsProvidersFault && views.Bucket(claim.Bucket)?.At(clock.GetUtcNow().UtcDateTime) is { BrokenSince: not null, ProbeAt: { } probeAt })
             await probes.Set(claim.Bucket, probeAt);
     }
 
-    private async Task<(CallOutcome Outcome, bool Opens)> Call(ClaimedCall claim, Guid taskId, int attempt, CancellationToken stopping)
+    private async Task<CallFinished> Answer(ClaimedCall claim)
     {
+        var (messages, parameters, stream) = StoredPrompt.Read(claim.Prompt);
+        var model = ModelId.Parse(claim.Model).Name;
+        var request = claim.State == TaskStates.Extracting
+            ? new ProviderRequest(model, ExtractionPrompt.Messages(messages), claim.MaxOutputTokens, Json: true)
+            : new ProviderRequest(model, messages, claim.MaxOutputTokens, Json: claim.State == TaskStates.Critiquing)
+            {
+                Parameters = parameters,
+                Say = stream ? (offset, text) => speaker.Say(new TokenPiece(claim.TaskId, claim.Attempt, offset, text)) : null,
+            };
+        var began = clock.GetTimestamp();
+        var (outcome, opens) = await Call(claim, Patience(claim), (key, token) => calls.Call(key, request, token));
+        return new CallFinished(claim.TaskId, claim.Attempt, outcome, claim.KeyAlias, clock.GetElapsedTime(began), ContentHash.Of(claim.Prompt), opens, claim.AdmittedAt);
+    }
+
+    /// <summary>One call for every question of the pack; each task hears of its own part.</summary>
+    private async Task<IReadOnlyList<CallFinished>> Classify(ClaimedCall first)
+    {
+        IReadOnlyList<ClaimedCall> pack = [first, .. await claims.TakeRest(first)];
+        var model = ModelId.Parse(first.Model);
+        var request = new ProviderRequest(model.Name, ClassifierPrompt.Messages([.. pack.Select(one => StoredPrompt.Read(one.Prompt).Messages)]),
+            ClassifierPrompt.OutputTokens(leads: true) + ((pack.Count - 1) * ClassifierPrompt.OutputTokens(leads: false)), Json: true,
+            catalogue.Now.Find(model)?.JsonSchema == true ? ClassifierPrompt.Schema : null);
+        var began = clock.GetTimestamp();
+        var (outcome, opens) = await Call(first, options.CallTimeout, (key, token) => AskBriefly(key, request, token));
+        var took = clock.GetElapsedTime(began);
+        var parts = PackRule.Share(outcome, [.. pack.Select(one => one.Prompt.Length)]);
+        return [.. pack.Select((one, i) => new CallFinished(one.TaskId, one.Attempt, parts[i], first.KeyAlias, took, ContentHash.Of(one.Prompt), opens && i == 0, one.AdmittedAt) { Requests = i == 0 ? 1 : 0 })];
+    }
+
+    /// <summary>Nobody waits long to be classified: the default route is better than a late answer. The model's breaker does not count it, as it may well answer longer questions in their own time.</summary>
+    private async ValueTask<CallOutcome> AskBriefly(ProviderKey key, ProviderRequest request, CancellationToken token)
+    {
+        using var brief = new CancellationTokenSource(options.ClassifierTimeout, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(brief.Token, token);
+        try
+        {
+            return await calls.Call(key, request, either.Token);
+        }
+        catch (OperationCanceledException) when (brief.IsCancellationRequested && !token.IsCancellationRequested)
+        {
+            return new CallOutcome.TimedOut(options.ClassifierTimeout) { WasHurried = true };
+        }
+    }
+
+    private async Task<(CallOutcome Outcome, bool Opens)> Call(ClaimedCall claim, TimeSpan timeOut, Func<ProviderKey, CancellationToken, ValueTask<CallOutcome>> ask)
+    {
+        var stopping = patience.IsOver;
         if (providers.Key(claim.KeyAlias) is not { } key)
             return (new CallOutcome.Unreachable($"this worker has no key '{claim.KeyAlias}'; give every worker the same keys"), false);
-        var now = clock.GetUtcNow().UtcDateTime;
         // Admitted before the breaker opened: the provider is not asked, and the task seeks room elsewhere at once. What was admitted since is the probe.
-        if (views.Bucket(claim.Bucket)?.At(now) is { BrokenSince: not null } broken && !BreakerRule.IsProbe(broken, claim.AdmittedAt))
+        if (views.Bucket(claim.Bucket)?.At(clock.GetUtcNow().UtcDateTime) is { BrokenSince: not null } broken && !BreakerRule.IsProbe(broken, claim.AdmittedAt))
             return (new CallOutcome.HeldBack($"its circuit breaker is open: {broken.BrokenReason}"), false);
         try
         {
-            var request = Request(claim, taskId, attempt);
-            return await breakers.Call(claim.Bucket, Patience(claim, now), token => calls.Call(key, request, token), stopping);
+            return await breakers.Call(claim.Bucket, timeOut, token => ask(key, token), stopping);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
@@ -65,23 +111,13 @@ public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers br
         }
     }
 
-    private TimeSpan Patience(ClaimedCall claim, DateTime now)
+    private TimeSpan Patience(ClaimedCall claim)
     {
-        // Nobody waits long to be classified: without an answer there is the default route.
-        var othersLeft = claim.State == TaskStates.Classifying
-            || PatienceRule.Untried(claim.Chain?.Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [], claim.Model, claim.Faults).Any(model => CanBeAsked(ModelId.Parse(model), now));
+        var now = clock.GetUtcNow().UtcDateTime;
+        var othersLeft = PatienceRule.Untried(claim.Chain?.Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [], claim.Model, claim.Faults).Any(model => CanBeAsked(ModelId.Parse(model), now));
         return PatienceRule.For(directory.Find(claim.Bucket)?.Model, othersLeft, options);
     }
 
     private bool CanBeAsked(ModelId model, DateTime now) =>
         directory.Of(model).Any(bucket => views.Bucket(bucket.Id)?.At(now) is { DisabledReason: null } row && BreakerRule.StateOf(row, now) != BreakerState.Open && !(row.ClosedUntil > now + options.FirstChoiceTimeout));
-
-    private ProviderRequest Request(ClaimedCall claim, Guid taskId, int attempt)
-    {
-        var model = ModelId.Parse(claim.Model).Name;
-        var (messages, parameters, stream) = StoredPrompt.Read(claim.Prompt);
-        return claim.State == TaskStates.Classifying
-            ? new ProviderRequest(model, ClassifierPrompt.Messages(messages), ClassifierPrompt.MaxOutputTokens, Json: true)
-            : new ProviderRequest(model, messages, claim.MaxOutputTokens, Json: claim.State == TaskStates.Critiquing) { Parameters = parameters, Say = stream ? (offset, text) => speaker.Say(new TokenPiece(taskId, attempt, offset, text)) : null };
-    }
 }

@@ -83,11 +83,14 @@ public abstract record CallOutcome
 
     public sealed record TimedOut(TimeSpan After) : CallOutcome
     {
+        /// <summary>It was given less time than the model may well need: it tells nothing of the provider's health.</summary>
+        public bool WasHurried { get; init; }
+
         public override string Word => "timed out";
 
-        public override bool IsProvidersFault => true;
+        public override bool IsProvidersFault => !WasHurried;
 
-        public override ProviderSign? Sign => new ProviderSign(false, $"no answer within {After.TotalSeconds:0.#} s");
+        public override ProviderSign? Sign => WasHurried ? null : new ProviderSign(false, $"no answer within {After.TotalSeconds:0.#} s");
     }
 
     /// <summary>No connection, or a fault on the provider's side; nothing is charged.</summary>
@@ -146,4 +149,8 @@ public abstract record CallOutcome
 /// <param name="PromptHash">First 16 hex digits of the prompt's SHA-256.</param>
 /// <param name="OpensBreaker">With it so many of this worker's latest calls to the bucket met faults that its breaker opens.</param>
 /// <param name="AdmittedAt">When room was reserved for it.</param>
-public sealed record CallFinished(Guid TaskId, int Attempt, CallOutcome Outcome, string KeyAlias, TimeSpan Took, string? PromptHash, bool OpensBreaker = false, DateTime? AdmittedAt = null);
+public sealed record CallFinished(Guid TaskId, int Attempt, CallOutcome Outcome, string KeyAlias, TimeSpan Took, string? PromptHash, bool OpensBreaker = false, DateTime? AdmittedAt = null)
+{
+    /// <summary>Requests it took: 0 for what was answered along with another task's question.</summary>
+    public int Requests { get; init; } = 1;
+}

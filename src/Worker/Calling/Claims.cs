@@ -9,7 +9,11 @@ using Npgsql;
 namespace LlmQueue.Worker.Calling;
 
 /// <summary>A claimed attempt and what its call needs.</summary>
-public sealed record ClaimedCall(string State, string Model, string Bucket, string KeyAlias, int MaxOutputTokens, string Prompt, string? Chain, int Faults, DateTime AdmittedAt);
+public sealed record ClaimedCall(Guid TaskId, int Attempt, string State, string Model, string Bucket, string KeyAlias, int MaxOutputTokens, string Prompt, string? Chain, int Faults, DateTime AdmittedAt)
+{
+    /// <summary>The pack of small questions that it belongs to; null for a call of its own.</summary>
+    public Guid? Pack { get; init; }
+}
 
 /// <summary>
 /// Claims attempts: of any number of CallProvider messages for one attempt, in any number of workers, exactly one makes the call.
@@ -19,13 +23,22 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, T
 {
     private const int MaxGroup = 128;
 
+    private const string Claimed = "a.task_id, a.number, t.state, a.model, a.bucket, a.key_alias, coalesce(t.pass_output_tokens, t.max_output_tokens), p.content, t.chain, t.faults, a.created_at, a.pack";
+
     private const string Claim = $"""
         update attempts a set worker = $3, started_at = $4
         from (select * from unnest($1::uuid[], $2::int[]) as x(task_id, number) order by task_id) u
         join tasks t on t.id = u.task_id and t.attempt = u.number and t.state in ({TaskStates.Called})
-        join payloads p on p.subject_id = u.task_id and p.part = 'prompt' || coalesce('/' || t.pass, '')
+        join payloads p on p.subject_id = u.task_id and p.part = 'prompt' || coalesce('/' || nullif(t.pass, '{TaskPasses.Extraction}'), '')
         where a.task_id = u.task_id and a.number = u.number and (a.worker is null or (a.worker = $3 and a.started_at = $4)) and a.ended_at is null
-        returning a.task_id, t.state, a.model, a.bucket, a.key_alias, coalesce(t.pass_output_tokens, t.max_output_tokens), p.content, t.chain, t.faults, a.created_at
+        returning {Claimed}
+        """;
+
+    private const string ClaimRest = $"""
+        update attempts a set worker = $2, started_at = $3
+        from tasks t join payloads p on p.subject_id = t.id and p.part = 'prompt' || coalesce('/' || t.pass, '')
+        where a.pack = $1 and a.worker is null and a.ended_at is null and t.id = a.task_id and t.attempt = a.number and t.state = '{TaskStates.Classifying}'
+        returning {Claimed}
         """;
 
     private readonly Channel<Waiting> _waiting = Channel.CreateUnbounded<Waiting>();
@@ -35,6 +48,33 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, T
     {
         var waiting = new Waiting(taskId, attempt, new TaskCompletionSource<ClaimedCall?>(TaskCreationOptions.RunContinuationsAsynchronously));
         return _waiting.Writer.TryWrite(waiting) ? waiting.Call.Task : throw new OperationCanceledException("The worker is stopping.");
+    }
+
+    /// <summary>The questions that are to be asked along with this one; each is claimed like any other, so whichever of them rings first takes all.</summary>
+    public async Task<IReadOnlyList<ClaimedCall>> TakeRest(ClaimedCall first)
+    {
+        if (first.Pack is not { } pack)
+            return [];
+        var rest = new List<ClaimedCall>();
+        try
+        {
+            await using var command = new NpgsqlCommand(ClaimRest, await database.OpenConnectionAsync());
+            await using var connection = command.Connection;
+            command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = pack });
+            command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = identity.Id });
+            command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = clock.GetUtcNow().UtcDateTime });
+            await using var reader = await command.ExecuteReaderAsync();
+            while (await reader.ReadAsync())
+                rest.Add(Read(reader));
+        }
+        catch (Exception e) when (DatabaseFaults.IsPassing(e))
+        {
+            // The first is asked alone; the Rescuer rings for the others, and the first of those takes the rest.
+            logger.LogWarning("The rest of a pack cannot be claimed ({Reason}); it is asked later.", e.Message);
+            return [];
+        }
+
+        return rest;
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -110,8 +150,14 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, T
         };
         await using var reader = await command.ExecuteReaderAsync(stopping);
         while (await reader.ReadAsync(stopping))
-            group[reader.GetGuid(0)].Call.TrySetResult(new ClaimedCall(reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetString(4), reader.GetInt32(5), reader.GetString(6), reader.IsDBNull(7) ? null : reader.GetString(7), reader.GetInt32(8), reader.GetDateTime(9)));
+            group[reader.GetGuid(0)].Call.TrySetResult(Read(reader));
     }
+
+    private static ClaimedCall Read(NpgsqlDataReader r) =>
+        new(r.GetGuid(0), r.GetInt32(1), r.GetString(2), r.GetString(3), r.GetString(4), r.GetString(5), r.GetInt32(6), r.GetString(7), r.IsDBNull(8) ? null : r.GetString(8), r.GetInt32(9), r.GetDateTime(10))
+        {
+            Pack = r.IsDBNull(11) ? null : r.GetGuid(11),
+        };
 
     private sealed record Waiting(Guid TaskId, int Attempt, TaskCompletionSource<ClaimedCall?> Call);
 }

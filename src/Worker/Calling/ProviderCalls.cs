@@ -15,7 +15,8 @@ namespace LlmQueue.Worker.Calling;
 /// <param name="Messages">The conversation.</param>
 /// <param name="MaxOutputTokens">The longest answer.</param>
 /// <param name="Json">True when the answer must be one JSON object.</param>
-public sealed record ProviderRequest(string Model, IReadOnlyList<LlmMessage> Messages, int MaxOutputTokens, bool Json)
+/// <param name="Schema">The JSON schema that it must keep, for a model that can be held to one.</param>
+public sealed record ProviderRequest(string Model, IReadOnlyList<LlmMessage> Messages, int MaxOutputTokens, bool Json, string? Schema = null)
 {
     /// <summary>What else is said, in the provider's own names; checked at intake.</summary>
     public JsonElement? Parameters { get; init; }
@@ -125,6 +126,7 @@ public sealed class ProviderCalls(IReadOnlyDictionary<string, ProviderSettings> 
             json.WriteStartObject();
             json.WriteString("model", request.Model);
             json.WriteStartArray("messages");
+            // A message is kept as it goes on the wire.
             foreach (var message in request.Messages)
             {
                 json.WriteStartObject();
@@ -148,7 +150,17 @@ public sealed class ProviderCalls(IReadOnlyDictionary<string, ProviderSettings> 
             if (request.Json)
             {
                 json.WriteStartObject("response_format");
-                json.WriteString("type", "json_object");
+                json.WriteString("type", request.Schema is null ? "json_object" : "json_schema");
+                if (request.Schema is not null)
+                {
+                    json.WriteStartObject("json_schema");
+                    json.WriteString("name", "answer");
+                    json.WriteBoolean("strict", true);
+                    json.WritePropertyName("schema");
+                    json.WriteRawValue(request.Schema);
+                    json.WriteEndObject();
+                }
+
                 json.WriteEndObject();
                 if (quirks.TakesTemperature)
                     json.WriteNumber("temperature", 0);
@@ -164,7 +176,12 @@ public sealed class ProviderCalls(IReadOnlyDictionary<string, ProviderSettings> 
     {
         json.WriteString("role", message.Role);
         // A turn that only calls tools has no text, and some providers refuse an empty one.
-        if (message.Content.Length == 0 && message.ToolCalls is not null)
+        if (message.Images is { Count: > 0 })
+        {
+            json.WritePropertyName("content");
+            JsonSerializer.SerializeToElement(message).GetProperty("content").WriteTo(json);
+        }
+        else if (message.Content.Length == 0 && message.ToolCalls is not null)
             json.WriteNull("content");
         else
             json.WriteString("content", message.Content);

@@ -6,14 +6,27 @@ namespace LlmQueue.Worker.Classification;
 /// <param name="Kind">As the routes name it: <c>code</c>, <c>analysis</c>, …</param>
 /// <param name="Complexity"><c>low</c>, <c>medium</c> or <c>high</c>.</param>
 /// <param name="Confidence">0 to 1.</param>
-/// <param name="By">Who said so: <c>producer</c>, <c>rules</c>, <c>model</c> or <c>default</c>.</param>
+/// <param name="By">Who said so: one of <see cref="Stages"/>.</param>
 public sealed record Classification(string Kind, string Complexity, double Confidence, string By)
 {
-    /// <summary>The task cannot be done without what was said before; only the model judges it.</summary>
-    public bool RequiresContext { get; init; }
+    /// <summary>The task cannot be done without what was said before; only the model judges it, null is not known.</summary>
+    public bool? RequiresContext { get; init; }
+
+    /// <summary>What else it may be, likelier kinds first.</summary>
+    public IReadOnlyList<string> AlsoLikely { get; init; } = [];
 
     /// <summary><c>transactional</c>, <c>analytical</c> or <c>creative</c>; only the model judges it.</summary>
     public string? Category { get; init; }
+}
+
+/// <summary>Who decides what a task is, in the order in which they are asked.</summary>
+public static class Stages
+{
+    public const string Producer = "producer";
+    public const string Rules = "rules";
+    public const string Cache = "cache";
+    public const string Model = "model";
+    public const string Default = "default";
 }
 
 /// <summary>Stage 0 without a call: what the producer said wins, then words and shape. Null means the rules are unsure and the model is asked.</summary>
@@ -25,6 +38,8 @@ public static class ClassificationRule
     // Instructions stand at the beginning or at the end; what is between is the material, and its words are not what is asked for.
     private const int Head = 600, Tail = 300;
 
+    private const string Unknown = "general";
+
     /// <param name="kind">What the producer said, if anything.</param>
     /// <param name="complexity">Likewise.</param>
     /// <param name="messages">The prompt.</param>
@@ -32,21 +47,38 @@ public static class ClassificationRule
     {
         (kind, complexity) = (Said(kind), Said(complexity));
         if (kind is not null && complexity is not null)
-            return new Classification(kind, complexity, 1, "producer");
+            return new Classification(kind, complexity, 1, Stages.Producer);
         var instruction = Instruction(messages, out var length);
         if (kind is not null)
-            return new Classification(kind, Complexity(kind, instruction, length), 1, "producer");
-        var (found, confidence) = KindWords.Best(instruction, length);
-        return confidence < Sure ? null : new Classification(found, complexity ?? Complexity(found, instruction, length), confidence, "rules");
+            return new Classification(kind, Complexity(kind, instruction, length), 1, Stages.Producer);
+        var guess = Guess(instruction, length, complexity);
+        return guess.Confidence < Sure ? null : guess;
     }
+
+    /// <summary>What the rules would say if they had to, however unsure: for those who explain, and as a hint of what else a task may be.</summary>
+    public static Classification Guess(IReadOnlyList<LlmMessage> messages)
+    {
+        var instruction = Instruction(messages, out var length);
+        return Guess(instruction, length, complexity: null);
+    }
+
+    /// <summary>Messages of the conversation, instructions to the model not counted.</summary>
+    public static int Turns(IReadOnlyList<LlmMessage> messages) => messages.Count(message => message.Role is not ("system" or "developer"));
 
     /// <summary>What the model found, with what the producer said over it.</summary>
     public static Classification Under(string? kind, string? complexity, Classification found) =>
         found with { Kind = Said(kind) ?? found.Kind, Complexity = Said(complexity) ?? found.Complexity };
 
+    private static Classification Guess(string instruction, int length, string? complexity)
+    {
+        var (found, confidence, others) = KindWords.Best(instruction, length);
+        var kind = found.Length == 0 ? Unknown : found;
+        return new Classification(kind, complexity ?? Complexity(kind, instruction, length), confidence, Stages.Rules) { AlsoLikely = others };
+    }
+
     /// <summary>When nobody knows: a kind no row is made for, so that the table's last row counts.</summary>
     public static Classification Default(string? kind, string? complexity) =>
-        new(Said(kind) ?? "general", Said(complexity) ?? "medium", 0, "default");
+        new(Said(kind) ?? Unknown, Said(complexity) ?? "medium", 0, Stages.Default);
 
     private static string? Said(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim().ToLowerInvariant();
 

@@ -7,6 +7,8 @@ internal static partial class KindWords
 {
     private const int Strong = 3, Weak = 1;
 
+    private const int MostOthers = 2;
+
     // A request begins with its verb, after at most a greeting and a "could you please".
     private const int Opening = 60, OpeningBonus = 2;
 
@@ -24,7 +26,7 @@ internal static partial class KindWords
     ];
 
     /// <summary>The likeliest kind; the confidence falls when little speaks for it or something else as well.</summary>
-    public static (string Kind, double Confidence) Best(string text, int length)
+    public static (string Kind, double Confidence, IReadOnlyList<string> Others) Best(string text, int length)
     {
         var scores = new Dictionary<string, int>();
         foreach (var (kind, weight, words) in Table)
@@ -38,10 +40,10 @@ internal static partial class KindWords
             scores[kind] = scores.GetValueOrDefault(kind) + score;
         }
         if (scores.Count == 0)
-            return length < 160 && Questions().IsMatch(text) ? ("question", 0.8) : ("", 0);
+            return length < 160 && Questions().IsMatch(text) ? ("question", 0.8, []) : ("", 0, []);
         var ranked = scores.OrderByDescending(pair => pair.Value).ToList();
         double best = ranked[0].Value, second = ranked.Count > 1 ? ranked[1].Value : 0;
-        return (ranked[0].Key, Math.Min(0.95, Math.Max(0, best - second / 2) / (best + 1)));
+        return (ranked[0].Key, Math.Min(0.95, Math.Max(0, best - second / 2) / (best + 1)), [.. ranked.Skip(1).Take(MostOthers).Select(pair => pair.Key)]);
     }
 
     private const RegexOptions Plain = RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture;

@@ -48,7 +48,7 @@ public sealed partial class TaskDesk
     public bool IsOldLease(BehaviorContext<TaskRow, LeaseExpired> context) => !IsCurrentLease(context);
 
     public CallFinished Abandoned(BehaviorContext<TaskRow, LeaseExpired> context) => new(context.Saga.CorrelationId, context.Saga.Attempt,
-        new CallOutcome.Abandoned("the worker that made the call is gone; whether the provider answered is not known"), KeyAlias: "", TimeSpan.Zero, PromptHash: null);
+        new CallOutcome.Abandoned("the worker that made the call is gone; whether the provider answered is not known"), KeyAlias: "", TimeSpan.Zero, PromptHash: null) { Requests = context.Saga.PackedWith is null ? 1 : 0 };
 
     /// <summary>Ends the reservation with what the provider charged, and lets the bucket learn from the answer.</summary>
     public void SettleCall(BehaviorContext<TaskRow> context, CallFinished finished)
@@ -62,13 +62,15 @@ public sealed partial class TaskDesk
 
         transition.Settlement = Learn(task, new Settlement
         {
-            Reserved = ReservationOf(task), Used = used, SpentUsd = cost, Count = outcome.Count, Began = transition.Now - finished.Took, AdmittedAt = finished.AdmittedAt, ChargedOnArrival = ChargedOnArrival(task, outcome),
-            WasAnswered = outcome is CallOutcome.Answered, Sign = outcome.Sign is { } sign ? sign with { OpensBreaker = finished.OpensBreaker } : null,
+            Reserved = ReservationOf(task), Used = used with { Requests = Math.Min(used.Requests, finished.Requests) }, SpentUsd = cost, Count = outcome.Count, Began = transition.Now - finished.Took,
+            AdmittedAt = finished.AdmittedAt, ChargedOnArrival = ChargedOnArrival(task, outcome), WasAnswered = outcome is CallOutcome.Answered && finished.Requests > 0,
+            // Of a pack, one call: its first question signs for all.
+            Sign = finished.Requests > 0 && outcome.Sign is { } sign ? sign with { OpensBreaker = finished.OpensBreaker } : null,
         }, finished, transition.Now);
-        transition.KeyUse = finished.KeyAlias.Length == 0 ? null : new KeyUse(finished.KeyAlias, input, output,
-            outcome is CallOutcome.Throttled, outcome.IsProvidersFault || outcome is CallOutcome.Malformed, (outcome as CallOutcome.KeyRefused)?.Detail);
+        transition.KeyUse = finished.KeyAlias.Length == 0 ? null : new KeyUse(finished.KeyAlias, input, output, outcome is CallOutcome.Throttled && finished.Requests > 0,
+            (outcome.IsProvidersFault || outcome is CallOutcome.Malformed) && finished.Requests > 0, (outcome as CallOutcome.KeyRefused)?.Detail) { Calls = finished.Requests };
 
-        if (outcome is CallOutcome.Answered && task.State != TaskStates.Classifying)
+        if (outcome is CallOutcome.Answered && task.State is not (TaskStates.Classifying or TaskStates.Extracting))
             estimates.Learn(task.Model!, task.Pass ?? task.Kind, task.PromptUnits, input, output);
         if (task.State == TaskStates.Calling && task.Model is { } ran)
             transition.WhenCommitted += () => ranking.Learn(task, ran, outcome, finished.Took);
@@ -90,7 +92,7 @@ public sealed partial class TaskDesk
     {
         var (task, transition) = (context.Saga, Of(context));
         var finished = (CallFinished)transition.Decision!;
-        var outcome = finished.Outcome;
+        var outcome = Usable(task, finished.Outcome);
         var model = task.Model!;
         var decision = RecoveryRule.Decide(outcome, TrialOf(task, finished, transition.Now), options, chance.Next());
         ClearReservation(task);
@@ -98,10 +100,7 @@ public sealed partial class TaskDesk
         switch (decision)
         {
             case RecoveryDecision.Complete complete:
-                if (complete.Answer.Ending is { } ending)
-                    transition.Payloads.Add(new PayloadRow { SubjectId = task.CorrelationId, Part = PayloadRow.Ending, Content = ending });
-                // A call of tools is for the caller to make, not for a critic to judge.
-                transition.Decision = task.HighStakes && !complete.Answer.CallsTools ? AfterPass(task, transition, complete.Answer, model) : Answered(task, transition, complete.Answer.Text, model);
+                transition.Decision = Given(task, transition, complete.Answer, model);
                 break;
             case RecoveryDecision.SeekAgain again:
                 transition.Record(task.CorrelationId, Entry(outcome), task.State, again.Reason);
@@ -140,21 +139,6 @@ public sealed partial class TaskDesk
                 transition.Decision = Lost(task, end.Reason);
                 break;
         }
-    }
-
-    /// <summary>What the small model said, or the default route: a task is never held up by its classification.</summary>
-    public void KeepClassification<T>(BehaviorContext<TaskRow, T> context) where T : class
-    {
-        var (task, transition) = (context.Saga, Of(context));
-        var outcome = ((CallFinished)transition.Decision!).Outcome;
-        ClearReservation(task);
-        transition.Left = null;
-        var classified = outcome is CallOutcome.Answered answered ? ClassifierPrompt.Read(answered.Text) : null;
-        var kept = classified is null ? ClassificationRule.Default(task.Kind, task.Complexity) : ClassificationRule.Under(task.Kind, task.Complexity, classified);
-        (task.Kind, task.Complexity) = (kept.Kind, kept.Complexity);
-        transition.Record(task.CorrelationId, "Classified", TaskStates.Classifying, classified is null
-            ? $"the small model gave nothing usable ({outcome.Word}), so the default route is taken"
-            : $"the small model: {classified.Kind}, {classified.Complexity}, confidence {classified.Confidence:0.00}");
     }
 
     private void Open(TaskRow task, Transition transition, string state)
@@ -240,9 +224,9 @@ public sealed partial class TaskDesk
         return attempt;
     }
 
-    private static Reservation ReservationOf(TaskRow task) => new(task.Bucket!, new Need(1, task.ReservedTokens), task.ReservedUsd, (task.ReservedBudgets ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries));
+    private static Reservation ReservationOf(TaskRow task) => new(task.Bucket!, new Need(task.PackedWith is null ? 1 : 0, task.ReservedTokens), task.ReservedUsd, (task.ReservedBudgets ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries));
 
-    private static void ClearReservation(TaskRow task) => (task.Bucket, task.Model, task.ReservedTokens, task.ReservedUsd, task.ReservedBudgets) = (null, null, 0, null, null);
+    private static void ClearReservation(TaskRow task) => (task.Bucket, task.Model, task.ReservedTokens, task.ReservedUsd, task.ReservedBudgets, task.PackedWith) = (null, null, 0, null, null, null);
 
     /// <summary>What the provider has charged: nothing for what it refused, everything for what may have arrived.</summary>
     private static Need Used(CallOutcome outcome, long reserved) => outcome switch
@@ -258,7 +242,7 @@ public sealed partial class TaskDesk
     private long? ChargedOnArrival(TaskRow task, CallOutcome outcome) => outcome switch
     {
         CallOutcome.Answered { InputTokens: > 0 } answered when catalogue.Now.Find(ModelId.Parse(task.Model!)) is { ChargesMaxOutput: false } => answered.InputTokens + answered.OutputTokens,
-        CallOutcome.Answered { InputTokens: > 0 } answered => answered.InputTokens + (task.State == TaskStates.Classifying ? ClassifierPrompt.MaxOutputTokens : task.CallOutputTokens),
+        CallOutcome.Answered { InputTokens: > 0 } answered => answered.InputTokens + (task.State == TaskStates.Classifying ? ClassifierPrompt.OutputTokens(leads: task.PackedWith is null) : task.CallOutputTokens),
         CallOutcome.Throttled or CallOutcome.OutOfCredit or CallOutcome.KeyRefused or CallOutcome.ModelGone or CallOutcome.TooLarge or CallOutcome.HeldBack => 0,
         _ => null,
     };

@@ -50,7 +50,7 @@ public sealed partial class TaskDesk
         object? bell = task.State switch
         {
             TaskStates.Submitted => new StartTask(task.CorrelationId),
-            TaskStates.Calling or TaskStates.Classifying or TaskStates.Critiquing or TaskStates.Revising => CallOf(task),
+            var state when TaskStates.IsCalled(state) => CallOf(task),
             TaskStates.WaitingForCapacity when task.GrantedAt is not null => new CapacityGranted(task.CorrelationId, task.Attempt + 1),
             _ => null,
         };

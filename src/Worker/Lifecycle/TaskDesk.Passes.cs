@@ -1,7 +1,8 @@
 using LlmQueue.Worker.Estimation;
-using System.Text.Json;
+using LlmQueue.Contracts;
 using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Commits;
+using LlmQueue.Store.Intake;
 using LlmQueue.Store.Rows;
 using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Calling;
@@ -15,29 +16,47 @@ namespace LlmQueue.Worker.Lifecycle;
 // so that a wait, a fault or a restart in it needs no more than they do in the first.
 public sealed partial class TaskDesk
 {
-    public bool HasDraft(BehaviorContext<TaskRow, LlmQueue.Contracts.DeadlinePassed> context) => HasDraft(context.Saga);
+    public bool HasDraft(BehaviorContext<TaskRow, DeadlinePassed> context) => HasDraft(context.Saga);
 
     /// <summary>True when the pass it is at is called in that state.</summary>
     public static StateMachineCondition<TaskRow, T> Calls<T>(string state) where T : class => context => TaskPasses.StateOf(context.Saga.Pass) == state;
+
+    /// <summary>A task with images begins with a model that reads them; null when it may ask for room.</summary>
+    private NextStep? BeginExtraction(TaskRow task, Transition transition, IReadOnlyList<LlmMessage> question)
+    {
+        var (table, conditions) = (catalogue.Now, Conditions(transition.Now));
+        var seeing = (table.Extractors.Count > 0 ? table.Extractors : table.Models.Where(m => m.Vision).Select(m => m.Id)).ToList();
+        var messages = ExtractionPrompt.Messages(question);
+        var images = seeing.Select(id => id.Provider).Distinct().Where(conditions.HasKey).Select(provider => ImageTokenRule.Of(question, provider)).DefaultIfEmpty(0).Max();
+        Fit(task, TaskPasses.Extraction, TokenEstimateRule.UnitsWithFrame(messages) + images, ExtractionPrompt.MaxOutputTokens);
+        var able = RoutingRule.Able(seeing, RequestOf(task), table, conditions);
+        if (able.Count == 0)
+            return new NextStep.Reject($"The task has images, and no model that reads them can take it: {(seeing.Exists(id => conditions.HasKey(id.Provider)) ? $"they and the request are estimated at {task.PromptTokens} tokens, more than any of {string.Join(", ", seeing)} takes in one call; make them smaller or fewer" : $"no provider of {string.Join(", ", seeing)} has a key; set one, or send text")}.");
+        task.Chain = string.Join(' ', able);
+        return null;
+    }
 
     /// <summary>Writes the next pass into the row: who may answer it, how long it is, and in a payload of its own what is sent.</summary>
     public async Task BeginPass<T>(BehaviorContext<TaskRow, T> context) where T : class
     {
         var (task, transition) = (context.Saga, Of(context));
         var next = (AfterCall.NextPass)transition.Decision!;
-        var question = (await ReadPrompt(task.CorrelationId)).Messages;
-        var former = await PartOf(context, next.Pass == TaskPasses.Verdict ? TaskPasses.Revision : PayloadRow.Draft);
-        var messages = next.Pass == TaskPasses.Revision ? RevisionPrompt.Messages(question, former, next.Issues) : CritiquePrompt.Messages(question, former);
-
-        task.Pass = next.Pass;
-        task.PassOutputTokens = next.Pass == TaskPasses.Revision ? null : CritiquePrompt.MaxOutputTokens;
-        task.PromptUnits = TokenEstimateRule.UnitsWithFrame(messages);
-        task.PromptTokens = TokenEstimateRule.Estimate(task.PromptUnits, TokenCalibration.None);
-        (task.Spread, task.Faults) = (false, 0);
-        var request = new RouteRequest { PromptTokens = task.PromptTokens, MaxOutputTokens = task.CallOutputTokens };
-        task.Chain = string.Join(' ', RoutingRule.Able(WhoMay(task, DateOnly.FromDateTime(transition.Now)), request, catalogue.Now, Conditions(transition.Now)));
+        var question = await ReadQuestion(task.CorrelationId);
+        var messages = next.Pass switch
+        {
+            TaskPasses.Draft => await WithEarlierTurns(task, transition, ExtractionPrompt.Compiled(question.Messages, await PartOf(context, TaskPasses.Extraction))),
+            TaskPasses.Revision => RevisionPrompt.Messages(question.Messages, await PartOf(context, PayloadRow.Draft), next.Issues),
+            TaskPasses.Critique => CritiquePrompt.Messages(question.Messages, await PartOf(context, PayloadRow.Draft)),
+            _ => CritiquePrompt.Messages(question.Messages, await PartOf(context, TaskPasses.Revision)),
+        };
+        // What its producer said of the answer holds for whatever becomes the answer; only the first writing of it can be read along.
+        var prompt = next.Pass is TaskPasses.Draft or TaskPasses.Revision ? new StoredPrompt(messages, question.Parameters, question.Stream && next.Pass == TaskPasses.Draft) : new StoredPrompt(messages, null);
+        Fit(task, next.Pass, TokenEstimateRule.UnitsWithFrame(prompt.Weighed()), next.Pass is TaskPasses.Critique or TaskPasses.Verdict ? CritiquePrompt.MaxOutputTokens : null);
+        // The question itself goes the ordinary way: what it is, and who is asked, is decided when room is sought.
+        task.Chain = next.Pass == TaskPasses.Draft ? null
+            : string.Join(' ', RoutingRule.Able(WhoMay(task, DateOnly.FromDateTime(transition.Now)), RequestOf(task), catalogue.Now, Conditions(transition.Now)));
         transition.Left = null;
-        transition.Payloads.Add(new PayloadRow { SubjectId = task.CorrelationId, Part = PayloadRow.PromptOf(next.Pass), Content = JsonSerializer.Serialize(messages, Transition.Json) });
+        transition.Payloads.Add(new PayloadRow { SubjectId = task.CorrelationId, Part = PayloadRow.PromptOf(next.Pass), Content = StoredPrompt.Write(prompt.Messages, prompt.Parameters, prompt.Stream) });
     }
 
     /// <summary>What a former pass gave is the answer, and why.</summary>
@@ -55,17 +74,38 @@ public sealed partial class TaskDesk
         Complete(context);
     }
 
+    /// <summary>An answer is what its pass was for: that is kept, and the next pass begins, or none is needed.</summary>
+    private static AfterCall Given(TaskRow task, Transition transition, CallOutcome.Answered answer, string model)
+    {
+        if (task.Pass != TaskPasses.Extraction)
+        {
+            if (answer.Ending is { } ending)
+                transition.Payloads.Add(new PayloadRow { SubjectId = task.CorrelationId, Part = PayloadRow.Ending, Content = ending });
+            // A call of tools is for the caller to make, not for a critic to judge.
+            return task.HighStakes && !answer.CallsTools ? AfterPass(task, transition, answer, model) : Answered(task, transition, answer.Text, model);
+        }
+
+        transition.Payloads.Add(new PayloadRow { SubjectId = task.CorrelationId, Part = TaskPasses.Extraction, Content = ExtractionPrompt.Read(answer.Text)! });
+        transition.Record(task.CorrelationId, "Extracted", task.State, $"by {model}");
+        return new AfterCall.NextPass(TaskPasses.Draft, []);
+    }
+
+    /// <summary>An extraction that is not the object it should be is no answer: another model is asked, as after any half answer.</summary>
+    private static CallOutcome Usable(TaskRow task, CallOutcome outcome) =>
+        task.Pass == TaskPasses.Extraction && outcome is CallOutcome.Answered answer && ExtractionPrompt.Read(answer.Text) is null
+            ? new CallOutcome.Malformed("what it made of the images is not the JSON that was asked for", answer.InputTokens, answer.OutputTokens) : outcome;
+
     /// <summary>Keeps what a pass gave and asks the rule what follows.</summary>
     private static AfterCall AfterPass(TaskRow task, Transition transition, CallOutcome.Answered answer, string model)
     {
-        transition.Payloads.Add(new PayloadRow { SubjectId = task.CorrelationId, Part = task.Pass ?? PayloadRow.Draft, Content = answer.Text });
+        transition.Payloads.Add(new PayloadRow { SubjectId = task.CorrelationId, Part = task.Pass ?? TaskPasses.Draft, Content = answer.Text });
         var critique = task.Pass is TaskPasses.Critique or TaskPasses.Verdict ? CritiquePrompt.Read(answer.Text) : null;
-        transition.Record(task.CorrelationId, task.Pass switch { null => "Drafted", TaskPasses.Revision => "Revised", _ => "Critiqued" }, task.State,
+        transition.Record(task.CorrelationId, task.Pass switch { null or TaskPasses.Draft => "Drafted", TaskPasses.Revision => "Revised", _ => "Critiqued" }, task.State,
             critique is null ? $"by {model}" : $"by {model}: {(critique.Accepts ? "accept" : "revise")}, score {PassRule.Shown(critique.Score)}, {critique.Issues.Count} issues");
-        var decision = PassRule.After(task.Pass, critique, task.DraftScore, task.Deadline, transition.Now);
+        var decision = PassRule.After(TaskPasses.IsTheAnswer(task.Pass) ? null : task.Pass, critique, task.DraftScore, task.Deadline, transition.Now);
         switch (task.Pass)
         {
-            case null:
+            case null or TaskPasses.Draft:
                 task.DraftedBy = model;
                 break;
             case TaskPasses.Critique:
@@ -84,7 +124,7 @@ public sealed partial class TaskDesk
 
     /// <summary>Nothing more can be done in this pass: a draft that stands is the answer all the same.</summary>
     private static AfterCall Lost(TaskRow task, string reason) =>
-        HasDraft(task) ? new AfterCall.Keep(PayloadRow.Draft, $"nobody gave the {task.Pass}: {reason}") : new AfterCall.Fail(reason);
+        HasDraft(task) ? new AfterCall.Keep(PayloadRow.Draft, $"nobody gave the {task.Pass}: {reason}") : new AfterCall.Fail(task.Pass == TaskPasses.Extraction ? $"Its images could not be read: {reason}" : reason);
 
     private static bool HasDraft(TaskRow task) => task.DraftedBy is not null;
 
@@ -100,14 +140,26 @@ public sealed partial class TaskDesk
         };
     }
 
+    private static void Fit(TaskRow task, string pass, double units, int? outputTokens)
+    {
+        (task.Pass, task.PassOutputTokens, task.PromptUnits) = (pass, outputTokens, units);
+        task.PromptTokens = TokenEstimateRule.Estimate(units, TokenCalibration.None);
+        (task.Spread, task.Faults) = (false, 0);
+    }
+
+    private static RouteRequest RequestOf(TaskRow task) => new() { PromptTokens = task.PromptTokens, MaxOutputTokens = task.CallOutputTokens };
+
+    /// <summary>The question as it was put: as it came, or as something was made of it.</summary>
+    private async Task<StoredPrompt> ReadQuestion(Guid taskId) => StoredPrompt.Read(await payloads.ReadQuestion(taskId));
+
     private async Task<string> PartOf(BehaviorContext<TaskRow> context, string part) =>
         Of(context).Payloads.Find(p => p.Part == part)?.Content ?? await ReadPayload(context.Saga.CorrelationId, part);
 
     /// <summary>Why this call is made at all: its route, or the pass it is for.</summary>
     private string? Why(TaskRow task) => task.Pass switch
     {
-        null when task.HighStakes => $"draft; {task.Route}",
-        null => WhyHere(task),
+        null or TaskPasses.Draft => task.HighStakes ? $"draft; {task.Route}" : WhyHere(task),
+        TaskPasses.Extraction => "extraction of what its images show",
         TaskPasses.Critique => $"critique of the draft by {task.DraftedBy}",
         TaskPasses.Revision => $"revision after the critique by {task.Critic}",
         _ => $"critique of the revision by {task.DraftedBy}",

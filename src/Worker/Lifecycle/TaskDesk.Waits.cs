@@ -58,9 +58,9 @@ public sealed partial class TaskDesk
                 transition.BudgetWaits(task.Line!, -1);
                 task.ReservedUsd = null;
                 break;
-            case TaskStates.Calling or TaskStates.Classifying or TaskStates.Critiquing or TaskStates.Revising:
+            case var state when TaskStates.IsCalled(state):
                 var cutOff = EndAttempt(task, transition, "canceled", $"{(context.Message is DeadlinePassed ? "the task's deadline passed" : "its owner canceled the task")} while the call was on its way");
-                transition.Settlement = new Settlement { Reserved = ReservationOf(task), Used = new Need(1, task.ReservedTokens), SpentUsd = task.ReservedUsd };
+                transition.Settlement = new Settlement { Reserved = ReservationOf(task), Used = ReservationOf(task).Need, SpentUsd = task.ReservedUsd };
                 cutOff.CostUsd = task.ReservedUsd;
                 task.CostUsd += task.ReservedUsd ?? 0;
                 task.CostUnknown |= task.ReservedUsd is null;

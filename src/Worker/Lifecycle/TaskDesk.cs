@@ -14,7 +14,8 @@ namespace LlmQueue.Worker.Lifecycle;
 
 /// <summary>Does what the machine's verbs say: asks the rules and records what they decide in the transition. Sends nothing, writes nothing.</summary>
 public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory directory, AdmissionDesk admission, LimitViews views, LineDirectory lines,
-    TaskPayloads payloads, WorkerOptions options, KeyChoice keys, Chance chance, UsableProviders providers, CallEstimates estimates, ModelRanking ranking, PagePool pool)
+    TaskPayloads payloads, WorkerOptions options, KeyChoice keys, Chance chance, UsableProviders providers, CallEstimates estimates, ModelRanking ranking, PagePool pool,
+    ClassificationCache known, SystemLoad load)
 {
     // ---- Taking in ----
 
@@ -34,7 +35,7 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
         if (taken.Refusal is { } refusal)
             transition.Decision = new NextStep.Reject(refusal);
         else
-            Prepare(context.Saga, StoredPrompt.Read(taken.Prompt));
+            Prepare(context.Saga, transition, StoredPrompt.Read(taken.Prompt));
     }
 
     public bool IsRefused(BehaviorContext<TaskRow, LlmTask> context) => Of(context).Decision is NextStep.Reject;
@@ -48,8 +49,17 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
     {
         var (task, transition) = (context.Saga, Of(context));
         if (task.PromptTokens == 0)
-            Prepare(task, await ReadPrompt(task.CorrelationId));
-        if (task is { Chain: null, Kind: null, RequestedModel: null, Attempt: 0 } && await AskClassifier(task, transition, (await PromptOf(context)).Messages))
+            Prepare(task, transition, StoredPrompt.Read(await PromptOf(context)));
+        if (task is { Pass: TaskPasses.Extraction, Chain: null } && BeginExtraction(task, transition, StoredPrompt.Read(await PromptOf(context)).Messages) is { } blind)
+        {
+            transition.Decision = blind;
+            return;
+        }
+
+        if (task is { Conversation: not null, Pass: null, Chain: null })
+            await Continue(task, transition, StoredPrompt.Read(await PromptOf(context)));
+
+        if (task is { Chain: null, ClassifiedBy: null, RequestedModel: null } && await IsToBeAsked(task, transition, await PromptOf(context)))
         {
             transition.Decision = new NextStep.AskClassifier();
             return;
@@ -61,14 +71,14 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
             return;
         }
 
-        if (task is { Pass: not null, Chain: "" })
+        if (task.Chain is "" && HasDraft(task))
         {
             transition.Decision = new NextStep.Keep(PayloadRow.Draft, $"no model can be asked for the {task.Pass}; see the catalogue's passes and keys");
             return;
         }
 
         var decision = await admission.Decide(task, transition, WithoutRetired(task, transition));
-        if (decision is AdmissionDecision.Impossible && task.Pass is null && !Errand.Models(task.Chain).Any(id => directory.Of(id).Count > 0))
+        if (decision is AdmissionDecision.Impossible && TaskPasses.IsTheAnswer(task.Pass) && !Errand.Models(task.Chain).Any(id => directory.Of(id).Count > 0))
         {
             // The catalogue has changed since it was routed, and no model of its chain is there any more.
             task.Spread = false;
@@ -94,37 +104,22 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
         };
     }
 
-    /// <summary>Estimates the prompt and lets the rules say what it is. Cheap: it runs for every task.</summary>
-    private static void Prepare(TaskRow task, StoredPrompt prompt)
-    {
-        task.PromptUnits = TokenEstimateRule.UnitsWithFrame(prompt.Weighed());
-        task.PromptTokens = TokenEstimateRule.Estimate(task.PromptUnits, TokenCalibration.None);
-        if (task.Kind is not null && task.Complexity is not null)
-            return;
-        if (ClassificationRule.Decide(task.Kind, task.Complexity, prompt.Messages) is { } classified)
-            (task.Kind, task.Complexity) = (classified.Kind, classified.Complexity);
-    }
-
-    /// <summary>True when the small model has room for the question now; a task never waits to be classified.</summary>
-    private async ValueTask<bool> AskClassifier(TaskRow task, Transition transition, IReadOnlyList<LlmMessage> messages)
-    {
-        var chain = catalogue.Now.InService(catalogue.Now.Classifier, DateOnly.FromDateTime(transition.Now)).Where(id => providers.Has(id.Provider)).ToList();
-        if (chain.Count == 0)
-            return false;
-        var input = TokenEstimateRule.UnitsWithFrame(ClassifierPrompt.Messages(messages));
-        return await admission.Decide(task, transition, new Errand(chain, Spread: false, input, ClassifierPrompt.MaxOutputTokens, ClassifierPrompt.Errand)) is AdmissionDecision.Open;
-    }
-
     private NextStep? Route(TaskRow task, Transition transition)
     {
         var request = new RouteRequest
         {
             Kind = task.Kind, Complexity = task.Complexity, Priority = Priorities.Name(task.Priority), HighStakes = task.HighStakes,
             PromptTokens = task.PromptTokens, MaxOutputTokens = task.MaxOutputTokens, Model = task.RequestedModel,
+            Agent = task.Agent, Tenant = task.Tenant, ConversationTurns = task.Turns,
+            // A conversation that is handed in whole was handed in for a reason, unless somebody has looked and found none.
+            NeedsContext = task.NeedsContext ?? task.Turns > 1,
+            Confidence = task.Confidence ?? 1, AlsoLikely = (transition.Classified as Classification.Classification)?.AlsoLikely ?? [],
         };
-        switch (RoutingRule.Decide(request, catalogue.Now, Conditions(transition.Now)))
+        var (table, conditions) = (catalogue.Now, Conditions(transition.Now));
+        switch (RoutingRule.Decide(request, table, conditions))
         {
             case Routed routed:
+                transition.Stage = Counted(task, request, routed, table, conditions);
                 Chain(task, routed);
                 return null;
             case NoModel none:
@@ -132,6 +127,15 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
             case var other:
                 throw new InvalidOperationException($"No step is written for {other.GetType().Name}.");
         }
+    }
+
+    /// <summary>For the count: where the task goes, and where it would have gone if nobody had said what it is.</summary>
+    private static StageDecision? Counted(TaskRow task, RouteRequest request, Routed routed, ModelCatalogue table, RouteConditions conditions)
+    {
+        if (task.ClassifiedBy is not { } stage || task.RequestedModel is not null)
+            return null;
+        var without = stage is Stages.Producer or Stages.Default ? routed : RoutingRule.Decide(request with { Kind = null, Complexity = null, Confidence = 1, AlsoLikely = [] }, table, conditions) as Routed;
+        return new StageDecision(stage, routed.Models[0].ToString(), without?.Models[0].ToString() ?? "none");
     }
 
     /// <summary>Who has retired since the task was routed, or is gone, gives way to its successor; a chain that nobody is left of is decided by admission, which says so.</summary>
@@ -156,13 +160,16 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
     private bool IsGone(ModelId id) =>
         directory.Of(id) is { Count: > 0 } ways && ways.All(way => DisabledReasons.IsGone(views.Bucket(way.Id)?.WhyDisabled));
 
-    private RouteConditions Conditions(DateTime now) => new(providers.Has, DateOnly.FromDateTime(now), LargestMinute);
+    private RouteConditions Conditions(DateTime now) => new(providers.Has, DateOnly.FromDateTime(now), LargestMinute) { Load = load.At(now) };
+
     /// <summary>What was learned puts the route's models in order, except where the producer named one.</summary>
     private void Chain(TaskRow task, Routed routed)
     {
         IReadOnlyList<string> models = [.. routed.Models.Select(id => id.ToString())];
         var ordered = task.RequestedModel is null ? ranking.Order(task, models) : new Ordered(models, null);
-        task.Route = ordered.Why is null ? routed.Rule : $"{routed.Rule}; {ordered.Why}";
+        var said = task.RequestedModel is not null || task.ClassifiedBy is not { } by ? null
+            : $"{by} said {task.Kind}, {task.Complexity}{(by is Stages.Producer or Stages.Default ? "" : $" ({task.Confidence:0.00})")}";
+        task.Route = string.Join("; ", new[] { routed.Rule, said, ordered.Why }.OfType<string>());
         task.Chain = string.Join(' ', ordered.Models);
     }
 
@@ -170,9 +177,8 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
     private string? WhyHere(TaskRow task) =>
         pool.Why(task, [.. Errand.Models(task.Chain).Select(catalogue.Now.Find).OfType<ModelEntry>().Select(model => (model, (double?)LargestMinute(model)))]) is { } why ? $"{task.Route}; {why}" : task.Route;
 
-    /// <summary>The prompt is in the transition when the task was just taken in, else in its row.</summary>
-    private async Task<StoredPrompt> PromptOf(BehaviorContext<TaskRow> context) =>
-        Of(context).Payloads.Find(p => p.Part == PayloadRow.Prompt) is { } fresh ? StoredPrompt.Read(fresh.Content) : await ReadPrompt(context.Saga.CorrelationId);
+    /// <summary>What its pass sends: in the transition when it was just written, else in its row.</summary>
+    private Task<string> PromptOf(BehaviorContext<TaskRow> context) => PartOf(context, PayloadRow.PromptOf(context.Saga.Pass));
 
     /// <summary>The most tokens a minute that any organisation has of a model, as learned; null where one has no limit.</summary>
     private long? LargestMinute(ModelEntry model)
@@ -187,8 +193,6 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
 
         return (long)largest;
     }
-
-    private async Task<StoredPrompt> ReadPrompt(Guid taskId) => StoredPrompt.Read(await ReadPayload(taskId, PayloadRow.Prompt));
 
     private async Task<string> ReadPayload(Guid taskId, string part) => await payloads.Read(taskId, part)
         ?? throw new InvalidOperationException($"Task {taskId} has no row '{part}'; it was written in the transaction that the row's state stands for, so it was removed by hand.");

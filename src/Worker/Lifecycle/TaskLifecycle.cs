@@ -45,8 +45,8 @@ public sealed class TaskLifecycle : MassTransitStateMachine<TaskRow>
             SeekRoom(When(Finished, desk.IsCurrent).SettleCall(desk).KeepClassification(desk), desk),
             SeekRoom(When(LeaseRanOut, desk.IsCurrentLease).AbandonCall(desk).KeepClassification(desk), desk));
 
-        // Whatever the call is for: the answer, or with much at stake its critique and its revision.
-        DuringEach([Calling, Critiquing, Revising],
+        // Whatever the call is for: what its images show, the answer, and with much at stake its critique and its revision.
+        DuringEach([Extracting, Calling, Critiquing, Revising],
             AfterCalling(When(Finished, desk.IsCurrent).SettleCall(desk), desk),
             AfterCalling(When(LeaseRanOut, desk.IsCurrentLease).AbandonCall(desk), desk));
 
@@ -61,7 +61,7 @@ public sealed class TaskLifecycle : MassTransitStateMachine<TaskRow>
             SeekRoom(When(DelayElapsed, desk.IsCurrentDelay).LeaveWait(desk), desk));
 
         // Its owner may cancel it until it has ended; a call on its way is paid for, and its answer comes too late.
-        DuringEach([Submitted, Classifying, Calling, Critiquing, Revising, WaitingForCapacity, WaitingForBudget, WaitingToRetry],
+        DuringEach([Submitted, Classifying, Extracting, Calling, Critiquing, Revising, WaitingForCapacity, WaitingForBudget, WaitingToRetry],
             When(CancelAsked)
                 .LeaveWait(desk)
                 .Cancel(desk)
@@ -85,14 +85,14 @@ public sealed class TaskLifecycle : MassTransitStateMachine<TaskRow>
                 .TransitionTo(Completed));
 
         // A producer's message that comes again finds its task on the way: its bell may have been lost, so it is rung again.
-        DuringEach([Submitted, Classifying, Calling, Critiquing, Revising, WaitingForCapacity, WaitingForBudget, WaitingToRetry],
+        DuringEach([Submitted, Classifying, Extracting, Calling, Critiquing, Revising, WaitingForCapacity, WaitingForBudget, WaitingToRetry],
             When(Received).RingAgain(desk));
 
         // Late, doubled and overtaken messages change nothing.
         During(Submitted, Ignore(Granted), Ignore(MoneyReleased), Ignore(DelayElapsed), Ignore(Finished), Ignore(LeaseRanOut));
         During(Classifying, Ignore(Started), Ignore(Granted), Ignore(MoneyReleased), Ignore(DelayElapsed), Ignore(DeadlineReached),
             Ignore(Finished, desk.IsOld), Ignore(LeaseRanOut, desk.IsOldLease));
-        During(Calling, Ignore(Started), Ignore(Granted), Ignore(MoneyReleased), Ignore(DelayElapsed), Ignore(DeadlineReached),
+        DuringEach([Extracting, Calling], Ignore(Started), Ignore(Granted), Ignore(MoneyReleased), Ignore(DelayElapsed), Ignore(DeadlineReached),
             Ignore(Finished, desk.IsOld), Ignore(LeaseRanOut, desk.IsOldLease));
         DuringEach([Critiquing, Revising], Ignore(Started), Ignore(Granted), Ignore(MoneyReleased), Ignore(DelayElapsed),
             Ignore(Finished, desk.IsOld), Ignore(LeaseRanOut, desk.IsOldLease));
@@ -110,6 +110,9 @@ public sealed class TaskLifecycle : MassTransitStateMachine<TaskRow>
 
     /// <summary>The small model is asked what the task is. The worker that made that call moves it on, whatever the answer.</summary>
     public State Classifying { get; private set; } = null!;
+
+    /// <summary>A model that reads images makes JSON of them for the one that answers. The worker that made that call moves it on.</summary>
+    public State Extracting { get; private set; } = null!;
 
     /// <summary>A call is on its way. The worker that claimed it moves the task on; should that worker die, the Rescuer does.</summary>
     public State Calling { get; private set; } = null!;
@@ -167,6 +170,7 @@ public sealed class TaskLifecycle : MassTransitStateMachine<TaskRow>
 
     /// <summary>A call is open; the state says what for.</summary>
     private EventActivityBinder<TaskRow, T> ToCall<T>(EventActivityBinder<TaskRow, T> opened) where T : class => opened
+        .If(TaskDesk.Calls<T>(TaskStates.Extracting), images => images.TransitionTo(Extracting))
         .If(TaskDesk.Calls<T>(TaskStates.Calling), answer => answer.TransitionTo(Calling))
         .If(TaskDesk.Calls<T>(TaskStates.Critiquing), critique => critique.TransitionTo(Critiquing))
         .If(TaskDesk.Calls<T>(TaskStates.Revising), revision => revision.TransitionTo(Revising));

@@ -10,8 +10,26 @@ public sealed record RouteRequest
     public string? Complexity { get; init; }
     public string? Priority { get; init; }
 
-    /// <summary>Never sent down a row that is there for speed.</summary>
+    /// <summary>Never sent down a row that is there for speed or for a busy hour.</summary>
     public bool HighStakes { get; init; }
+
+    /// <summary>The caller's class of work.</summary>
+    public string? Agent { get; init; }
+
+    /// <summary>Whose task it is; the catalogue knows its tier.</summary>
+    public string? Tenant { get; init; }
+
+    /// <summary>Messages of the conversation, instructions to the model not counted.</summary>
+    public int ConversationTurns { get; init; }
+
+    /// <summary>It cannot be done without what was said before.</summary>
+    public bool NeedsContext { get; init; }
+
+    /// <summary>How sure it is what the task is: 1 where its producer said so, 0 where nobody knows.</summary>
+    public double Confidence { get; init; } = 1;
+
+    /// <summary>Other kinds it may be, likelier ones first.</summary>
+    public IReadOnlyList<string> AlsoLikely { get; init; } = [];
 
     /// <summary>Estimated tokens of the prompt.</summary>
     public required int PromptTokens { get; init; }
@@ -44,7 +62,11 @@ public sealed record NoModel(string Reason) : RouteChoice;
 /// <param name="HasKey">Whether a provider, by its lower-case name, can be called.</param>
 /// <param name="Today">Decides who has retired.</param>
 /// <param name="TokensPerMinute">The most tokens one call to a model may reserve, where known: a call above the minute's limit never fits, however long it waits. Null leaves it unchecked.</param>
-public sealed record RouteConditions(Func<string, bool> HasKey, DateOnly Today, Func<ModelEntry, long?>? TokensPerMinute = null);
+public sealed record RouteConditions(Func<string, bool> HasKey, DateOnly Today, Func<ModelEntry, long?>? TokensPerMinute = null)
+{
+    /// <summary>How full the limits are, 0 to 1; see LoadRule.</summary>
+    public double Load { get; init; }
+}
 
 /// <summary>The routing table, read for one task: the first row that fits and has somebody left who can take it.</summary>
 public static class RoutingRule
@@ -54,22 +76,25 @@ public static class RoutingRule
         if (!string.IsNullOrWhiteSpace(request.Model))
             return Requested(request, catalogue, conditions);
 
-        // A task with much at stake is as hard as it is: what reads as easy or hurried about it must not cost it the better model.
-        var complexity = request is { HighStakes: true, Complexity: "low" } ? "medium" : request.Complexity ?? "";
-        var priority = request is { HighStakes: true, Priority: "interactive" } ? "normal" : request.Priority ?? "normal";
-        var rows = catalogue.Routes.Where(row => row.Fits(request.Kind ?? "", complexity, priority, request.PromptTokens)).ToList();
-        foreach (var row in rows)
+        var facts = FactsOf(request, catalogue, conditions);
+        Route? first = null;
+        foreach (var row in catalogue.Routes)
         {
-            var chain = row.Models.Select(id => (Named: id, Entry: catalogue.InService(id, conditions.Today)))
-                .Where(link => link.Entry is not null && conditions.HasKey(link.Entry.Id.Provider) && Takes(link.Entry, request, conditions))
-                .ToList();
+            if (!row.Fits(facts))
+                continue;
+            first ??= row;
+            var chain = ChainOf(row, request, catalogue, conditions);
             if (chain.Count > 0)
-                return new Routed(Rule(row, rows[0], chain) + WindowRule.PassedOver(row, chain[0].Named, request, catalogue, conditions), [.. chain.Select(link => link.Entry!.Id).Distinct()]);
+            {
+                var rule = Rule(row, first, chain) + WindowRule.PassedOver(row, chain[0].Named, request, catalogue, conditions);
+                return request.Confidence < (double)catalogue.WidenBelow ? Widened(rule, row, chain, facts, request, catalogue, conditions) : new Routed(rule, Ids(chain));
+            }
         }
-        var named = rows.SelectMany(row => row.Models).Select(id => catalogue.InService(id, conditions.Today)).OfType<ModelEntry>().Distinct().ToList();
+
+        var named = catalogue.Routes.Where(row => row.Fits(facts)).SelectMany(row => row.Models).Select(id => catalogue.InService(id, conditions.Today)).OfType<ModelEntry>().Distinct().ToList();
         if (WindowRule.Longer(named, request, catalogue, conditions) is { } longer)
             return longer;
-        return new NoModel(rows.Count == 0
+        return new NoModel(first is null
             ? $"No route of the catalogue fits a task of kind '{request.Kind}' and complexity '{request.Complexity}'; add one with task 'any' and complexity 'any' at the end of its routes."
             : WhyNobody(named, request, conditions));
     }
@@ -77,6 +102,41 @@ public static class RoutingRule
     /// <summary>Those of a chain who can take the task today, in order: the retired are replaced, and who has no key or is too small is left out.</summary>
     public static IReadOnlyList<ModelId> Able(IEnumerable<ModelId> chain, RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions) =>
         [.. catalogue.InService(chain, conditions.Today).Where(id => conditions.HasKey(id.Provider) && Takes(catalogue.Find(id)!, request, conditions))];
+
+    /// <summary>What the table is asked about the task. One with much at stake is as hard as it is: what reads as easy, hurried or untimely about it must not cost it the better model.</summary>
+    public static RouteFacts FactsOf(RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions) => new()
+    {
+        Task = request.Kind ?? "",
+        Complexity = request is { HighStakes: true, Complexity: "low" } ? "medium" : request.Complexity ?? "",
+        Priority = request is { HighStakes: true, Priority: "interactive" } ? "normal" : request.Priority ?? "normal",
+        Agent = request.Agent ?? "", Tier = catalogue.Tiers.Of(request.Tenant), HighStakes = request.HighStakes,
+        PromptTokens = request.PromptTokens, Turns = request.ConversationTurns, NeedsContext = request.NeedsContext,
+        Confidence = request.Confidence, Load = request.HighStakes ? 0 : conditions.Load,
+    };
+
+    /// <summary>Those of the row who can take the task, with who was named.</summary>
+    private static List<Link> ChainOf(Route row, RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions)
+    {
+        var chain = new List<Link>(row.Models.Count);
+        foreach (var named in row.Models)
+            if (catalogue.InService(named, conditions.Today) is { } entry && conditions.HasKey(entry.Id.Provider) && Takes(entry, request, conditions))
+                chain.Add(new Link(named, entry));
+        return chain;
+    }
+
+    /// <summary>Unsure what it is, the queue does not guess: after the likeliest kind's first choice come those of the other likely kinds and of the table's last row, then everybody else of them.</summary>
+    private static Routed Widened(string rule, Route row, List<Link> chain, RouteFacts facts, RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions)
+    {
+        var others = request.AlsoLikely.Select(kind => facts with { Task = kind }).Select(as_ => catalogue.Routes.FirstOrDefault(r => r.Fits(as_)))
+            .Append(catalogue.Routes.LastOrDefault(r => r.Fits(facts))).OfType<Route>().Distinct().Where(r => r != row).ToList();
+        var chains = others.Select(r => ChainOf(r, request, catalogue, conditions)).Prepend(chain).ToList();
+        var wide = Enumerable.Range(0, chains.Max(c => c.Count)).SelectMany(place => chains.Where(c => place < c.Count).Select(c => c[place].Entry.Id)).Distinct().ToList();
+        return new Routed(others.Count == 0 ? rule : $"{rule}, widened by {string.Join(" and ", others.Select(r => r.Name))}", wide);
+    }
+
+    private static List<ModelId> Ids(List<Link> chain) => [.. chain.Select(link => link.Entry.Id).Distinct()];
+
+    private readonly record struct Link(ModelId Named, ModelEntry Entry);
 
     private static RouteChoice Requested(RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions)
     {
@@ -92,15 +152,24 @@ public static class RoutingRule
         return new Routed(entry.Id == id ? "requested" : $"requested (retired: {id} → {entry.Id})", [entry.Id]);
     }
 
+    /// <summary>Why a model of a row cannot take the task, as a sentence; null when it can.</summary>
+    public static string? WhyLeftOut(ModelId named, RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions) =>
+        catalogue.InService(named, conditions.Today) is not { } entry ? $"has retired on {catalogue.Find(named)?.Retires:yyyy-MM-dd} without a successor"
+        : !conditions.HasKey(entry.Id.Provider) ? $"no key of {entry.Id.Provider} is set ({KeyName(entry.Id.Provider)})"
+        : request.MaxOutputTokens > entry.MaxOutput ? $"answers have at most {entry.MaxOutput} tokens there, asked for {request.MaxOutputTokens}"
+        : !entry.Takes(request.PromptTokens, request.MaxOutputTokens) ? $"its context is {entry.Context} tokens; prompt and answer may take {(long)request.PromptTokens + request.MaxOutputTokens}"
+        : !FitsMinute(entry, request, conditions) ? $"its minute has at most {conditions.TokensPerMinute!(entry)} tokens; prompt and answer may take {(long)request.PromptTokens + request.MaxOutputTokens}"
+        : null;
+
     private static bool Takes(ModelEntry entry, RouteRequest request, RouteConditions conditions) =>
         entry.Takes(request.PromptTokens, request.MaxOutputTokens) && FitsMinute(entry, request, conditions);
 
     private static bool FitsMinute(ModelEntry entry, RouteRequest request, RouteConditions conditions) =>
         conditions.TokensPerMinute?.Invoke(entry) is not { } limit || (long)request.PromptTokens + request.MaxOutputTokens <= limit;
 
-    private static string Rule(Route row, Route first, List<(ModelId Named, ModelEntry? Entry)> chain)
+    private static string Rule(Route row, Route first, List<Link> chain)
     {
-        var replaced = chain.Where(link => link.Entry!.Id != link.Named).Select(link => $"{link.Named} → {link.Entry!.Id}").ToList();
+        var replaced = chain.Where(link => link.Entry.Id != link.Named).Select(link => $"{link.Named} → {link.Entry.Id}").ToList();
         return row.Name
             + (row == first ? "" : $" (nobody of {first.Name} can take it)")
             + (replaced.Count == 0 ? "" : $" (retired: {string.Join(", ", replaced)})");

@@ -53,6 +53,9 @@ public sealed class PruneJob(NpgsqlDataSource database, WorkerOptions options, I
             """);
         rest.Parameters.AddWithValue(options.KeepEnded);
         await rest.ExecuteNonQueryAsync(cancellationToken);
+        await using var said = database.CreateCommand("delete from classifications where at < now() - $1");
+        said.Parameters.AddWithValue(Classification.ClassificationCache.KeptFor);
+        await said.ExecuteNonQueryAsync(cancellationToken);
         if (removed > 0)
             logger.LogInformation("{Count} tasks that ended more than {Days} days ago were removed.", removed, options.KeepEnded.TotalDays);
     }

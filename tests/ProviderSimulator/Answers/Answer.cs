@@ -1,3 +1,4 @@
+using ProviderSimulator.Sorting;
 using ProviderSimulator.Wire;
 
 namespace ProviderSimulator.Answers;
@@ -5,10 +6,11 @@ namespace ProviderSimulator.Answers;
 /// <summary>What the model says: the text, what it counts as, and why it stopped.</summary>
 internal readonly record struct Answer(string Text, int Tokens, string FinishReason)
 {
-    public static Answer To(ChatRequest request, int defaultOutputTokens, long? modelMaxOutput)
+    public static Answer To(ChatRequest request, int defaultOutputTokens, long? modelMaxOutput, Sorter sorter)
     {
         var text = request.Format switch
         {
+            _ when SortingAnswer.IsWanted(request) => SortingAnswer.Write(request, sorter),
             AnswerFormat.JsonSchema => SchemaAnswer.Write(request),
             AnswerFormat.JsonObject => JsonObjectAnswer.Write(request),
             _ => PlainAnswer.Write(request, request.MaxTokens ?? defaultOutputTokens),

@@ -3,7 +3,7 @@ using ProviderSimulator.Wire;
 
 namespace ProviderSimulator.Answers;
 
-/// <summary>json_object names no shape, so the prompt's own words do: a classification, a critique, a list of results, or one answer.</summary>
+/// <summary>json_object names no shape, so the prompt's own words do: a classification, what images show, a critique, a list of results, or one answer.</summary>
 internal static class JsonObjectAnswer
 {
     private static readonly string[] ListNames = ["results", "items", "answers", "summaries"];
@@ -14,6 +14,10 @@ internal static class JsonObjectAnswer
         if (request.Mentions("complexity") && request.Mentions("confidence") && request.Mentions("task"))
         {
             WriteClassification(writer, request);
+        }
+        else if (request.Mentions("\"objects\"") && request.Mentions("\"scenes\"") && request.Messages.Sum(m => m.Images) is > 0 and var images)
+        {
+            WriteExtraction(writer, images);
         }
         else if (request.Mentions("\"verdict\"") && request.Mentions("\"issues\"") && request.Mentions("\"score\""))
         {
@@ -39,6 +43,29 @@ internal static class JsonObjectAnswer
         writer.WriteBoolean(request.Mentions("requiresContext") ? "requiresContext" : "requires_context", Keywords.RequiresContext(text));
         writer.WriteString("category", Keywords.Category(text));
         writer.WriteNumber("confidence", Math.Round(Keywords.Confidence(text, request.Hash.Value), 2));
+    }
+
+    // It sees that there are images, and nothing in them.
+    private static void WriteExtraction(Utf8JsonWriter writer, int images)
+    {
+        writer.WriteStartArray("objects");
+        for (var image = 1; image <= images; image++)
+        {
+            writer.WriteStartObject();
+            writer.WriteNumber("image", image);
+            writer.WriteString("what", "a simulated object");
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+        foreach (var list in (ReadOnlySpan<string>)["scenes", "emotions", "text"])
+        {
+            writer.WriteStartArray(list);
+            writer.WriteEndArray();
+        }
+
+        writer.WriteNull("pacing");
+        writer.WriteNull("transcript");
     }
 
     // As strict as its text is odd: about half are sent back with something to mend.

@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Text.Json;
+using ProviderSimulator.Sorting;
 
 namespace ProviderSimulator.Settings;
 
@@ -21,9 +22,12 @@ internal sealed record ProviderSettings
     public bool Unlimited { get; private init; }
     public bool HeaderTokens { get; private init; } = true;
 
+    /// <summary>The small model that sorts requests, and errs.</summary>
+    public Sorter Sorter { get; private init; } = new(1, 0.08);
+
     public static ProviderSettings Load(CommandLine line)
     {
-        var settings = new ProviderSettings { Unlimited = line.Unlimited, HeaderTokens = line.HeaderTokens };
+        var settings = new ProviderSettings { Unlimited = line.Unlimited, HeaderTokens = line.HeaderTokens, Sorter = new Sorter(line.Seed, 0.08) };
         if (line.CataloguePath is { } cataloguePath)
         {
             var catalogue = JsonSerializer.Deserialize(File.ReadAllBytes(cataloguePath), SettingsJson.Default.CatalogueFile)!;
@@ -50,6 +54,7 @@ internal sealed record ProviderSettings
             PerOutputTokenMs = change.PerOutputTokenMs ?? PerOutputTokenMs,
             Refund = change.Refund ?? Refund,
             DefaultOutputTokens = change.DefaultOutputTokens ?? DefaultOutputTokens,
+            Sorter = Sorter with { ErrorRate = change.SortingErrorRate ?? Sorter.ErrorRate, Labels = change.SortingLabels ?? Sorter.Labels },
         };
     }
 

@@ -21,6 +21,12 @@ internal sealed record SettingsChange
     public double? PerOutputTokenMs { get; init; }
     public bool? Refund { get; init; }
     public int? DefaultOutputTokens { get; init; }
+
+    /// <summary>How often the small model errs in a kind, and in a complexity, 0 to 1.</summary>
+    public double? SortingErrorRate { get; init; }
+
+    /// <summary>Texts that the small model knows, with what a person says they are.</summary>
+    public IReadOnlyList<Sorting.SortingLabel>? SortingLabels { get; init; }
 }
 
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, ReadCommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true)]

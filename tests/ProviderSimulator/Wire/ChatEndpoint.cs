@@ -82,7 +82,7 @@ internal sealed class ChatEndpoint(Provider provider)
 
         call.Charged = request.PromptTokens + (request.MaxTokens ?? 0);
         var fault = provider.Faults.Take(refusals: false, request, key, org);
-        var answer = FaultyAnswers.Replace(fault, request, settings) ?? Answers.Answer.To(request, settings.DefaultOutputTokens, card?.MaxOutput);
+        var answer = FaultyAnswers.Replace(fault, request, settings) ?? Answers.Answer.To(request, settings.DefaultOutputTokens, card?.MaxOutput, settings.Sorter);
         var player = new AnswerPlayer(provider, context, call, request, answer, fault);
         await player.Think(settings);
         Correct(account, card, admission, answer);

@@ -48,10 +48,10 @@ public sealed class ApiUnderTest : IAsyncLifetime
 
     public async ValueTask DisposeAsync() => await app.DisposeAsync();
 
-    public static async Task<WebApplication> Start(string database, string? tokens)
+    public static async Task<WebApplication> Start(string database, string? tokens, CatalogueFile? file = null)
     {
         var settings = QueueSettings.Read(new Dictionary<string, string?> { ["DATABASE_URL"] = database, ["LLMQUEUE_URL"] = "http://127.0.0.1:0", ["LLMQUEUE_TOKENS"] = tokens }, AppContext.BaseDirectory);
-        var started = ApiHost.Build(settings, new CurrentCatalogue(ModelCatalogue.Parse(CatalogueText, "catalogue.json")));
+        var started = ApiHost.Build(settings, new CurrentCatalogue(ModelCatalogue.Parse(CatalogueText, "catalogue.json"), file));
         Assert.Null(await ApiHost.WhyNotStarted(started, settings));
         return started;
     }

@@ -40,7 +40,7 @@ public sealed class TasksApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
     [InlineData("""{ "prompt": "Why?", "deadline": "tomorrow" }""", "'deadline' is 'tomorrow'; expected a time")]
     [InlineData("""{ "prompt": "Why?", "highStakes": "yes" }""", "'highStakes' is a string; expected true or false.")]
     [InlineData("""{ "prompt": "Why?", "metadata": { "a.b": 7 } }""", "is a number; expected a string.")]
-    [InlineData("""{ "messages": [ { "role": "user", "content": ["Why?"] } ] }""", "'messages[0].content' is a list; expected a string.")]
+    [InlineData("""{ "messages": [ { "role": "user", "content": ["Why?"] } ] }""", "messages[0].content[0] is a string; expected a part such as")]
     [InlineData("""{ "messages": { "role": "user" } }""", "'messages' is an object; expected a list.")]
     [InlineData("""{ "messages": [ null ] }""", "messages[0] has the role ''")]
     [InlineData("""{ "prompt": "Why?", "priority": "soon" }""", "The priority 'soon' is unknown")]
@@ -114,6 +114,29 @@ public sealed class TasksApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
     }
 
     [Fact]
+    public async Task Shows_a_conversation_to_its_tenant_and_nothing_to_another_of_the_same_name()
+    {
+        foreach (var prompt in new[] { "First?", "Second?" })
+            await api.Anna.PostText("/v1/tasks", $$"""{ "prompt": "{{prompt}}", "conversation": "plans/2027" }""").Body(202);
+
+        var conversation = await api.Anna.Get("/v1/conversations/plans/2027").Body(200);
+
+        Assert.Equal(["First?", "Second?"], conversation.GetProperty("turns").EnumerateArray().Select(t => t.Text("asked")));
+        Assert.Equal((2, 0m), (conversation.GetProperty("turnCount").GetInt32(), conversation.GetProperty("costUsd").GetDecimal()));
+        await api.Ben.Get("/v1/conversations/plans/2027").Problem(404);
+    }
+
+    [Fact]
+    public async Task Takes_images_as_OpenAI_writes_them_and_refuses_what_is_none()
+    {
+        static string Task(string url) => $$"""{ "messages": [ { "role": "user", "content": [ { "type": "text", "text": "What is it?" }, { "type": "image_url", "image_url": { "url": "{{url}}" } } ] } ] }""";
+
+        await api.Anna.PostText("/v1/tasks", Task("https://example.com/a.png")).Body(202);
+        Assert.Contains("expected an https address", await api.Anna.PostText("/v1/tasks", Task("http://10.0.0.1/a.png")).Problem(400), StringComparison.Ordinal);
+        Assert.Contains("'input_audio'; expected 'text' or 'image_url'", await api.Anna.PostText("/v1/tasks", Task("").Replace("image_url\", \"image", "input_audio\", \"image", StringComparison.Ordinal)).Problem(400), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Says_why_a_task_waits_and_until_when_and_what_was_tried()
     {
         var now = new DateTime(2026, 11, 21, 9, 0, 0, DateTimeKind.Utc);
@@ -161,7 +184,7 @@ public sealed class TasksApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
     }
 
     [Theory]
-    [InlineData("state=Waiting", 400, "expected one of Submitted, Classifying, WaitingForCapacity")]
+    [InlineData("state=Waiting", 400, "expected one of Submitted, Classifying, Extracting, WaitingForCapacity")]
     [InlineData("stat=Failed", 400, "did you mean 'state'?")]
     [InlineData("limit=0", 400, "expected 1 to 500")]
     [InlineData("after=seven", 400, "'after' is 'seven'")]

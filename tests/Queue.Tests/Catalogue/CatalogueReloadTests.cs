@@ -1,6 +1,9 @@
+using System.Net;
+using System.Net.Http.Json;
 using LlmQueue.Contracts;
 using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Rows;
+using LlmQueue.Tests.Api;
 using LlmQueue.Tests.Harness;
 
 namespace LlmQueue.Tests.Catalogue;
@@ -91,6 +94,25 @@ public sealed class CatalogueReloadTests(SimulatorFixture simulators) : IClassFi
 
         Assert.Equal(TaskStates.Rejected, task.State);
         Assert.StartsWith("'groq:second' is not in the catalogue", task.FailureReason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_API_knows_a_model_that_was_added_without_a_restart()
+    {
+        Write(ApiUnderTest.CatalogueText);
+        var database = await (await SharedServers.Postgres).CreateDatabase();
+        await using var app = await ApiUnderTest.Start(database, tokens: null, new CatalogueFile(CataloguePath) { LookEvery = TimeSpan.FromMilliseconds(50) });
+        using var client = ApiUnderTest.Client(app, secret: null);
+        async Task<HttpStatusCode> Ask()
+        {
+            using var answer = await client.PostAsJsonAsync("/v1/tasks", new { prompt = "Why?", model = "groq:added" }, TestContext.Current.CancellationToken);
+            return answer.StatusCode;
+        }
+
+        Assert.Equal(HttpStatusCode.BadRequest, await Ask());
+        Write(ApiUnderTest.CatalogueText.Replace("\"models\": [\n", "\"models\": [ { \"id\": \"groq:added\", \"context\": 8000, \"maxOutput\": 2000 },\n", StringComparison.Ordinal));
+
+        await Eventually.True("the model is known", TimeSpan.FromSeconds(20), async () => await Ask() == HttpStatusCode.Accepted);
     }
 
     [Fact]

@@ -10,6 +10,7 @@ using LlmQueue.Tests.Harness;
 using LlmQueue.Worker;
 using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Calling;
+using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Estimation;
 using LlmQueue.Worker.Lifecycle;
 using LlmQueue.Worker.Ranking;
@@ -50,6 +51,7 @@ internal sealed class Machine
     private readonly CallEstimates estimates;
     private readonly PagePool pool;
     private readonly StillClock clock;
+    private readonly SystemLoad load;
 
     public Machine(Func<World> world, ISagaStore<TaskRow> store, Func<double> chance, LineDirectory lines, ConsumeContext consumed)
     {
@@ -62,7 +64,9 @@ internal sealed class Machine
         var ranking = new ModelRanking(shared: null!, Options, luck, clock, NullLogger<ModelRanking>.Instance);
         pool = new PagePool(ranking, Options);
         var admission = new AdmissionDesk(directory, Views, budgets, estimates, pool, Options);
-        var desk = new TaskDesk(catalogue, directory, admission, Views, lines, new Parts(world), Options, new KeyChoice(Views), luck, new UsableProviders(Providers), estimates, ranking, pool);
+        load = new SystemLoad(directory, Views);
+        var known = new ClassificationCache(database: null!, clock, NullLogger<ClassificationCache>.Instance);
+        var desk = new TaskDesk(catalogue, directory, admission, Views, lines, new Parts(world), Options, new KeyChoice(Views), luck, new UsableProviders(Providers), estimates, ranking, pool, known, load);
         lifecycle = new TaskLifecycle(desk, clock);
         repository = new GroupedSagaRepositoryContextFactory<TaskRow>(store, clock);
         Door<LlmTask>();
@@ -101,6 +105,7 @@ internal sealed class Machine
         }
 
         Views.ShowKey("groq-1", null);
+        load.At(DateTime.MinValue.AddDays(1));
     }
 
     private void Door<T>() where T : class
@@ -126,6 +131,8 @@ internal sealed class Machine
     private sealed class Parts(Func<World> world) : TaskPayloads(contexts: null!)
     {
         public override Task<string?> Read(Guid taskId, string part) => Task.FromResult(world().Payloads.GetValueOrDefault((taskId, part)));
+
+        public override Task<string> ReadQuestion(Guid taskId) => Task.FromResult(world().Payloads[(taskId, PayloadRow.Prompt)]);
     }
 
     private sealed class ScriptedChance(Func<double> next) : Chance(0)

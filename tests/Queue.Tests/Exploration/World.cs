@@ -143,7 +143,7 @@ internal sealed class World(PlantedBug bug)
         return [.. plan.Grants.Where(grant => grant.Booked).Select(grant => new Contracts.CapacityGranted(grant.Head.Id, grant.Head.Attempt + 1)), .. plan.ToDecideAgain.Select(id => new Contracts.BudgetReleased(id))];
     }
 
-    public static bool IsCalled(TaskRow task) => task.State is TaskStates.Calling or TaskStates.Classifying or TaskStates.Critiquing or TaskStates.Revising;
+    public static bool IsCalled(TaskRow task) => TaskStates.IsCalled(task.State);
 
     public static T Finished<T>(Task<T> task) => task.IsCompleted ? task.GetAwaiter().GetResult() : throw new InvalidOperationException("Something in memory was waited for.");
 

@@ -38,7 +38,7 @@ public sealed partial class HouseRulesTests
         ("Npgsql", [
             "Store/",
             "Worker/Estimation/", "Worker/Admission/LineHeads.cs", "Worker/Admission/Pacer.cs", "Worker/Admission/PacerRound.cs",
-            "Worker/Calling/Claims.cs",
+            "Worker/Calling/Claims.cs", "Worker/Classification/ClassificationCache.cs",
             "Worker/Upkeep/CatalogueTakeUp.cs", "Worker/Upkeep/Heartbeat.cs", "Worker/Upkeep/ProbeJob.cs", "Worker/Upkeep/Rescuer.cs", "Worker/Upkeep/UpkeepJobs.cs",
             "Worker/WorkerServices.cs",
             "Embedded/PrivatePostgres.cs",

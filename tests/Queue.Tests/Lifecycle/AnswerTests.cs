@@ -8,7 +8,7 @@ namespace LlmQueue.Tests.Lifecycle;
 public sealed class AnswerTests(SimulatorFixture simulators) : IClassFixture<SimulatorFixture>
 {
     private static readonly TestModel First = new("first");
-    private static readonly string[] OpenStates = [TaskStates.Submitted, TaskStates.Classifying, TaskStates.Calling, TaskStates.Critiquing, TaskStates.Revising, TaskStates.WaitingForCapacity, TaskStates.WaitingForBudget, TaskStates.WaitingToRetry];
+    private static readonly string[] OpenStates = [TaskStates.Submitted, TaskStates.Classifying, TaskStates.Extracting, TaskStates.Calling, TaskStates.Critiquing, TaskStates.Revising, TaskStates.WaitingForCapacity, TaskStates.WaitingForBudget, TaskStates.WaitingToRetry];
 
     [Fact]
     public async Task A_task_is_answered_recorded_and_settled()

@@ -126,7 +126,7 @@ public sealed class InterleavingTests(SimulatorFixture simulators) : IClassFixtu
     private static object[] BellOf(TaskRow task) => task.State switch
     {
         TaskStates.Submitted => [new StartTask(task.CorrelationId)],
-        TaskStates.Calling or TaskStates.Classifying or TaskStates.Critiquing or TaskStates.Revising => [new CallProvider(task.CorrelationId, task.Attempt)],
+        var state when TaskStates.IsCalled(state) => [new CallProvider(task.CorrelationId, task.Attempt)],
         TaskStates.WaitingForCapacity when task.GrantedAt is not null => [new CapacityGranted(task.CorrelationId, task.Attempt + 1)],
         TaskStates.WaitingToRetry => [new RetryDelayElapsed(task.CorrelationId, task.Attempt)],
         TaskStates.WaitingForBudget => [new BudgetReleased(task.CorrelationId)],

@@ -72,7 +72,8 @@ public sealed class MachineTable
     /// <param name="fork">What the fork is called that several events lead to, so that it is drawn once.</param>
     public string Mermaid(string fork)
     {
-        var shared = Cells.Where(c => c.Targets.Count > 2).Select(c => string.Join(' ', c.Targets)).CountBy(t => t).MaxBy(t => t.Value).Key.Split(' ');
+        // The fork that draws the most arrows at once, whatever else its cells lead to.
+        var shared = Cells.Select(c => c.Targets).Where(t => t.Count > 2).MaxBy(fork => fork.Count * Cells.Count(c => fork.All(c.Targets.Contains)))!;
         var text = new StringBuilder($"```mermaid\nstateDiagram-v2\n    state {fork} <<choice>>\n");
         var edges = Cells.SelectMany(c => (shared.All(c.Targets.Contains) ? [fork, .. c.Targets.Except(shared)] : c.Targets).Select(target => (c.State, Target: target, c.Event)));
         foreach (var edge in edges.GroupBy(e => (e.State, e.Target)))

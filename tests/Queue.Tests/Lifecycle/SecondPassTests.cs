@@ -31,7 +31,7 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
         Assert.Equal(("groq:first", "groq:critic", 0.4), (task.AnsweredModel, task.Critic, task.DraftScore));
         var attempts = await queue.Attempts(id);
         Assert.Equal(["groq:first", "groq:critic", "groq:first", "groq:critic"], attempts.Select(a => a.Model));
-        Assert.Equal(["draft; any/any", "critique of the draft by groq:first", "revision after the critique by groq:critic", "critique of the revision by groq:first"], attempts.Select(a => a.Why));
+        Assert.Equal(["draft; any/any; producer said analysis, high", "critique of the draft by groq:first", "revision after the critique by groq:critic", "critique of the revision by groq:first"], attempts.Select(a => a.Why));
         Assert.Equal(["Submitted", "Calling", "Drafted", "Critiquing", "Critiqued", "Revising", "Revised", "Critiquing", "Critiqued", "RevisionKept", "Completed"], (await queue.History(id)).Select(h => h.Entry));
         Assert.Equal((attempts.Sum(a => a.InputTokens!.Value), attempts.Sum(a => a.CostUsd!.Value)), (task.InputTokens, task.CostUsd));
         var view = await queue.View(id);
@@ -135,7 +135,7 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
         var id = await queue.Ask(Question);
         await queue.InState(id, TaskStates.Completed);
 
-        Assert.Equal("any/any", Assert.Single(await queue.Attempts(id)).Why);
+        Assert.Equal("any/any; producer said analysis, low", Assert.Single(await queue.Attempts(id)).Why);
         Assert.Equal(["answer", "prompt"], (await queue.Payloads(id)).Keys.Order(StringComparer.Ordinal));
     }
 
@@ -239,6 +239,7 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
 
         var id = await Ask(queue);
         var calling = await queue.InState(id, TaskStates.Critiquing);
+        await Eventually.True("the critic is asked", TimeSpan.FromSeconds(10), async () => (await simulator.Log()).Any(c => c.Model == "critic"));
         await queue.Ring(new DeadlinePassed(id));
         var done = await queue.InState(id, TaskStates.Completed);
         await Eventually.True("the critic has answered", TimeSpan.FromSeconds(10), async () => (await simulator.Log()).Any(c => c.Model == "critic" && c.EndedAt is not null));

@@ -31,7 +31,7 @@ internal static class StatedRows
             Attempt = 1, SubmittedAt = now, UpdatedAt = now, RungAt = now,
         };
         var line = LineRow.Of([bucketId], spread: false);
-        var called = state is TaskStates.Calling or TaskStates.Classifying or TaskStates.Critiquing or TaskStates.Revising;
+        var called = TaskStates.IsCalled(state);
         var reserved = called || granted;
         switch (state)
         {
@@ -64,6 +64,8 @@ internal static class StatedRows
                 break;
         }
 
+        if (state is TaskStates.Extracting)
+            row.Pass = TaskPasses.Extraction;
         if (state is TaskStates.Critiquing or TaskStates.Revising)
         {
             (row.HighStakes, row.Pass, row.DraftedBy) = (true, state == TaskStates.Critiquing ? TaskPasses.Critique : TaskPasses.Revision, "groq:second");

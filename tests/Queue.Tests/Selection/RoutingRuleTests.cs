@@ -53,7 +53,7 @@ public sealed class RoutingRuleTests
     [InlineData("interactive", "medium", false, "speed")]
     [InlineData("interactive", "high", false, "default")]
     [InlineData("normal", "medium", false, "default")]
-    [InlineData("normal", "low", false, "speed")]
+    [InlineData("normal", "low", false, "simple-and-sure")]
     [InlineData("interactive", "medium", true, "default")]
     [InlineData("normal", "low", true, "default")]
     public void Speed_is_for_the_easy_and_the_hurried_and_never_for_high_stakes(string priority, string complexity, bool highStakes, string rule)
@@ -144,15 +144,18 @@ public sealed class RoutingRuleTests
         var minute = Gen.Elements<long?>(null, 0, 8000, 1_000_000);
         var cases =
             from kind in text from complexity in text from priority in text from asked in model
+            from agent in text from tenant in text from turns in Gen.Choose(-1, 20) from needs in Gen.Elements(true, false) from also in Gen.Elements<string[]>([], ["code"], ["analysis", "nonsense"])
+            from sure in Gen.Elements(0, 0.5, 0.7, 0.91, 1, double.NaN) from load in Gen.Elements(0, 0.5, 0.81, 1, double.PositiveInfinity)
             from stakes in Gen.Elements(true, false) from prompt in size from output in size from keys in Gen.Choose(0, 127) from limit in minute from day in Gen.Choose(0, 1000)
-            select (new RouteRequest { Kind = kind, Complexity = complexity, Priority = priority, Model = asked, HighStakes = stakes, PromptTokens = prompt, MaxOutputTokens = output }, keys, limit, Before.AddDays(day));
+            select (new RouteRequest { Kind = kind, Complexity = complexity, Priority = priority, Model = asked, HighStakes = stakes, PromptTokens = prompt, MaxOutputTokens = output,
+                Agent = agent, Tenant = tenant, ConversationTurns = turns, NeedsContext = needs, AlsoLikely = also, Confidence = sure }, keys, limit, load, Before.AddDays(day));
         string[] providers = ["groq", "openrouter", "mistral", "gemini", "anthropic", "openai", "local"];
 
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(5000), Prop.ForAll(cases.ToArbitrary(), given =>
         {
-            var (request, keys, limit, today) = given;
+            var (request, keys, limit, load, today) = given;
             bool HasKey(string provider) => (keys >> Array.IndexOf(providers, provider) & 1) == 1;
-            return RoutingRule.Decide(request, Real, new RouteConditions(HasKey, today, _ => limit)) switch
+            return RoutingRule.Decide(request, Real, new RouteConditions(HasKey, today, _ => limit) { Load = load }) switch
             {
                 Routed routed => routed.Rule.Length > 0 && routed.Models.Count > 0 && routed.Models.Distinct().Count() == routed.Models.Count && routed.Models.All(id =>
                     Real.Find(id) is { } entry && HasKey(id.Provider) && !entry.IsRetired(today)

@@ -1,0 +1,107 @@
+using LlmQueue.Contracts;
+using LlmQueue.Store.Catalogue;
+using LlmQueue.Store.Commits;
+using LlmQueue.Store.Intake;
+using LlmQueue.Store.Limits;
+using LlmQueue.Store.Rows;
+using LlmQueue.Worker.Admission;
+using LlmQueue.Worker.Calling;
+using LlmQueue.Worker.Classification;
+using LlmQueue.Worker.Estimation;
+using MassTransit;
+
+namespace LlmQueue.Worker.Lifecycle;
+
+// What a task is: its producer's word, the rules, what was said of the same prompt before, the small model, or nobody.
+public sealed partial class TaskDesk
+{
+    /// <summary>Questions of this process that are decided and not yet committed: as many may share a call, so only the first of each pack looks for a request.</summary>
+    private int _asking;
+
+    /// <summary>What the small model said, or the default route: a task is never held up by its classification.</summary>
+    public void KeepClassification<T>(BehaviorContext<TaskRow, T> context) where T : class
+    {
+        var (task, transition) = (context.Saga, Of(context));
+        var finished = (CallFinished)transition.Decision!;
+        ClearReservation(task);
+        transition.Left = null;
+        var said = finished.Outcome is CallOutcome.Answered answered ? ClassifierPrompt.Read(answered.Text) : null;
+        if (said is not null && finished.PromptHash is { } hash)
+            known.Keep(hash, said, transition.Now);
+        Keep(task, transition, said is null ? ClassificationRule.Default(task.Kind, task.Complexity) : ClassificationRule.Under(task.Kind, task.Complexity, said));
+        transition.Record(task.CorrelationId, "Classified", TaskStates.Classifying, said is null
+            ? $"the small model gave nothing usable ({finished.Outcome.Word}), so the default route is taken"
+            : $"the small model: {said.Kind}, {said.Complexity}, confidence {said.Confidence:0.00}");
+    }
+
+    /// <summary>Estimates the prompt and lets the rules say what it is. Cheap: it runs for every task.</summary>
+    private void Prepare(TaskRow task, Transition transition, StoredPrompt prompt)
+    {
+        task.PromptUnits = TokenEstimateRule.UnitsWithFrame(prompt.Weighed());
+        if (prompt.Messages.Any(m => m.Images is { Count: > 0 }))
+            Show(task, transition, prompt.Messages);
+        task.PromptTokens = TokenEstimateRule.Estimate(task.PromptUnits, TokenCalibration.None);
+        task.Turns = ClassificationRule.Turns(prompt.Messages);
+        if (ClassificationRule.Decide(task.Kind, task.Complexity, prompt.Messages) is { } classified)
+            Keep(task, transition, classified);
+    }
+
+    /// <summary>Images go to the model that was asked for, when it reads them; else one that does makes text of them first.</summary>
+    private void Show(TaskRow task, Transition transition, IReadOnlyList<LlmMessage> messages)
+    {
+        if (ModelId.TryParse(task.RequestedModel ?? "", out var asked) && catalogue.Now.InService(asked, DateOnly.FromDateTime(transition.Now)) is { Vision: true } seeing)
+            task.PromptUnits += ImageTokenRule.Of(messages, seeing.Id.Provider);
+        else
+            task.Pass = TaskPasses.Extraction;
+    }
+
+    /// <summary>True when the small model is to be asked and has room for the question now; false when it is known what the task is, for better or worse.</summary>
+    private async ValueTask<bool> IsToBeAsked(TaskRow task, Transition transition, string prompt)
+    {
+        if (known.Find(ContentHash.Of(prompt)) is { } said)
+        {
+            Keep(task, transition, ClassificationRule.Under(task.Kind, task.Complexity, said));
+            transition.Record(task.CorrelationId, "Classified", task.State, $"as the small model said of the same prompt before: {said.Kind}, {said.Complexity}, confidence {said.Confidence:0.00}");
+            return false;
+        }
+
+        if (task.Attempt == 0 && await AskClassifier(task, transition, StoredPrompt.Read(prompt).Messages))
+            return true;
+        Keep(task, transition, ClassificationRule.Default(task.Kind, task.Complexity));
+        return false;
+    }
+
+    /// <summary>True when the small model has room for the question now; a task never waits to be classified.</summary>
+    private async ValueTask<bool> AskClassifier(TaskRow task, Transition transition, IReadOnlyList<LlmMessage> messages)
+    {
+        var chain = catalogue.Now.InService(catalogue.Now.Classifier, DateOnly.FromDateTime(transition.Now)).Where(id => providers.Has(id.Provider)).ToList();
+        if (chain.Count == 0)
+            return false;
+        var (alone, along) = (TokenEstimateRule.UnitsWithFrame(ClassifierPrompt.Messages([messages])), TokenEstimateRule.Units(ClassifierPrompt.Entry(messages, 1)));
+        var leads = Interlocked.Increment(ref _asking) % Packing.Most == 1;
+        var errand = new Errand(chain, Spread: false, leads ? alone : along, ClassifierPrompt.OutputTokens(leads), ClassifierPrompt.Errand, Requests: leads ? 1 : 0);
+        var admitted = await admission.Decide(task, transition, errand) is AdmissionDecision.Open;
+        if (admitted)
+            transition.MayShare(PackingOf(task, alone, along), () => Interlocked.Decrement(ref _asking));
+        else
+            Interlocked.Decrement(ref _asking);
+        return admitted;
+    }
+
+    /// <summary>What the question takes at the model it was admitted to, in either way of asking it.</summary>
+    private Packing PackingOf(TaskRow task, double alone, double along)
+    {
+        var model = directory.Find(task.Bucket!)!.Model;
+        var (aloneOutput, alongOutput) = (ClassifierPrompt.OutputTokens(leads: true), ClassifierPrompt.OutputTokens(leads: false));
+        return new Packing(
+            estimates.Need(model, ClassifierPrompt.Errand, alone, aloneOutput), estimates.MostUsd(model, alone, aloneOutput),
+            estimates.Need(model, ClassifierPrompt.Errand, along, alongOutput) with { Requests = 0 }, estimates.MostUsd(model, along, alongOutput));
+    }
+
+    private static void Keep(TaskRow task, Transition transition, Classification.Classification found)
+    {
+        (task.Kind, task.Complexity, task.ClassifiedBy, task.Confidence) = (found.Kind, found.Complexity, found.By, found.Confidence);
+        task.NeedsContext = found.RequiresContext;
+        transition.Classified = found;
+    }
+}
