@@ -42,6 +42,7 @@ public static class QueueStore
         services.AddSingleton<Doorbells>();
         services.AddSingleton<Intake.Submissions>();
         services.AddSingleton<Intake.TaskPayloads>();
+        services.AddSingleton<Intake.Cancellations>();
         services.AddSingleton<Rankings.RankingBook>();
         services.AddSingleton<Rankings.RankingViews>();
         services.AddSingleton<Views.TaskViews>();

@@ -231,6 +231,7 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
         AddIfAny(batch, writing.SelectMany(p => p.Transition.Payloads), tables.InsertPayloads);
         AddIfAny(batch, writing.SelectMany(p => p.Transition.Announcements).Concat(alerts).Select(a => a.ToRow()), tables.InsertAnnouncements);
         AddIfAny(batch, writing.SelectMany(p => p.Transition.Webhooks), tables.InsertWebhooks);
+        AddIfAny(batch, writing.SelectMany(p => p.Transition.Cancellations), StoreTables.InsertCancellations);
         AddKeyUse(batch, writing);
         ledger.AddWrites(batch);
 

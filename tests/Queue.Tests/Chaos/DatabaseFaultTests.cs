@@ -63,7 +63,7 @@ public sealed class DatabaseFaultTests(ChaosServers servers) : IClassFixture<Cha
     [Fact]
     public async Task Loses_and_doubles_nothing_when_the_server_has_no_connection_left()
     {
-        await using var installation = await Installation.Start(servers, new Shape { Variables = (i, worker) => new(StringComparer.Ordinal) { ["DATABASE_URL"] = AsLimitedUser(i, create: worker == 0) } });
+        await using var installation = await Installation.Start(servers, new Shape { Variables = (i, worker) => new Dictionary<string, string?>(StringComparer.Ordinal) { ["DATABASE_URL"] = AsLimitedUser(i, create: worker == 0) } });
         var moments = await installation.Run((150, async () =>
         {
             await Execute(installation.Database, "alter role limited connection limit 0");

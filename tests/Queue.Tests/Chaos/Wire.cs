@@ -63,9 +63,8 @@ internal sealed class Wire : IAsyncDisposable
             foreach (var (worker, other) in connections)
             {
                 // Closed without a farewell: the next byte of either end is answered with a reset.
-                worker.LingerState = other.LingerState = new LingerOption(true, 0);
-                worker.Close();
-                other.Close();
+                worker.Close(timeout: 0);
+                other.Close(timeout: 0);
             }
         }
 

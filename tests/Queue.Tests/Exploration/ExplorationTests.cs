@@ -43,7 +43,7 @@ public sealed class ExplorationTests
     [InlineData(PlantedBug.ForgetsToRelease)]
     [InlineData(PlantedBug.ForgetsToSettle)]
     [InlineData(PlantedBug.ClaimsTwice)]
-    [InlineData(PlantedBug.BooksForTheGone)]
+    [InlineData(PlantedBug.KeepsWhatWasGranted)]
     [InlineData(PlantedBug.NeverLeavesTheLine)]
     [InlineData(PlantedBug.NoGuard)]
     public async Task A_planted_bug_is_found(PlantedBug bug)

@@ -17,7 +17,7 @@ namespace LlmQueue.Tests.Exploration;
 internal sealed class Explorer : ISagaStore<TaskRow>
 {
     private const int Workers = 2;
-    private const int MostRounds = 400;
+    private const int MostRounds = 60;
 
     private readonly Machine[] machines;
     private readonly List<Delivery> deliveries = [];
@@ -118,7 +118,7 @@ internal sealed class Explorer : ISagaStore<TaskRow>
         world.Budgets[budget.Id] = budget;
         for (var worker = 0; worker < Workers; worker++)
         {
-            machines[worker].Show();
+            machines[worker].Forget();
             identities[worker] = Guid.NewGuid();
         }
 
@@ -128,7 +128,7 @@ internal sealed class Explorer : ISagaStore<TaskRow>
         {
             var task = new LlmTask
             {
-                Id = new Guid(i + 1, 0, 0, [0, 0, 0, 0, 0, 0, 0, 1]), Prompt = "Why is the sky blue?", Kind = "analysis", Complexity = "low", MaxOutputTokens = 60 + (70 * script.Next(2)),
+                Id = new Guid(i + 1, 0, 0, [0, 0, 0, 0, 0, 0, 0, 1]), Prompt = "Why is the sky blue?", Kind = "analysis", Complexity = "low", MaxOutputTokens = script.Next(20) switch { 0 => 5000, < 10 => 60, _ => 130 },
                 Priority = script.Next(3) == 0 ? "interactive" : null, HighStakes = script.Next(3) == 0,
             };
             asked.Add(task);
@@ -148,7 +148,7 @@ internal sealed class Explorer : ISagaStore<TaskRow>
                 Advance(deliveries[script.Next(open)]);
                 break;
             case 18 when broker.Count > 0:
-                Note("the broker delivers twice: {0}", broker[^1]);
+                Note("the broker has a message twice");
                 broker.Add(broker[script.Next(broker.Count)]);
                 break;
             case 19:
@@ -185,7 +185,7 @@ internal sealed class Explorer : ISagaStore<TaskRow>
             16 => new CancelTask(id),
             _ => new DeadlinePassed(id),
         };
-        Note("a stray message: {0}", message);
+        Note("a stray message: {0}", Named(message));
         broker.Add(message);
     }
 
@@ -194,7 +194,7 @@ internal sealed class Explorer : ISagaStore<TaskRow>
         // A bell may be lost with its broker. Once the history draws to its end none is.
         if (!kind && script.Next(8) == 0)
         {
-            Note("lost: {0}", bell);
+            Note("lost: {0}", Named(bell));
             return;
         }
 
@@ -205,7 +205,7 @@ internal sealed class Explorer : ISagaStore<TaskRow>
     {
         var message = broker[index];
         broker.RemoveAt(index);
-        Note("worker {0} is delivered {1}", worker, message);
+        Note("worker {0} is delivered {1}", worker, Named(message));
         var delivery = new Delivery(message, worker);
         deliveries.Add(delivery);
         if (message is CallProvider call)
@@ -254,6 +254,11 @@ internal sealed class Explorer : ISagaStore<TaskRow>
             var call = (CallProvider)delivery.Message;
             var outcome = Outcome(call);
             Note("the provider: {0}", outcome.Word);
+            if (outcome is CallOutcome.Answered)
+            {
+                laws.Answered.Add((call.TaskId, call.Attempt));
+            }
+
             Begin(delivery, new CallFinished(call.TaskId, call.Attempt, outcome, "groq-1", TimeSpan.FromSeconds(1), PromptHash: null, OpensBreaker: script.Next(6) == 0, world.Now.AddSeconds(-1)));
         }
         else if (delivery is { Pending: { } pending, Outcome: null })
@@ -341,7 +346,7 @@ internal sealed class Explorer : ISagaStore<TaskRow>
         }
     }
 
-    /// <summary>Nothing is lost any more, and time passes: what the Rescuer, the Pacer and an owner with money do in the end.</summary>
+    /// <summary>Nothing is lost any more, and time passes: what the Rescuer, the Pacer and an owner with money and a valid key do in the end.</summary>
     private void Settle(int round)
     {
         while (broken is null && broker.Count > 0)
@@ -358,14 +363,20 @@ internal sealed class Explorer : ISagaStore<TaskRow>
             Advance(deliveries[0]);
         }
 
-        world.Now = world.Now.AddSeconds(Math.Min(60, 1 + round));
+        world.Now = world.Now.AddSeconds(Math.Min(900, Math.Pow(2, round)));
         foreach (var budget in world.Budgets.Values.Where(budget => budget.Waiting > 0))
         {
             budget.LimitUsd = null;
         }
 
+        foreach (var bucket in world.Buckets.Values.Where(bucket => bucket.DisabledReason?.StartsWith(DisabledReasons.Refused, StringComparison.Ordinal) == true))
+        {
+            bucket.DisabledReason = null;
+        }
+
         foreach (var machine in machines)
         {
+            machine.TakeKey();
             machine.Show();
         }
 
@@ -373,8 +384,17 @@ internal sealed class Explorer : ISagaStore<TaskRow>
         foreach (var task in asked)
         {
             var id = task.Id!.Value;
-            // The bell that its state stands for is the real machine's to know.
-            broker.Add(task);
+            if (world.Tasks.GetValueOrDefault(id)?.EndedAt is not null)
+            {
+                continue;
+            }
+
+            // The bell that its state stands for is the real machine's to know; it takes as long as a new task, so it is not asked each time.
+            if (round % 3 == 0)
+            {
+                broker.Add(task);
+            }
+
             switch (world.Tasks.GetValueOrDefault(id))
             {
                 case { State: TaskStates.WaitingToRetry } row when row.DueAt <= world.Now:
@@ -418,6 +438,8 @@ internal sealed class Explorer : ISagaStore<TaskRow>
             told.Add(string.Format(CultureInfo.InvariantCulture, what, values));
         }
     }
+
+    private static string Named(object message) => message is LlmTask task ? $"LlmTask {task.Id.ToString()![..8]}{(task.HighStakes ? " with much at stake" : "")}" : $"{message}";
 
     private static Guid TaskOf(object message) => message switch
     {

@@ -12,11 +12,15 @@ internal sealed class Laws(World world)
     /// <summary>Calls made, by attempt.</summary>
     public Dictionary<(Guid Task, int Number), int> Calls { get; } = [];
 
+    /// <summary>Attempts whose own call was answered.</summary>
+    public HashSet<(Guid Task, int Number)> Answered { get; } = [];
+
     /// <summary>The first law that does not hold; null while all do.</summary>
     public string? Broken() =>
         world.Tasks.Values.Select(Broken).OfType<string>().FirstOrDefault()
         ?? world.Buckets.Values.Select(Broken).OfType<string>().FirstOrDefault()
         ?? world.Budgets.Values.Select(Broken).OfType<string>().FirstOrDefault()
+        ?? (world.Overdrawn is { } bucket ? Said($"{bucket.Id} was given out below zero: {bucket.LevelRequestsMinute} requests, {bucket.LevelTokensMinute} tokens are left of the minute") : null)
         ?? Calls.Where(call => call.Value > 1).Select(call => Said($"attempt {call.Key.Number} was called {call.Value} times")).FirstOrDefault();
 
     /// <summary>Once nothing is on its way any more.</summary>
@@ -60,6 +64,11 @@ internal sealed class Laws(World world)
             return Said($"{open.Count} attempts are open in {task.State}");
         }
 
+        if (attempts.Find(attempt => attempt.Outcome == "answered" && !Answered.Contains((task.CorrelationId, attempt.Number))) is { } other)
+        {
+            return Said($"attempt {other.Number} is kept as answered, and another's call was");
+        }
+
         if ((task.Bucket is not null) != (World.IsCalled(task) || task.GrantedAt is not null))
         {
             return $"{task.State} with {(task.Bucket is null ? "no" : "a")} reservation";
@@ -85,11 +94,6 @@ internal sealed class Laws(World world)
         if (requests != holders.Count || tokens != holders.Sum(task => task.ReservedTokens))
         {
             return Said($"{bucket.Id} holds {requests} requests and {tokens} tokens, its tasks {holders.Count} and {holders.Sum(task => task.ReservedTokens)}");
-        }
-
-        if (bucket.LevelTokensMinute < -0.001 || bucket.LevelRequestsMinute < -0.001)
-        {
-            return Said($"{bucket.Id} was given out below zero: {bucket.LevelRequestsMinute} requests, {bucket.LevelTokensMinute} tokens are left of the minute");
         }
 
         var waiting = world.Tasks.Values.Count(task => task is { State: TaskStates.WaitingForCapacity, GrantedAt: null } && world.Lines[task.Line!].BucketIds.Contains(bucket.Id));

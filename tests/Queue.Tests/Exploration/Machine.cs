@@ -91,7 +91,7 @@ internal sealed class Machine
 
     public static IEnumerable<BucketRow> NewBuckets(DateTime now) => new BucketDirectory(Catalogue, Providers).All.Select(bucket => bucket.NewRow(now));
 
-    /// <summary>Forgets what the history before has taught.</summary>
+    /// <summary>The true limits, as a commit brings them back.</summary>
     public void Show()
     {
         foreach (var bucket in world().Buckets.Values)
@@ -104,7 +104,16 @@ internal sealed class Machine
             Views.Show(World.Copy(budget));
         }
 
-        Views.ShowKey("groq-1", null);
+    }
+
+    /// <summary>A person has put another key, and has started it again.</summary>
+    public void TakeKey() => Views.ShowKey("groq-1", null);
+
+    /// <summary>Forgets what the history before has taught.</summary>
+    public void Forget()
+    {
+        Show();
+        TakeKey();
         load.At(DateTime.MinValue.AddDays(1));
     }
 

@@ -20,8 +20,8 @@ public enum PlantedBug
     /// <summary>Two workers may make the same call.</summary>
     ClaimsTwice,
 
-    /// <summary>The Pacer books room for a task that has left its line meanwhile.</summary>
-    BooksForTheGone,
+    /// <summary>A task that was granted room and is canceled keeps what was booked for it.</summary>
+    KeepsWhatWasGranted,
 
     /// <summary>Who leaves a line is still counted in it.</summary>
     NeverLeavesTheLine,

@@ -33,6 +33,9 @@ internal sealed class World(PlantedBug bug)
 
     public Dictionary<string, LineRow> Lines { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>A bucket out of which more was given than there was; null as it should be.</summary>
+    public BucketRow? Overdrawn { get; private set; }
+
     public DateTime Now { get; set; } = new(2026, 11, 21, 0, 10, 0, DateTimeKind.Utc);
 
     public TaskRow? Load(Guid id) => Tasks.TryGetValue(id, out var row) ? Copy(row) : null;
@@ -49,6 +52,11 @@ internal sealed class World(PlantedBug bug)
         }
 
         if (bug == PlantedBug.ForgetsToSettle && transition.Ended.Exists(attempt => attempt.Outcome == "canceled"))
+        {
+            transition.Settlement = null;
+        }
+
+        if (bug == PlantedBug.KeepsWhatWasGranted && transition.Ended.Count == 0)
         {
             transition.Settlement = null;
         }
@@ -78,6 +86,12 @@ internal sealed class World(PlantedBug bug)
         if (transition.TaskIsNew ? stored is not null : stored is null || (stored.Version != task.Version - 1 && bug != PlantedBug.NoVersionFence))
         {
             return CommitOutcome.Conflict;
+        }
+
+        // One that also settles may learn that a bucket has dripped less than was thought; one that only reserves takes what is there.
+        if (transition is { Reservation: { } reserved, Settlement: null })
+        {
+            Draw(ledger.Buckets.First(bucket => bucket.Id == reserved.Bucket));
         }
 
         Write(transition, ledger);
@@ -123,7 +137,7 @@ internal sealed class World(PlantedBug bug)
             work.Buckets.ForEach(Backlog.Clear);
         }
 
-        var booked = plan.Grants.Where(grant => bug == PlantedBug.BooksForTheGone || Tasks[grant.Head.Id] is { State: TaskStates.WaitingForCapacity, GrantedAt: null }).Select(grant => grant.Head.Id).ToHashSet();
+        var booked = plan.Grants.Where(grant => Tasks[grant.Head.Id] is { State: TaskStates.WaitingForCapacity, GrantedAt: null }).Select(grant => grant.Head.Id).ToHashSet();
         foreach (var grant in plan.Grants.Where(grant => booked.Contains(grant.Head.Id)))
         {
             var row = Tasks[grant.Head.Id];
@@ -133,6 +147,11 @@ internal sealed class World(PlantedBug bug)
         }
 
         PacerRound.Book(plan, work, booked);
+        foreach (var bucket in work.Buckets.Where(bucket => plan.Grants.Exists(grant => grant.Booked && grant.Bucket == bucket.Id)))
+        {
+            Draw(bucket);
+        }
+
         foreach (var id in plan.ToDecideAgain)
         {
             Tasks[id].RungAt = Now;
@@ -182,6 +201,14 @@ internal sealed class World(PlantedBug bug)
 
         Announced.AddRange(transition.Announcements.Select(announcement => announcement.Message));
         Keep(ledger.Buckets, ledger.Budgets, ledger.Tenants);
+    }
+
+    private void Draw(BucketRow bucket)
+    {
+        if (bucket.LevelTokensMinute < -0.001 || bucket.LevelRequestsMinute < -0.001)
+        {
+            Overdrawn ??= bucket;
+        }
     }
 
     private void Keep(IEnumerable<BucketRow> buckets, IEnumerable<BudgetRow> budgets, IEnumerable<TenantRow> tenants)
