@@ -21,7 +21,12 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
     /// <summary>
     /// Whoever locks limits and then falls silent (its machine lost, its network cut; the server sees neither) would hold up everybody until TCP gives up, after hours. A commit takes milliseconds.
     /// </summary>
-    public const string FreesIfSilent = "set local idle_in_transaction_session_timeout = '5s'";
+    public static readonly IReadOnlyList<string> FreesIfSilent =
+    [
+        "set local idle_in_transaction_session_timeout = '5s'",
+        // And one that fell silent in the middle of saying something is not idle to the server: it waits for the rest.
+        "set local statement_timeout = '10s'",
+    ];
     private int _activeTenants;
 
     public IReadOnlyCollection<BucketRow> Buckets => _buckets.Values;
@@ -53,7 +58,8 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
             return;
 
         await using var batch = new NpgsqlBatch(connection, transaction);
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(FreesIfSilent));
+        foreach (var frees in FreesIfSilent)
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(frees));
         if (tenants.Count > 0)
             batch.BatchCommands.Add(Named("insert into tenants select n, 1, 0 from unnest($1::text[]) n order by n on conflict do nothing", tenants));
         if (lines.Count > 0)

@@ -66,7 +66,8 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
     private async Task<Locked> Lock(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTime now, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(connection, transaction);
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(LimitLedger.FreesIfSilent));
+        foreach (var frees in LimitLedger.FreesIfSilent)
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(frees));
         batch.BatchCommands.Add(new NpgsqlBatchCommand($"select {StoreTables.BucketColumns} from buckets where waiting > 0 order by id for update"));
         batch.BatchCommands.Add(new NpgsqlBatchCommand("select * from budgets where (period_start <= $1 and period_end > $1) or waiting > 0 order by id for update") { Parameters = { new NpgsqlParameter<DateTime> { TypedValue = now } } });
         batch.BatchCommands.Add(new NpgsqlBatchCommand("""
