@@ -165,5 +165,5 @@ public static class WorkerServices
 
     private static IServiceCollection AddGroupedSagas<TSaga>(this IServiceCollection services) where TSaga : class, ISaga =>
         // The receive endpoints build MassTransit's own repository around this factory.
-        services.AddSingleton<MassTransit.Saga.ISagaRepositoryContextFactory<TSaga>, GroupedSagaRepositoryContextFactory<TSaga>>();
+        services.AddSingleton<ISagaStore<TSaga>, GroupedSagaStore<TSaga>>().AddSingleton<MassTransit.Saga.ISagaRepositoryContextFactory<TSaga>, GroupedSagaRepositoryContextFactory<TSaga>>();
 }

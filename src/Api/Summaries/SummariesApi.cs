@@ -1,13 +1,11 @@
 using System.Text.Json;
 using LlmQueue.Api.Access;
-using LlmQueue.Api.Health;
 using LlmQueue.Api.Tasks;
 using LlmQueue.Api.Wire;
 using LlmQueue.Contracts;
 using LlmQueue.Store.Bus;
 using LlmQueue.Store.Intake;
 using LlmQueue.Store.Rows;
-using LlmQueue.Store.Sagas;
 using LlmQueue.Store.Views;
 
 namespace LlmQueue.Api.Summaries;
@@ -59,15 +57,13 @@ public static class SummariesApi
             ? TypedResults.Ok(progress)
             : Problem.NoSuch("summary").Result();
 
-    private static async Task<IResult> Cancel(string id, HttpContext context, SummaryViews views, Doorbells doorbells, Readiness readiness, Patience patience, CancellationToken aborted)
+    private static async Task<IResult> Cancel(string id, HttpContext context, SummaryViews views, Cancellations cancellations, Patience patience, CancellationToken aborted)
     {
         if (!Guid.TryParse(id, out var guid) || await patience.Read(ct => views.Known(guid, ct), aborted) is not { } known || !context.Caller().MaySee(known.Tenant))
             return Problem.NoSuch("summary").Result();
         if (SummaryStates.Ends.Contains(known.State))
             return Problem.Ended("summary", known.State).Result();
-        // No row stands for a wish to cancel: what the bus cannot carry now would be lost.
-        readiness.RequireBus();
-        await doorbells.Ring([new CancelSummary(guid)], aborted);
+        await patience.Read(ct => cancellations.Summary(guid, ct), aborted);
         return TypedResults.Accepted((string?)null, Accepted.Summary(guid, known.State));
     }
 

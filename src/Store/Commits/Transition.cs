@@ -30,6 +30,8 @@ public sealed class Transition(DateTime now)
     public List<PayloadRow> Payloads { get; } = [];
     public List<Announcement> Announcements { get; } = [];
     public List<WebhookRow> Webhooks { get; } = [];
+    /// <summary>Tasks whose end is wished for; see Intake.Cancellations.</summary>
+    public List<Guid> Cancellations { get; } = [];
     public Reservation? Reservation { get; private set; }
     /// <summary>The reservation is for a question that may be answered by another task's call; null for a call of its own.</summary>
     public Packing? Packing { get; private set; }

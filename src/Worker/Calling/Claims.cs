@@ -19,13 +19,15 @@ public sealed record ClaimedCall(Guid TaskId, int Attempt, string State, string 
 /// Claims attempts: of any number of CallProvider messages for one attempt, in any number of workers, exactly one makes the call.
 /// The claim also reads the prompt, so that a call costs one statement before it is made; claims that arrive together share it.
 /// </summary>
-public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, TimeProvider clock, ILogger<Claims> logger) : BackgroundService
+public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, WorkerOptions options, TimeProvider clock, ILogger<Claims> logger) : BackgroundService
 {
     private const int MaxGroup = 128;
 
     private const string Claimed = "a.task_id, a.number, t.state, a.model, a.bucket, a.key_alias, coalesce(t.pass_output_tokens, t.max_output_tokens), p.content, t.chain, t.faults, a.created_at, a.pack";
 
+    /// <summary>A worker that was cut off for longer than its lease and claims again says in the same breath that it lives: else it would lose the call that it has just begun to make.</summary>
     private const string Claim = $"""
+        with alive as (update workers set seen_at = now() where id = $3 and seen_at < now() - $5)
         update attempts a set worker = $3, started_at = u.at
         from (select * from unnest($1::uuid[], $2::int[], $4::timestamptz[]) as x(task_id, number, at) order by task_id) u
         join tasks t on t.id = u.task_id and t.attempt = u.number and t.state in ({TaskStates.Called})
@@ -149,6 +151,7 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, T
                 new NpgsqlParameter<int[]> { TypedValue = [.. ids.Select(w => w.Attempt)] },
                 new NpgsqlParameter<Guid> { TypedValue = identity.Id },
                 new NpgsqlParameter<DateTime[]> { TypedValue = [.. ids.Select(w => w.ClaimedAt ?? claimedAt)] },
+                new NpgsqlParameter<TimeSpan> { TypedValue = options.WorkerGoneAfter / 2 },
             },
         };
         await using var reader = await command.ExecuteReaderAsync(stopping);

@@ -9,7 +9,6 @@ using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Passes;
 using LlmQueue.Worker.Selection;
 using MassTransit;
-using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Worker.Lifecycle;
 
@@ -153,13 +152,7 @@ public sealed partial class TaskDesk
     private static RouteRequest RequestOf(TaskRow task) => new() { PromptTokens = task.PromptTokens, MaxOutputTokens = task.CallOutputTokens };
 
     /// <summary>The question as it was put: as it came, or as something was made of it.</summary>
-    private async Task<StoredPrompt> ReadQuestion(Guid taskId)
-    {
-        await using var db = await contexts.CreateDbContextAsync();
-        var composed = PayloadRow.PromptOf(TaskPasses.Draft);
-        var parts = await db.Payloads.AsNoTracking().Where(p => p.SubjectId == taskId && (p.Part == composed || p.Part == PayloadRow.Prompt)).Select(p => new { p.Part, p.Content }).ToListAsync();
-        return StoredPrompt.Read((parts.Find(p => p.Part == composed) ?? parts[0]).Content);
-    }
+    private async Task<StoredPrompt> ReadQuestion(Guid taskId) => StoredPrompt.Read(await payloads.ReadQuestion(taskId));
 
     private async Task<string> PartOf(BehaviorContext<TaskRow> context, string part) =>
         Of(context).Payloads.Find(p => p.Part == part)?.Content ?? await ReadPayload(context.Saga.CorrelationId, part);
