@@ -23,8 +23,8 @@ public sealed class OwnCalls(OpenCalls open, Claims claims, LifecycleDoor lifecy
         }
     }
 
-    // Each ends within StopPatience, which has begun.
-    public Task StoppingAsync(CancellationToken cancellationToken) => open.Close().WaitAsync(cancellationToken);
+    // Each ends within StopPatience, which has begun. A host whose own patience is shorter goes on stopping: what is open then is called again when this worker counts as gone.
+    public async Task StoppingAsync(CancellationToken cancellationToken) => await open.Close().WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
