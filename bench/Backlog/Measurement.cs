@@ -37,7 +37,7 @@ internal static class Measurement
         foreach (var some in Enumerable.Range(0, WarmUp).Chunk(Ahead))
             await Task.WhenAll(some.Select(i => producer.Publish(Guid.CreateVersion7(), Prompts.Of(i, "warm-up"), "groq:warm")));
         await warm.WaitAsync(Patience, TimeProvider.System);
-        await Task.WhenAll(Enumerable.Range(0, 5).Select(i => producer.Publish(Guid.CreateVersion7(), Prompts.Of(i, "line"), "groq:limited")));
+        await Task.WhenAll(Enumerable.Range(0, 40).Select(i => producer.Publish(Guid.CreateVersion7(), Prompts.Of(i, "line"), "groq:limited")));
         await Eventually.True("a line has formed", Patience, async () => await Loader.Ask<long>(data, "select count(*) from tasks where state = 'WaitingForCapacity'") > 0);
         await Loader.Multiply(data, waiting + (Windows * drain));
         var (idle, size) = (Processors.Megabytes(worker.Id), await Loader.Ask<long>(data, "select pg_database_size(current_database())") >> 20);
@@ -107,7 +107,7 @@ internal static class Measurement
         object Entry(string name, object limits) => new { id = $"groq:{name}", context = 131_072, maxOutput = 8192, limits, price = new { inputUsdPerMillion = 0.05, outputUsdPerMillion = 0.08 } };
         return JsonSerializer.Serialize(new
         {
-            models = new[] { Entry("warm", new { }), Entry("limited", open ? new { } : new { rpm = 1 }) },
+            models = new[] { Entry("warm", new { }), Entry("limited", open ? new { } : new { rpm = 6 }) },
             routes = new[] { new { task = "any", complexity = "any", models = new[] { "groq:warm", "groq:limited" } } },
         });
     }

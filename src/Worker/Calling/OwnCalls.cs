@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-using LlmQueue.Store.Catalogue;
 using LlmQueue.Worker.Lifecycle;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -10,7 +8,6 @@ namespace LlmQueue.Worker.Calling;
 /// <summary>Makes the calls that this worker kept to itself; see <see cref="OpenCalls"/>. A stop waits for them before anything else of the host stops: they are paid for.</summary>
 public sealed class OwnCalls(OpenCalls open, Claims claims, LifecycleDoor lifecycle, IServiceProvider services, ILogger<OwnCalls> logger) : BackgroundService, IHostedLifecycleService
 {
-    private readonly ConcurrentDictionary<Task, byte> _making = new();
     private readonly Lazy<CallConsumer> _consumer = new(() => ActivatorUtilities.CreateInstance<CallConsumer>(services));
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -18,7 +15,7 @@ public sealed class OwnCalls(OpenCalls open, Claims claims, LifecycleDoor lifecy
         try
         {
             await foreach (var call in open.Own(stoppingToken))
-                Begin(call);
+                _ = Make(call);
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
@@ -26,13 +23,8 @@ public sealed class OwnCalls(OpenCalls open, Claims claims, LifecycleDoor lifecy
         }
     }
 
-    public async Task StoppingAsync(CancellationToken cancellationToken)
-    {
-        open.Close();
-        // Each ends within StopPatience, which has begun.
-        while (_making.Keys.ToList() is { Count: > 0 } making)
-            await Task.WhenAll(making).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-    }
+    // Each ends within StopPatience, which has begun. A host whose own patience is shorter goes on stopping: what is open then is called again when this worker counts as gone.
+    public async Task StoppingAsync(CancellationToken cancellationToken) => await open.Close().WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
@@ -40,24 +32,14 @@ public sealed class OwnCalls(OpenCalls open, Claims claims, LifecycleDoor lifecy
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    private void Begin(OwnCall call)
-    {
-        var making = Make(call);
-        if (making.IsCompleted)
-            return;
-        _making.TryAdd(making, 0);
-        _ = making.ContinueWith(made => _making.TryRemove(made, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-    }
-
     private async Task Make(OwnCall call)
     {
         var (taskId, attempt) = (call.Task.CorrelationId, call.Task.Attempt);
         try
         {
-            if (!call.IsDoubted)
-                await _consumer.Value.Make(call.Claim, finished => lifecycle.Raise(call, finished));
-            else if (await claims.Take(taskId, attempt, call.StartedAt) is { } stands)
-                await _consumer.Value.Make(stands, finished => lifecycle.Raise(call, finished));
+            var claim = call is { Claim: not null, IsDoubted: false } ? call.Claim : await claims.Take(taskId, attempt, call.Claim?.AdmittedAt);
+            if (claim is not null)
+                await _consumer.Value.Make(claim, finished => lifecycle.Raise(call, finished));
         }
         catch (Exception e)
         {
@@ -66,7 +48,7 @@ public sealed class OwnCalls(OpenCalls open, Claims claims, LifecycleDoor lifecy
         }
         finally
         {
-            open.Leave(ModelId.Parse(call.Claim.Model).Provider);
+            open.Made(call.Provider);
         }
     }
 }

@@ -153,7 +153,7 @@ public sealed partial class TaskDesk
         };
         transition.Opened.Add(attempt);
         transition.Record(task.CorrelationId, state, state, $"attempt {task.Attempt} on {task.Model} ({task.Why})");
-        if (state != TaskStates.Calling || !openCalls.TryKeep(task, attempt, transition))
+        if (state == TaskStates.Classifying || !openCalls.TryKeep(task, attempt, transition))
             transition.Ring(CallOf(task));
     }
 
