@@ -11,7 +11,7 @@ namespace LlmQueue.Bench.Routing;
 /// <summary>What became of the day, from the queue's own rows.</summary>
 internal sealed record DayResult(IReadOnlyList<TaskResult> Tasks, int Questions, int ClassifierCalls, decimal ClassifierUsd);
 
-/// <summary>One task's end. Tokens and cost are those of its answer; what it cost to find out what it is stands apart.</summary>
+/// <summary>One task's end. Tokens are those of its first answer; the cost is that of all its passes and tries, but for what it cost to find out what it is.</summary>
 internal sealed record TaskResult(Guid Id, string State, string Model, string Rule, string By, string? Kind, string? Complexity, long Input, long Output, decimal? Usd);
 
 /// <summary>
@@ -72,11 +72,15 @@ internal sealed class Installation : IAsyncDisposable
             await Task.WhenAll(some.Select(task => channel.BasicPublishAsync("LlmQueue.Contracts:LlmTask", "", mandatory: true, new BasicProperties { Persistent = true, ContentType = "application/json" },
                 JsonSerializer.SerializeToUtf8Bytes(new { id = task.Id, prompt = task.Prompt, kind = task.Kind, complexity = task.Complexity, priority = task.Priority, highStakes = task.HighStakes, maxOutputTokens = task.MaxOutputTokens })).AsTask()));
         await using var database = NpgsqlDataSource.Create(_database);
-        await Eventually.True("the day is done", Patience, async () =>
+        var done = Eventually.True("the day is done", Patience, async () =>
         {
             await using var count = database.CreateCommand("select count(*) from tasks where ended_at is not null");
             return (long)(await count.ExecuteScalarAsync())! >= day.Count;
         });
+        var gone = _worker.ExitCode(Patience);
+        if (await Task.WhenAny(done, gone) == gone)
+            throw new InvalidOperationException($"The worker has ended before the day was done:\n{_worker.Tail()}");
+        await done;
     }
 
     public async Task<DayResult> Read()
@@ -84,8 +88,10 @@ internal sealed class Installation : IAsyncDisposable
         await using var database = NpgsqlDataSource.Create(_database);
         var tasks = new List<TaskResult>();
         await using (var command = database.CreateCommand("""
-            select t.id, t.state, coalesce(t.answered_model, ''), split_part(split_part(coalesce(t.route, ''), ';', 1), ' (', 1), coalesce(t.classified_by, ''), t.kind, t.complexity, coalesce(a.input_tokens, 0), coalesce(a.output_tokens, 0), a.cost_usd
-            from tasks t left join attempts a on a.task_id = t.id and a.number = t.attempt
+            select t.id, t.state, coalesce(t.answered_model, ''), split_part(split_part(coalesce(t.route, ''), ';', 1), ' (', 1), coalesce(t.classified_by, ''), t.kind, t.complexity, coalesce(a.input_tokens, 0), coalesce(a.output_tokens, 0), w.usd
+            from tasks t
+            left join lateral (select sum(cost_usd) as usd, min(number) filter (where outcome = 'answered') as first from attempts where task_id = t.id and why <> 'asked what the task is') w on true
+            left join attempts a on a.task_id = t.id and a.number = w.first
             """))
         await using (var reader = await command.ExecuteReaderAsync())
             while (await reader.ReadAsync())

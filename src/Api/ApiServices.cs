@@ -8,9 +8,11 @@ using LlmQueue.Api.Tasks;
 using LlmQueue.Api.Wire;
 using LlmQueue.Store;
 using LlmQueue.Store.Catalogue;
+using LlmQueue.Store.Intake;
 using LlmQueue.Store.Outside;
 using LlmQueue.Store.Settings;
 using LlmQueue.Store.Streaming;
+using LlmQueue.Store.Webhooks;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -27,14 +29,11 @@ public static class ApiServices
         services.AddSingleton(provider => new RequestLimit(settings.RequestsPerMinute, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<Patience>();
         services.AddSingleton<Readiness>();
-        services.AddSingleton<ModelChecks>();
+        services.TryAddSingleton<ModelChecks>();
         services.AddSingleton<TaskReader>();
         services.AddSingleton<FileUpload>();
-        services.AddSingleton<BatchLine>();
-        services.AddSingleton<BatchReader>();
-        services.AddSingleton<BatchOutput>();
-        services.AddLoop<BatchMill>();
         services.TryAddSingleton(_ => new OutsideHttp(settings.PrivateHosts));
+        services.TryAddSingleton(provider => new WebhookChecks(settings, provider.GetRequiredService<OutsideHttp>()));
         services.AddSingleton<PageFetch>();
         services.AddSingleton<ChatStream>();
         services.AddLoop<TokenListener>();
@@ -58,6 +57,7 @@ public static class ApiServices
         app.MapSummaries();
         app.MapFiles();
         app.MapBatches();
+        app.MapWebhooks();
         app.MapChat();
         app.MapModels();
         app.MapHealth();

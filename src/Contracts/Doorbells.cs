@@ -56,3 +56,7 @@ public sealed record SummaryDeadlineNears(Guid SummaryId);
 /// <summary>The summary's owner wants it no more.</summary>
 /// <param name="SummaryId">The summary.</param>
 public sealed record CancelSummary(Guid SummaryId);
+
+/// <summary>A batch was created or canceled: whoever moves batches need not wait for its next look at the rows.</summary>
+/// <param name="BatchId">The batch.</param>
+public sealed record MoveBatch(Guid BatchId);

@@ -23,6 +23,8 @@ public sealed class QueueDb(DbContextOptions<QueueDb> options) : DbContext(optio
     public DbSet<FeedbackRow> Feedback => Set<FeedbackRow>();
     public DbSet<SummaryRow> Summaries => Set<SummaryRow>();
     public DbSet<WebhookRow> Webhooks => Set<WebhookRow>();
+    public DbSet<WebhookTryRow> WebhookTries => Set<WebhookTryRow>();
+    public DbSet<RequestKeyRow> RequestKeys => Set<RequestKeyRow>();
     public DbSet<FileRow> Files => Set<FileRow>();
     public DbSet<BatchRow> Batches => Set<BatchRow>();
 
@@ -42,7 +44,9 @@ public sealed class QueueDb(DbContextOptions<QueueDb> options) : DbContext(optio
         modelBuilder.Entity<TenantRow>(e => { e.ToTable("tenants"); e.HasKey(r => r.Name); });
         modelBuilder.Entity<LineRow>(e => { e.ToTable("lines"); e.HasKey(r => r.Id); e.Ignore(r => r.BucketIds); });
 
-        modelBuilder.Entity<WebhookRow>(e => { e.ToTable("webhooks"); e.HasKey(r => r.Id); });
+        modelBuilder.Entity<WebhookRow>(e => { e.ToTable("webhooks"); e.HasKey(r => r.Id); e.Ignore(r => r.MessageId); });
+        modelBuilder.Entity<WebhookTryRow>(e => { e.ToTable("webhook_tries"); e.HasKey(r => new { r.WebhookId, r.Number }); });
+        modelBuilder.Entity<RequestKeyRow>(e => { e.ToTable("request_keys"); e.HasKey(r => r.Id); });
         modelBuilder.Entity<FileRow>(e => { e.ToTable("files"); e.HasKey(r => r.Id); });
         modelBuilder.Entity<BatchRow>(e => { e.ToTable("batches"); e.HasKey(r => r.Id); });
         modelBuilder.Entity<RankingRow>(e => { e.ToTable("rankings"); e.HasKey(r => new { r.Subject, r.Kind, r.Model }); });

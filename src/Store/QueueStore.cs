@@ -54,8 +54,11 @@ public static class QueueStore
         services.AddSingleton<Streaming.TokenSpeaker>();
         services.AddSingleton<Webhooks.WebhookBell>();
         services.AddSingleton<Webhooks.WebhookBook>();
+        services.AddSingleton<Webhooks.WebhookViews>();
+        services.AddSingleton<Intake.RequestKeys>();
         services.AddSingleton<Files.FileStore>();
         services.AddSingleton<Batches.BatchBook>();
+        services.AddSingleton<Batches.BatchBell>();
         services.AddSingleton<Batches.BatchLock>();
         services.AddSingleton<Batches.BatchExpansion>();
         services.AddSingleton<Batches.BatchFeed>();

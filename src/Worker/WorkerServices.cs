@@ -4,11 +4,14 @@ using LlmQueue.Store;
 using LlmQueue.Store.Bus;
 using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Commits;
+using LlmQueue.Store.Intake;
 using LlmQueue.Store.Outside;
 using LlmQueue.Store.Rows;
 using LlmQueue.Store.Sagas;
 using LlmQueue.Store.Settings;
+using LlmQueue.Store.Webhooks;
 using LlmQueue.Worker.Admission;
+using LlmQueue.Worker.Batches;
 using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Lifecycle;
@@ -46,6 +49,9 @@ public static class WorkerServices
         services.AddSingleton<Rescuer>().AddSingleton<PacerRound>();
         services.TryAddSingleton(_ => new OutsideHttp(settings.PrivateHosts));
         services.AddLoop<WebhookLoop>();
+        services.TryAddSingleton<ModelChecks>();
+        services.TryAddSingleton(provider => new WebhookChecks(settings, provider.GetRequiredService<OutsideHttp>()));
+        services.AddSingleton<BatchLine>().AddSingleton<BatchReader>().AddSingleton<BatchOutput>().AddLoop<BatchMill>();
         services.AddGroupedSagas<TaskRow>().AddGroupedSagas<SummaryRow>();
         services.AddSingleton<SystemLoad>().AddLoop<ClassificationCache>();
         services.AddSingleton<Calibrations>().AddSingleton<OutputUses>().AddLoop<CallEstimates>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<Pacer>().AddLoop<SummaryDeadlines>().AddLoop<RetirementWatch>().AddLoop<ModelRanking>();
@@ -84,6 +90,7 @@ public static class WorkerServices
         bus.AddSagaStateMachine<TaskLifecycle, TaskRow>();
         bus.AddSagaStateMachine<SummaryLifecycle, SummaryRow>();
         bus.AddConsumer<CallConsumer>();
+        bus.AddConsumer<BatchDoor>();
     }
 
     public static void Endpoints(IBusRegistrationContext context, IBusFactoryConfigurator bus)
@@ -107,6 +114,7 @@ public static class WorkerServices
             endpoint.ConfigureSaga<SummaryRow>(context);
         }, messageIsTheOnlyCopy: true);
         bus.QueueEndpoint(QueueNames.SummaryLifecycle, 16, endpoint => endpoint.ConfigureSaga<SummaryRow>(context));
+        bus.QueueEndpoint(QueueNames.Batches, 1, endpoint => endpoint.ConfigureConsumer<BatchDoor>(context));
     }
 
     /// <summary>Opens the buckets and budgets and reads what is known of them; call it after PrepareQueueStore and before the host runs.</summary>

@@ -10,6 +10,9 @@ namespace LlmQueue.Api.Access;
 /// <param name="ReadsOnly">It may look, and change nothing.</param>
 public sealed record Caller(string Tenant, bool SeesAll, bool ReadsOnly = false)
 {
+    /// <summary>The tenant whose rows it may read; null: everybody's.</summary>
+    public string? Scope => SeesAll ? null : Tenant;
+
     public bool MaySee(string tenant) => SeesAll || tenant == Tenant;
 }
 

@@ -8,7 +8,7 @@ public sealed record BatchRequest
 {
     private const int MostLabels = 16, LongestKey = 64, LongestValue = 512, MostInline = 50_000;
     private static readonly TimeSpan Shortest = TimeSpan.FromMinutes(30), Longest = TimeSpan.FromDays(7);
-    private static readonly string[] Known = ["input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after", "requests"];
+    private static readonly string[] Known = ["input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after", "requests", "webhook_url"];
 
     public required string Endpoint { get; init; }
 
@@ -23,6 +23,9 @@ public sealed record BatchRequest
     /// <summary>JSON.</summary>
     public string? Metadata { get; init; }
     public long? OutputSeconds { get; init; }
+
+    /// <summary>Who is told when the batch has ended; its address is checked by whoever knows the tenant.</summary>
+    public string? WebhookUrl { get; init; }
 
     /// <exception cref="ProblemException">400: a field is wrong.</exception>
     public static BatchRequest Read(JsonElement body)
@@ -43,7 +46,7 @@ public sealed record BatchRequest
         var window = Text(body, "completion_window");
         return new BatchRequest
         {
-            Endpoint = endpoint, Window = window, InputFileId = file, Requests = requests, Metadata = Labels(body), OutputSeconds = OutputKept(body),
+            Endpoint = endpoint, Window = window, InputFileId = file, Requests = requests, Metadata = Labels(body), OutputSeconds = OutputKept(body), WebhookUrl = Field(body, "webhook_url") is null ? null : Text(body, "webhook_url"),
             Length = LengthOf(window) ?? throw Refused($"'completion_window' is '{window}'; expected '24h', or any time from '30m' to '7d' in m, h or d.", "completion_window"),
         };
     }

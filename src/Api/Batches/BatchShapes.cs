@@ -1,6 +1,6 @@
 using System.Text.Json;
-using LlmQueue.Api.Wire;
 using LlmQueue.Store.Batches;
+using LlmQueue.Store.Dialect;
 using LlmQueue.Store.Rows;
 
 namespace LlmQueue.Api.Batches;
@@ -48,9 +48,6 @@ public sealed record BatchObject
 
 public sealed record BatchErrors(string Object, IReadOnlyList<BatchError> Data);
 
-/// <summary>What is wrong with an input file; <paramref name="Line"/> counts from 1.</summary>
-public sealed record BatchError(string Code, string Message, string? Param, int? Line);
-
 public sealed record BatchRequestCounts(int Total, int Completed, int Failed);
 
 public sealed record BatchUsage(long InputTokens, CachedTokens InputTokensDetails, long OutputTokens, ReasoningTokens OutputTokensDetails, long TotalTokens)
@@ -67,12 +64,3 @@ public sealed record BatchList(string Object, IReadOnlyList<BatchObject> Data, s
     public static BatchList Of(IReadOnlyList<BatchObject> batches, bool hasMore) =>
         new("list", batches, batches.Count == 0 ? null : batches[0].Id, batches.Count == 0 ? null : batches[^1].Id, hasMore);
 }
-
-/// <summary>One line of an output or an error file.</summary>
-public sealed record BatchOutputLine(string Id, string CustomId, BatchResponse? Response, BatchFailure? Error);
-
-/// <summary>What the request was answered with; a refusal's body has the member <c>error</c>.</summary>
-public sealed record BatchResponse(int StatusCode, string RequestId, object Body);
-
-/// <summary>Why a request was not answered at all.</summary>
-public sealed record BatchFailure(string Code, string Message);

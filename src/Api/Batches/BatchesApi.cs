@@ -2,13 +2,18 @@ using System.Text.Json;
 using LlmQueue.Api.Access;
 using LlmQueue.Api.Files;
 using LlmQueue.Api.Wire;
+using LlmQueue.Contracts;
 using LlmQueue.Store.Batches;
+using LlmQueue.Store.Dialect;
 using LlmQueue.Store.Files;
+using LlmQueue.Store.Intake;
 using LlmQueue.Store.Rows;
+using LlmQueue.Store.Sagas;
+using LlmQueue.Store.Webhooks;
 
 namespace LlmQueue.Api.Batches;
 
-/// <summary>Batches as OpenAI's clients handle them; besides, windows from 30 minutes to 7 days, and requests in the body instead of a file.</summary>
+/// <summary>Batches as OpenAI's clients handle them; besides, windows from 30 minutes to 7 days, requests in the body instead of a file, and an address that is told of the end.</summary>
 public static class BatchesApi
 {
     private const int MostListed = 100;
@@ -23,17 +28,20 @@ public static class BatchesApi
     }
 
     /// <summary>Answers once the batch is durable; what is wrong with its lines is found after that, and told by its status.</summary>
-    private static async Task<IResult> Post(HttpContext context, BatchBook batches, FileStore files, BatchMill mill, Patience patience, TimeProvider clock, CancellationToken aborted)
+    private static async Task<IResult> Post(HttpContext context, BatchBook batches, FileStore files, Doorbells doorbells, WebhookChecks webhooks, RequestKeys keys, Patience patience, TimeProvider clock, CancellationToken aborted)
     {
         var (caller, key) = (context.Caller(), IdempotencyKey.Of(context, "batch"));
         using var body = await JsonBody.Read(context.Request, aborted);
         var request = BatchRequest.Read(body.RootElement);
+        if (webhooks.WhyNot(request.WebhookUrl, caller.Tenant) is { } unheard)
+            throw new ProblemException(Problem.Refused(unheard) with { Param = "webhook_url", Code = "invalid_value" });
+        await key.Hold(keys, patience, aborted);
         var (id, now) = (key.NewId(0, clock), clock.GetUtcNow().UtcDateTime);
         if (key.IsGiven && await patience.Read(ct => batches.Find(id, caller.Tenant, ct), aborted) is { } known)
             return await Seen(known, batches, patience, aborted);
         var batch = new BatchRow
         {
-            Id = id, Tenant = caller.Tenant, Endpoint = request.Endpoint, CompletionWindow = request.Window, Metadata = request.Metadata, OutputSeconds = request.OutputSeconds,
+            Id = id, Tenant = caller.Tenant, Endpoint = request.Endpoint, CompletionWindow = request.Window, Metadata = request.Metadata, OutputSeconds = request.OutputSeconds, WebhookUrl = request.WebhookUrl,
             CreatedAt = now, ExpiresAt = now + request.Length,
         };
         batch.InputFileId = request.Requests is { } inline
@@ -42,27 +50,27 @@ public static class BatchesApi
                 ? file
                 : throw new ProblemException(Problem.Refused($"There is no file '{request.InputFileId}' of yours with the purpose 'batch'; upload it first (POST /v1/files).") with { Param = "input_file_id", Code = "invalid_value" });
         await patience.Write(ct => batches.Create(batch, ct), [id], aborted);
-        mill.Ring();
-        return OpenAi.Ok(BatchObject.Of(batch, null));
+        Knock(doorbells, id);
+        return OpenAiAnswers.Ok(BatchObject.Of(batch, null));
     }
 
     private static async Task<IResult> List(HttpContext context, BatchBook batches, Patience patience, CancellationToken aborted)
     {
         var limit = OpenAiQuery.Limit(context.Request.Query, MostListed, 20);
         var after = OpenAiQuery.Text(context.Request.Query, "after") is { } last ? await Find(last, context, batches, patience, aborted) : null;
-        var (page, hasMore) = await patience.Read(ct => batches.List(Scope(context), after, limit, ct), aborted);
+        var (page, hasMore) = await patience.Read(ct => batches.List(context.Caller().Scope, after, limit, ct), aborted);
         var shown = new List<BatchObject>();
         foreach (var batch in page)
             shown.Add(await Counted(batch, batches, patience, aborted));
-        return OpenAi.Ok(BatchList.Of(shown, hasMore));
+        return OpenAiAnswers.Ok(BatchList.Of(shown, hasMore));
     }
 
     /// <summary>What has ended stays as it is; asked twice, the second answer is the first.</summary>
-    private static async Task<IResult> Cancel(string id, HttpContext context, BatchBook batches, BatchMill mill, Patience patience, CancellationToken aborted)
+    private static async Task<IResult> Cancel(string id, HttpContext context, BatchBook batches, Doorbells doorbells, Patience patience, CancellationToken aborted)
     {
         var batch = await Find(id, context, batches, patience, aborted);
         var canceled = await patience.Read(ct => batches.Cancel(batch.Id, ct), aborted);
-        mill.Ring();
+        Knock(doorbells, batch.Id);
         batch = await Find(id, context, batches, patience, aborted);
         if (!canceled && batch.Status is not (BatchStatuses.Cancelling or BatchStatuses.Cancelled))
             throw new ProblemException(new Problem(StatusCodes.Status409Conflict, "ended", "The batch has ended", $"Cannot cancel a batch with status '{batch.Status}'."));
@@ -73,7 +81,7 @@ public static class BatchesApi
     private static async Task<Guid> Inline(JsonElement requests, BatchRow batch, IdempotencyKey key, FileStore files, TimeProvider clock, CancellationToken aborted)
     {
         var file = new FileRow { Id = key.NewId(1, clock), Tenant = batch.Tenant, Purpose = "batch", Filename = $"{OpenAi.Id(OpenAi.BatchPrefix, batch.Id)}_input.jsonl", CreatedAt = batch.CreatedAt, ExpiresAt = batch.CreatedAt.AddDays(30) };
-        await using var writer = await files.Write(file, isAlone: false, aborted);
+        await using var writer = await files.Write(file, aborted);
         var line = new MemoryStream();
         foreach (var request in requests.EnumerateArray())
         {
@@ -107,13 +115,14 @@ public static class BatchesApi
         json.WriteEndObject();
     }
 
-    private static async Task<IResult> Seen(BatchRow batch, BatchBook batches, Patience patience, CancellationToken aborted) => OpenAi.Ok(await Counted(batch, batches, patience, aborted));
+    /// <summary>Not waited for: the row is durable, and whoever moves batches finds it without a bell as well.</summary>
+    private static void Knock(Doorbells doorbells, Guid batch) => _ = doorbells.Ring([new MoveBatch(batch)], CancellationToken.None);
+
+    private static async Task<IResult> Seen(BatchRow batch, BatchBook batches, Patience patience, CancellationToken aborted) => OpenAiAnswers.Ok(await Counted(batch, batches, patience, aborted));
 
     private static async Task<BatchObject> Counted(BatchRow batch, BatchBook batches, Patience patience, CancellationToken aborted) =>
         BatchObject.Of(batch, batch.Status is BatchStatuses.InProgress or BatchStatuses.Finalizing or BatchStatuses.Cancelling ? await patience.Read(ct => batches.Count(batch.Id, ct), aborted) : null);
 
     private static async Task<BatchRow> Find(string id, HttpContext context, BatchBook batches, Patience patience, CancellationToken aborted) =>
-        OpenAi.TryId(OpenAi.BatchPrefix, id, out var guid) && await patience.Read(ct => batches.Find(guid, Scope(context), ct), aborted) is { } batch ? batch : throw new ProblemException(Problem.NoSuch("batch"));
-
-    private static string? Scope(HttpContext context) => context.Caller() is { SeesAll: false } caller ? caller.Tenant : null;
+        OpenAi.TryId(OpenAi.BatchPrefix, id, out var guid) && await patience.Read(ct => batches.Find(guid, context.Caller().Scope, ct), aborted) is { } batch ? batch : throw new ProblemException(Problem.NoSuch("batch"));
 }

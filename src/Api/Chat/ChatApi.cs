@@ -1,8 +1,8 @@
 using LlmQueue.Api.Access;
-using LlmQueue.Api.Tasks;
 using LlmQueue.Api.Wire;
 using LlmQueue.Contracts;
 using LlmQueue.Store.Batches;
+using LlmQueue.Store.Dialect;
 using LlmQueue.Store.Intake;
 using LlmQueue.Store.Rows;
 using LlmQueue.Store.Views;
@@ -24,15 +24,17 @@ public static class ChatApi
         routes.MapGet("/v1/chat/completions/{id}", Get);
     }
 
-    private static async Task<IResult> Post(HttpContext context, ModelChecks models, TaskViews views, TaskEnds ends, Submissions submissions, Cancellations cancellations, ChatStream stream, Patience patience, TimeProvider clock, CancellationToken aborted)
+    private static async Task<IResult> Post(HttpContext context, ModelChecks models, TaskViews views, TaskEnds ends, Submissions submissions, RequestKeys keys, Cancellations cancellations, ChatStream stream, Patience patience, TimeProvider clock, CancellationToken aborted)
     {
         var (caller, key, wait) = (context.Caller(), IdempotencyKey.Of(context, "chat"), Prefer.Wait(context) ?? LongestWait);
         using var body = await JsonBody.Read(context.Request, aborted);
         var request = ChatRequest.Read(body.RootElement, models);
         var id = key.NewId(0, clock);
+        var taken = Taken(request, id, caller.Tenant, clock);
+        await key.Hold(keys, patience, aborted);
         var known = await patience.Read(ct => views.Known(key.IsGiven ? [id] : [], ct), aborted);
         if (known.Count == 0)
-            await patience.Write(ct => submissions.Submit([Taken(request, id, caller.Tenant, clock)], ct), [id], aborted);
+            await patience.Write(ct => submissions.Submit([taken], ct), [id], aborted);
 
         try
         {
@@ -82,10 +84,10 @@ public static class ChatApi
     {
         context.Response.Headers["x-request-id"] = $"req_{result.TaskId:N}";
         if (result.State == TaskStates.Completed)
-            return OpenAi.Ok(ChatAnswer.Of(result));
+            return OpenAiAnswers.Ok(ChatAnswer.Of(result));
         // The queue has tried all there is to try; a client that tries again would only do it twice.
         context.Response.Headers["x-should-retry"] = "false";
-        return OpenAiErrors.Of(ProblemOf(result));
+        return OpenAiAnswers.Of(ProblemOf(result));
     }
 
     internal static Problem ProblemOf(BatchResult result)

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using LlmQueue.Api.Wire;
 using LlmQueue.Store.Batches;
+using LlmQueue.Store.Dialect;
 using LlmQueue.Store.Rows;
 using LlmQueue.Store.Streaming;
 using LlmQueue.Store.Views;
@@ -56,10 +57,10 @@ public sealed class ChatStream(TokenListener listener, TaskEnds ends, TimeProvid
         if (!context.Response.HasStarted)
         {
             context.Response.Headers["x-should-retry"] = "false";
-            return OpenAiErrors.Of(problem);
+            return OpenAiAnswers.Of(problem);
         }
 
-        await chunks.Error(OpenAiErrors.ErrorOf(problem), aborted);
+        await chunks.Error(OpenAiAnswers.ErrorOf(problem), aborted);
         return Results.Empty;
     }
 

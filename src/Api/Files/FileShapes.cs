@@ -1,4 +1,5 @@
 using LlmQueue.Api.Wire;
+using LlmQueue.Store.Dialect;
 using LlmQueue.Store.Rows;
 
 namespace LlmQueue.Api.Files;

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Security.Cryptography;
 using System.Text;
 using LlmQueue.Api.Wire;
 using LlmQueue.Store.Files;
@@ -19,49 +20,68 @@ public sealed class FileUpload(FileStore files, TimeProvider clock)
     private const int LongestName = 255;
     private static readonly TimeSpan Kept = TimeSpan.FromDays(30);
 
+    /// <summary>Stores the file; <paramref name="agree"/> is asked, with what the form says, before it is shown to anybody.</summary>
     /// <exception cref="ProblemException">400 or 413: the form does not fit; nothing is kept of it.</exception>
-    public async Task<FileRow> Take(HttpContext context, Guid id, string tenant, CancellationToken aborted)
+    public async Task<FileRow> Take(HttpContext context, Guid id, string tenant, Func<byte[], Task> agree, CancellationToken aborted)
     {
-        var reader = Parts(context.Request);
         var now = clock.GetUtcNow().UtcDateTime;
         var file = new FileRow { Id = id, Tenant = tenant, CreatedAt = now, ExpiresAt = now + Kept };
         FileWriter? writer = null;
-        string? purpose = null;
         try
         {
-            while (await Next(reader, aborted) is { } part)
-            {
-                var name = part.Name;
-                if (name == "file" && writer is null)
-                {
-                    file.Filename = FileName(part.Disposition);
-                    writer = await files.Write(file, isAlone: false, aborted);
-                    await Stream(part.Section.Body, writer, aborted);
-                }
-                else if (name == "purpose")
-                    purpose = await Field(part.Section, aborted);
-                else if (name == "expires_after[seconds]")
-                    file.ExpiresAt = now + Seconds(await Field(part.Section, aborted));
-                else if (name is "expires_after[anchor]" && await Field(part.Section, aborted) is not "created_at" and var anchor)
-                    throw Refused($"expires_after[anchor] is '{anchor}'; expected 'created_at'.", "expires_after");
-            }
-
-            file.Purpose = Purpose(purpose);
-            if (writer is null)
-                throw Refused("The form has no part 'file'; expected the file's bytes.", "file");
-            if (!file.Filename.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase))
-                throw Refused($"Invalid file format for Batch API. Must be .jsonl; found '{file.Filename}'.", "file");
-            return await writer.Complete(aborted);
-        }
-        catch (Exception broken) when (broken is InvalidDataException or IOException && !aborted.IsCancellationRequested)
-        {
-            throw Refused($"The form cannot be read: {broken.Message}", null);
+            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            await Form(context, file, hash, async () => writer = await files.Write(file, aborted), aborted);
+            await agree(hash.GetHashAndReset());
+            return await writer!.Complete(aborted);
         }
         finally
         {
             if (writer is not null)
                 await writer.DisposeAsync();
         }
+    }
+
+    /// <summary>What a form says, without keeping any of it: for a key whose file is there already.</summary>
+    public async Task<byte[]> Fingerprint(HttpContext context, CancellationToken aborted)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        await Form(context, new FileRow { CreatedAt = clock.GetUtcNow().UtcDateTime }, hash, () => Task.FromResult<FileWriter?>(null), aborted);
+        return hash.GetHashAndReset();
+    }
+
+    /// <summary>Reads all parts into the row, the hash and, where there is one, the writer. The boundary is another at every try, so it is the parts that are hashed.</summary>
+    private static async Task Form(HttpContext context, FileRow file, IncrementalHash hash, Func<Task<FileWriter?>> begin, CancellationToken aborted)
+    {
+        var (reader, purpose, isThere) = (Parts(context.Request), (string?)null, false);
+        try
+        {
+            while (await Next(reader, aborted) is { } part)
+            {
+                var name = part.Name;
+                if (name == "file" && !isThere)
+                {
+                    (file.Filename, isThere) = (FileName(part.Disposition), true);
+                    await Stream(part.Section.Body, await begin(), hash, aborted);
+                }
+                else if (name == "purpose")
+                    purpose = await Field(part.Section, aborted);
+                else if (name == "expires_after[seconds]")
+                    file.ExpiresAt = file.CreatedAt + Seconds(await Field(part.Section, aborted));
+                else if (name is "expires_after[anchor]" && await Field(part.Section, aborted) is not "created_at" and var anchor)
+                    throw Refused($"expires_after[anchor] is '{anchor}'; expected 'created_at'.", "expires_after");
+            }
+        }
+        catch (Exception broken) when (broken is InvalidDataException or IOException && !aborted.IsCancellationRequested)
+        {
+            throw Refused($"The form cannot be read: {broken.Message}", null);
+        }
+
+        file.Purpose = Purpose(purpose);
+        if (!isThere)
+            throw Refused("The form has no part 'file'; expected the file's bytes.", "file");
+        if (!file.Filename.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase))
+            throw Refused($"Invalid file format for Batch API. Must be .jsonl; found '{file.Filename}'.", "file");
+        hash.AppendData(Encoding.UTF8.GetBytes($"\n{file.Purpose}\n{file.Filename}"));
     }
 
     private static MultipartReader Parts(HttpRequest request)
@@ -85,16 +105,18 @@ public sealed class FileUpload(FileStore files, TimeProvider clock)
         return (name, section, disposition);
     }
 
-    private static async Task Stream(Stream body, FileWriter writer, CancellationToken aborted)
+    private static async Task Stream(Stream body, FileWriter? writer, IncrementalHash hash, CancellationToken aborted)
     {
-        var buffer = ArrayPool<byte>.Shared.Rent(64 << 10);
+        var (buffer, length) = (ArrayPool<byte>.Shared.Rent(64 << 10), 0L);
         try
         {
             while (await body.ReadAsync(buffer, aborted) is var count and > 0)
             {
-                if (writer.Length + count > LargestFile)
+                if ((length += count) > LargestFile)
                     throw new ProblemException(Problem.TooLarge($"The file is larger than {LargestFile >> 20} MB; split it and create a batch of each part.") with { Param = "file" });
-                await writer.Write(buffer.AsMemory(0, count), aborted);
+                hash.AppendData(buffer.AsSpan(0, count));
+                if (writer is not null)
+                    await writer.Write(buffer.AsMemory(0, count), aborted);
             }
         }
         finally

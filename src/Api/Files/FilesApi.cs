@@ -1,7 +1,9 @@
 using LlmQueue.Api.Access;
 using LlmQueue.Api.Wire;
 using LlmQueue.Store.Batches;
+using LlmQueue.Store.Dialect;
 using LlmQueue.Store.Files;
+using LlmQueue.Store.Intake;
 using LlmQueue.Store.Rows;
 
 namespace LlmQueue.Api.Files;
@@ -16,19 +18,21 @@ public static class FilesApi
         routes.MapPost("/v1/files", Post);
         routes.MapGet("/v1/files", List);
         routes.MapGet("/v1/files/{id}", async (string id, HttpContext context, FileStore files, Patience patience, CancellationToken aborted) =>
-            OpenAi.Ok(FileObject.Of(await Find(id, context, files, patience, aborted))));
+            OpenAiAnswers.Ok(FileObject.Of(await Find(id, context, files, patience, aborted))));
         routes.MapGet("/v1/files/{id}/content", Content);
         routes.MapDelete("/v1/files/{id}", Delete);
     }
 
     /// <summary>Answers once every byte is durable.</summary>
-    private static async Task<IResult> Post(HttpContext context, FileUpload upload, FileStore files, Patience patience, TimeProvider clock, CancellationToken aborted)
+    private static async Task<IResult> Post(HttpContext context, FileUpload upload, FileStore files, RequestKeys keys, Patience patience, TimeProvider clock, CancellationToken aborted)
     {
         var (key, tenant) = (IdempotencyKey.Of(context, "file"), context.Caller().Tenant);
         var id = key.NewId(0, clock);
         // The same upload again finds what the first one made. Asked in any case: better known before 200 MB are on their way that the database is away.
         var known = await patience.Read(ct => files.Find(id, tenant, ct), aborted);
-        return OpenAi.Ok(FileObject.Of(known ?? await upload.Take(context, id, tenant, aborted)));
+        if (known is not null)
+            await key.Hold(await upload.Fingerprint(context, aborted), keys, patience, aborted);
+        return OpenAiAnswers.Ok(FileObject.Of(known ?? await upload.Take(context, id, tenant, fingerprint => key.Hold(fingerprint, keys, patience, aborted), aborted)));
     }
 
     private static async Task<IResult> List(HttpContext context, FileStore files, Patience patience, CancellationToken aborted)
@@ -37,8 +41,8 @@ public static class FilesApi
         var limit = OpenAiQuery.Limit(query, MostListed, MostListed);
         var oldestFirst = OpenAiQuery.Text(query, "order") switch { null or "desc" => false, "asc" => true, var other => throw Refused($"'order' is '{other}'; expected 'asc' or 'desc'.", "order") };
         var after = OpenAiQuery.Text(query, "after") is { } last ? await Find(last, context, files, patience, aborted) : null;
-        var (page, hasMore) = await patience.Read(ct => files.List(Scope(context), OpenAiQuery.Text(query, "purpose"), after, limit, oldestFirst, ct), aborted);
-        return OpenAi.Ok(FileList.Of([.. page.Select(FileObject.Of)], hasMore));
+        var (page, hasMore) = await patience.Read(ct => files.List(context.Caller().Scope, OpenAiQuery.Text(query, "purpose"), after, limit, oldestFirst, ct), aborted);
+        return OpenAiAnswers.Ok(FileList.Of([.. page.Select(FileObject.Of)], hasMore));
     }
 
     private static async Task<IResult> Content(string id, HttpContext context, FileStore files, Patience patience, CancellationToken aborted)
@@ -57,13 +61,11 @@ public static class FilesApi
         if (await patience.Read(ct => batches.IsReading(file.Id, ct), aborted))
             throw new ProblemException(new Problem(StatusCodes.Status409Conflict, "in-use", "The file is in use", $"The file '{id}' is being read by a batch that is validating; try again when it is in progress, or cancel it."));
         await files.Remove(file.Id, aborted);
-        return OpenAi.Ok(new FileDeleted(id, "file", true));
+        return OpenAiAnswers.Ok(new FileDeleted(id, "file", true));
     }
 
     private static async Task<FileRow> Find(string id, HttpContext context, FileStore files, Patience patience, CancellationToken aborted) =>
-        OpenAi.TryId(OpenAi.FilePrefix, id, out var guid) && await patience.Read(ct => files.Find(guid, Scope(context), ct), aborted) is { } file ? file : throw new ProblemException(Problem.NoSuch("file"));
-
-    private static string? Scope(HttpContext context) => context.Caller() is { SeesAll: false } caller ? caller.Tenant : null;
+        OpenAi.TryId(OpenAi.FilePrefix, id, out var guid) && await patience.Read(ct => files.Find(guid, context.Caller().Scope, ct), aborted) is { } file ? file : throw new ProblemException(Problem.NoSuch("file"));
 
     private static ProblemException Refused(string detail, string? param) => new(Problem.Refused(detail) with { Param = param });
 }

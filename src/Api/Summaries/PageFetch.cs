@@ -6,26 +6,30 @@ using LlmQueue.Store.Outside;
 namespace LlmQueue.Api.Summaries;
 
 /// <summary>
-/// Fetches pages that are given by their address: public addresses only, on every hop; at most so many bytes and seconds. A page that cannot be had fails alone, with
+/// Fetches pages that are given by their address: public addresses only, on every hop; at most so many bytes and seconds, as they are sent: nothing is unpacked. A page that cannot be had fails alone, with
 /// the sentence that says why.
 /// </summary>
 public sealed class PageFetch(OutsideHttp outside)
 {
     public const int MostPages = 100;
     private const int MostRedirects = 5, LargestPage = 5 << 20, Together = 8;
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(15);
+    private const long LargestSet = 50 << 20;
     private static readonly string[] Readable = [MediaTypeNames.Text.Html, "application/xhtml+xml", MediaTypeNames.Text.Plain, "text/markdown", MediaTypeNames.Application.Json, MediaTypeNames.Text.Xml, MediaTypeNames.Application.Xml];
+
+    /// <summary>A page with all its redirects, to its last byte.</summary>
+    public TimeSpan Longest { get; init; } = TimeSpan.FromSeconds(15);
 
     /// <summary>The pages with their contents, and by its place why one has none.</summary>
     public async Task<(IReadOnlyList<PageContent> Pages, IReadOnlyDictionary<int, string> Wrong)> Fill(IReadOnlyList<PageContent> pages, CancellationToken aborted)
     {
         var (filled, wrong) = (pages.ToArray(), new System.Collections.Concurrent.ConcurrentDictionary<int, string>());
+        var left = new Room(LargestSet);
         var places = Enumerable.Range(0, pages.Count).Where(i => pages[i] is { Url: not null, Text: null, Html: null });
         await Parallel.ForEachAsync(places, new ParallelOptions { MaxDegreeOfParallelism = Together, CancellationToken = aborted }, async (place, cancellation) =>
         {
             try
             {
-                filled[place] = await Fetch(pages[place], cancellation);
+                filled[place] = await Fetch(pages[place], left, cancellation);
             }
             catch (PageNotHadException refused)
             {
@@ -35,7 +39,7 @@ public sealed class PageFetch(OutsideHttp outside)
         return (filled, wrong);
     }
 
-    private async Task<PageContent> Fetch(PageContent page, CancellationToken aborted)
+    private async Task<PageContent> Fetch(PageContent page, Room left, CancellationToken aborted)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(aborted);
         limit.CancelAfter(Longest);
@@ -55,7 +59,7 @@ public sealed class PageFetch(OutsideHttp outside)
                 else if (!response.IsSuccessStatusCode)
                     throw new PageNotHadException($"the server answered {(int)response.StatusCode}.");
                 else
-                    return await Read(page, response, limit.Token);
+                    return await Read(page, response, left, limit.Token);
             }
 
             throw new PageNotHadException($"it was redirected more than {MostRedirects} times.");
@@ -70,17 +74,27 @@ public sealed class PageFetch(OutsideHttp outside)
         }
     }
 
-    private static async Task<PageContent> Read(PageContent page, HttpResponseMessage response, CancellationToken cancellationToken)
+    private static async Task<PageContent> Read(PageContent page, HttpResponseMessage response, Room left, CancellationToken cancellationToken)
     {
         var type = response.Content.Headers.ContentType;
         if (type?.MediaType is { } media && !Readable.Contains(media, StringComparer.OrdinalIgnoreCase))
             throw new PageNotHadException($"it is {media}; expected a text or HTML.");
-        var bytes = new byte[LargestPage + 1];
+        // Not asked for, and a few bytes of it can stand for gigabytes.
+        if (response.Content.Headers.ContentEncoding.FirstOrDefault(e => !e.Equals("identity", StringComparison.OrdinalIgnoreCase)) is { } packed)
+            throw new PageNotHadException($"it came packed as {packed}, which was not asked for.");
+        var bytes = new MemoryStream();
+        var chunk = new byte[32 << 10];
         await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
-        var length = await body.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellationToken);
-        if (length > LargestPage)
-            throw new PageNotHadException($"it is larger than {LargestPage >> 20} MB.");
-        var text = EncodingOf(type?.CharSet).GetString(bytes, 0, length).TrimStart('\uFEFF').Replace("\0", "", StringComparison.Ordinal);
+        while (await body.ReadAsync(chunk, cancellationToken) is var count and > 0)
+        {
+            bytes.Write(chunk, 0, count);
+            if (bytes.Length > LargestPage)
+                throw new PageNotHadException($"it is larger than {LargestPage >> 20} MB.");
+            if (!left.Take(count))
+                throw new PageNotHadException($"with it the pages of this summary would be larger than {LargestSet >> 20} MB together.");
+        }
+
+        var text = EncodingOf(type?.CharSet).GetString(bytes.GetBuffer(), 0, (int)bytes.Length).TrimStart('\uFEFF').Replace("\0", "", StringComparison.Ordinal);
         var isHtml = type?.MediaType is MediaTypeNames.Text.Html or "application/xhtml+xml" || (type is null && text.AsSpan(0, Math.Min(text.Length, 200)).Contains('<'));
         return page with { Title = page.Title ?? (isHtml ? null : page.Url), Text = isHtml ? null : text, Html = isHtml ? text : null };
     }
@@ -98,6 +112,14 @@ public sealed class PageFetch(OutsideHttp outside)
     }
 
     private static string Short(string url) => url.Length <= 200 ? url : url[..200] + "…";
+
+    /// <summary>What all pages of one set may take together.</summary>
+    private sealed class Room(long bytes)
+    {
+        private long left = bytes;
+
+        public bool Take(int count) => Interlocked.Add(ref left, -count) >= 0;
+    }
 
     private sealed class PageNotHadException(string message) : Exception(message);
 }

@@ -22,12 +22,13 @@ public static class SummariesApi
     }
 
     /// <summary>Answers once the pages are durable. An id that is known already is answered with its present state, and changes nothing.</summary>
-    private static async Task<IResult> Post(HttpContext context, ModelChecks models, PageFetch fetch, SummaryViews views, Submissions submissions, Patience patience, TimeProvider clock, CancellationToken aborted)
+    private static async Task<IResult> Post(HttpContext context, ModelChecks models, PageFetch fetch, SummaryViews views, Submissions submissions, RequestKeys keys, Patience patience, TimeProvider clock, CancellationToken aborted)
     {
         var (caller, key) = (context.Caller(), IdempotencyKey.Of(context, "summary"));
         using var body = await JsonBody.Read(context.Request, aborted);
         var taken = await Read(body.RootElement, caller.Tenant, key, models, fetch, clock, aborted);
         var id = taken.Row.CorrelationId;
+        await key.Hold(keys, patience, aborted);
 
         var known = await patience.Read(ct => views.Known(id, ct), aborted);
         if (known is null)

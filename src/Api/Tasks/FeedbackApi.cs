@@ -20,14 +20,14 @@ public static class FeedbackApi
     {
         routes.MapPost("/v1/tasks/{id}/feedback", Post);
         routes.MapGet("/v1/ranking", async (HttpContext context, RankingViews views, Patience patience, CancellationToken aborted) =>
-            TypedResults.Ok(await patience.Read(ct => views.Read(context.Caller().SeesAll ? null : context.Caller().Tenant, ct), aborted)));
+            TypedResults.Ok(await patience.Read(ct => views.Read(context.Caller().Scope, ct), aborted)));
     }
 
     /// <summary>Kept once it is answered. Said again it changes nothing; another score takes the place of the former.</summary>
     private static async Task<IResult> Post(string id, HttpContext context, FeedbackGiven given, RankingBook book, IDbContextFactory<QueueDb> contexts, TimeProvider clock, Patience patience, CancellationToken aborted)
     {
-        var task = Guid.TryParse(id, out var guid) ? await patience.Read(ct => Find(contexts, guid, ct), aborted) : null;
-        if (task is null || !context.Caller().MaySee(task.Tenant))
+        var task = Guid.TryParse(id, out var guid) ? await patience.Read(ct => Find(contexts, guid, context.Caller().Scope, ct), aborted) : null;
+        if (task is null)
             return Problem.NoSuch("task").Result();
         if (given.Score is not { } score || score is not (>= 0 and <= 1))
             throw new ProblemException(Problem.Refused($"'score' is {given.Score?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "missing"}; expected a number from 0 (useless) to 1 (perfect)."));
@@ -43,10 +43,10 @@ public static class FeedbackApi
         return TypedResults.Ok(new FeedbackKept(task.CorrelationId, task.AnsweredModel, score));
     }
 
-    private static async Task<TaskRow?> Find(IDbContextFactory<QueueDb> contexts, Guid id, CancellationToken cancellationToken)
+    private static async Task<TaskRow?> Find(IDbContextFactory<QueueDb> contexts, Guid id, string? tenant, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        return await db.Tasks.AsNoTracking().FirstOrDefaultAsync(t => t.CorrelationId == id, cancellationToken);
+        return await db.Tasks.AsNoTracking().FirstOrDefaultAsync(t => t.CorrelationId == id && (tenant == null || t.Tenant == tenant), cancellationToken);
     }
 
     /// <summary>What is posted.</summary>

@@ -4,11 +4,12 @@ using LlmQueue.Contracts;
 using LlmQueue.Store;
 using LlmQueue.Store.Bus;
 using LlmQueue.Store.Intake;
+using LlmQueue.Store.Webhooks;
 
 namespace LlmQueue.Api.Tasks;
 
 /// <summary>Makes rows of what was posted: one task, or an array of which every one must be right.</summary>
-public sealed class TaskReader(ModelChecks models, TimeProvider clock)
+public sealed class TaskReader(ModelChecks models, WebhookChecks webhooks, TimeProvider clock)
 {
     public const int MostTasks = 10_000;
     private const int MostErrors = 100;
@@ -49,7 +50,7 @@ public sealed class TaskReader(ModelChecks models, TimeProvider clock)
         try
         {
             var taken = TaskIntake.Read(task, id, tenant, clock.GetUtcNow().UtcDateTime);
-            var refusal = taken.Refusal ?? models.WhyUnknown(task.Model) ?? models.WhyTooLarge(Characters(task), task.Model);
+            var refusal = taken.Refusal ?? models.WhyUnknown(task.Model) ?? models.WhyTooLarge(Characters(task), task.Model) ?? webhooks.WhyNot(task.WebhookUrl, tenant);
             return refusal is null ? taken : throw new ProblemException(Problem.Refused(refusal));
         }
         catch (UnreadableMessageException nothing)

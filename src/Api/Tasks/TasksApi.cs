@@ -28,11 +28,12 @@ public static class TasksApi
     }
 
     /// <summary>Answers once every task is durable. An id that is known already is answered with its present state, and changes nothing.</summary>
-    private static async Task<IResult> Post(HttpContext context, TaskReader reader, TaskViews views, TaskEnds ends, Submissions submissions, Patience patience, TimeProvider clock, CancellationToken aborted)
+    private static async Task<IResult> Post(HttpContext context, TaskReader reader, TaskViews views, TaskEnds ends, Submissions submissions, RequestKeys keys, Patience patience, TimeProvider clock, CancellationToken aborted)
     {
         var (caller, key) = (context.Caller(), IdempotencyKey.Of(context, "task"));
         using var body = await JsonBody.Read(context.Request, aborted);
         var taken = reader.Read(body.RootElement, caller.Tenant, key);
+        await key.Hold(keys, patience, aborted);
 
         // Asked even when every id is new: where the database is away, it is better known before anything is on its way to it.
         var mayBeKnown = key.IsGiven || HasOwnIds(body.RootElement) ? taken.Select(t => t.Row.CorrelationId).Distinct().ToList() : [];
@@ -90,7 +91,7 @@ public static class TasksApi
     }
 
     private static async Task<IResult> Get(string id, HttpContext context, TaskViews views, Patience patience, CancellationToken aborted) =>
-        Guid.TryParse(id, out var guid) && await patience.Read(ct => views.Read(guid, ct), aborted) is { } task && context.Caller().MaySee(task.Tenant)
+        Guid.TryParse(id, out var guid) && await patience.Read(ct => views.Read(guid, context.Caller().Scope, ct), aborted) is { } task
             ? TypedResults.Ok(task)
             : Problem.NoSuch("task").Result();
 

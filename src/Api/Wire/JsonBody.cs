@@ -1,6 +1,8 @@
 using System.Buffers;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using LlmQueue.Store.Dialect;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace LlmQueue.Api.Wire;
@@ -18,11 +20,13 @@ public static class JsonBody
     public static async Task<JsonDocument> Read(HttpRequest request, CancellationToken cancellationToken)
     {
         var bytes = await Bytes(request, cancellationToken);
+        if (request.Headers.ContainsKey("Idempotency-Key"))
+            request.HttpContext.Features.Set(new BodyFingerprint(SHA256.HashData(bytes.Span)));
         if (bytes.Span.StartsWith(Encoding.UTF8.Preamble))
             bytes = bytes[Encoding.UTF8.Preamble.Length..];
         if (bytes.Span.Trim(" \t\r\n"u8).IsEmpty)
             throw new ProblemException(Problem.NotJson("The body is empty; expected JSON, for example {\"prompt\": \"Why is the sky blue?\"}."));
-        if (BrokenText(bytes.Span) is { } at)
+        if (JsonText.WhereBroken(bytes.Span) is { } at)
             throw new ProblemException(Problem.NotJson($"{NameBefore(bytes.Span[..at])} is not valid Unicode: a text at line {bytes.Span[..at].Count((byte)'\n') + 1} has half of a surrogate pair, or bytes that are not UTF-8."));
         return Parse(bytes);
     }
@@ -36,30 +40,6 @@ public static class JsonBody
         var name = json[Math.Max(0, json.Length - LongestSight)..][..end];
         return name.LastIndexOf((byte)'"') is var start and >= 0 ? $"'{Encoding.UTF8.GetString(name[(start + 1)..])}'" : "The body";
     }
-
-    /// <summary>
-    /// Where JSON has a text that no string can hold: bytes that are not UTF-8, or an escape that is half of a character. The parser lets both pass, and they surface as a
-    /// fault wherever the text is first taken out. Null when all is well.
-    /// </summary>
-    public static int? BrokenText(ReadOnlySpan<byte> json)
-    {
-        if (!System.Text.Unicode.Utf8.IsValid(json))
-            return 0;
-        for (var i = json.IndexOf((byte)'\\'); i >= 0 && i < json.Length;)
-        {
-            var unit = Escaped(json[i..]);
-            if (unit is >= 0xDC00 and <= 0xDFFF || (unit is >= 0xD800 and <= 0xDBFF && Escaped(json[(i + 6)..]) is not (>= 0xDC00 and <= 0xDFFF)))
-                return i;
-            i += unit switch { null => 2, >= 0xD800 and <= 0xDBFF => 12, _ => 6 };
-            i = i < json.Length && json[i..].IndexOf((byte)'\\') is var next and >= 0 ? i + next : -1;
-        }
-
-        return null;
-    }
-
-    /// <summary>The code unit of an escape that stands at the beginning; null where none does.</summary>
-    private static int? Escaped(ReadOnlySpan<byte> json) =>
-        json.Length >= 6 && json[0] == '\\' && json[1] == 'u' && System.Buffers.Text.Utf8Parser.TryParse(json.Slice(2, 4), out int unit, out var read, 'x') && read == 4 ? unit : null;
 
     private static async Task<ReadOnlyMemory<byte>> Bytes(HttpRequest request, CancellationToken cancellationToken)
     {

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using LlmQueue.Store.Commits;
+using LlmQueue.Store.Dialect;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 
@@ -52,8 +53,8 @@ public sealed record Problem(int Status, string Type, string Title, string Detai
         {
             if (problem.RetryAfter is { } seconds)
                 httpContext.Response.Headers.RetryAfter = seconds.ToString();
-            if (OpenAiErrors.AreExpected(httpContext.Request.Path))
-                return OpenAiErrors.Of(problem).ExecuteAsync(httpContext);
+            if (OpenAiAnswers.AreExpected(httpContext.Request.Path))
+                return OpenAiAnswers.Of(problem).ExecuteAsync(httpContext);
             return TypedResults.Problem(problem.Detail, null, problem.Status, problem.Title, $"urn:llmqueue:problem:{problem.Type}", problem.More).ExecuteAsync(httpContext);
         }
     }
@@ -98,6 +99,8 @@ public static class ProblemAnswers
         {
             case ProblemException refused:
                 return refused.Problem;
+            case RefusedRequestException refused:
+                return new Problem(refused.Status, refused.Status == 404 ? "model-not-found" : "refused", "The request cannot be carried out", refused.Message) { Param = refused.Error.Param, Code = refused.Error.Code };
             case BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge }:
                 return Problem.TooLarge($"The body is larger than {JsonBody.LargestBody >> 20} MB; hand the work in as several requests.");
             case BadHttpRequestException bad:

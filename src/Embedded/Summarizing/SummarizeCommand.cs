@@ -1,8 +1,8 @@
-using LlmQueue.Api.Tasks;
 using LlmQueue.Contracts;
 using LlmQueue.Embedded.Doors;
 using LlmQueue.Embedded.Hosting;
 using LlmQueue.Store.Catalogue;
+using LlmQueue.Store.Intake;
 using LlmQueue.Store.Rows;
 using LlmQueue.Store.Views;
 

@@ -1,9 +1,9 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using LlmQueue.Api.Tasks;
 using LlmQueue.Embedded.Doors;
 using LlmQueue.Embedded.Hosting;
 using LlmQueue.Store.Catalogue;
+using LlmQueue.Store.Intake;
 using LlmQueue.Store.Rows;
 
 namespace LlmQueue.Embedded.Tasks;

@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using LlmQueue.Api.Tasks;
 using LlmQueue.Api.Wire;
 using LlmQueue.Contracts;
 using LlmQueue.Store.Bus;

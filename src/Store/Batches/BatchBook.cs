@@ -1,5 +1,7 @@
 using LlmQueue.Store.Rows;
+using LlmQueue.Store.Webhooks;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Query;
 
 namespace LlmQueue.Store.Batches;
 
@@ -7,7 +9,7 @@ namespace LlmQueue.Store.Batches;
 public sealed record BatchCounts(int Total, int Completed, int Failed, int Expired, long InputTokens, long OutputTokens);
 
 /// <summary>Batches as their owners see them, and the changes of their status. Each change names the status it leaves, so two processes cannot both make it.</summary>
-public sealed class BatchBook(IDbContextFactory<QueueDb> contexts, TimeProvider clock)
+public sealed class BatchBook(IDbContextFactory<QueueDb> contexts, WebhookBell webhookBell, TimeProvider clock)
 {
     public async Task Create(BatchRow batch, CancellationToken cancellationToken)
     {
@@ -82,7 +84,7 @@ public sealed class BatchBook(IDbContextFactory<QueueDb> contexts, TimeProvider 
         Change(id, [BatchStatuses.Validating], now => s => s.SetProperty(b => b.Status, BatchStatuses.InProgress).SetProperty(b => b.InProgressAt, now), cancellationToken);
 
     public Task<bool> Fail(Guid id, string errors, CancellationToken cancellationToken) =>
-        Change(id, [BatchStatuses.Validating], now => s => s.SetProperty(b => b.Status, BatchStatuses.Failed).SetProperty(b => b.FailedAt, now).SetProperty(b => b.Errors, errors), cancellationToken);
+        Finish(id, [BatchStatuses.Validating], BatchStatuses.Failed, now => s => s.SetProperty(b => b.Status, BatchStatuses.Failed).SetProperty(b => b.FailedAt, now).SetProperty(b => b.Errors, errors), [], cancellationToken);
 
     public Task<bool> Cancel(Guid id, CancellationToken cancellationToken) =>
         Change(id, [BatchStatuses.Validating, BatchStatuses.InProgress], now => s => s.SetProperty(b => b.Status, BatchStatuses.Cancelling).SetProperty(b => b.CancellingAt, now), cancellationToken);
@@ -90,17 +92,36 @@ public sealed class BatchBook(IDbContextFactory<QueueDb> contexts, TimeProvider 
     public Task<bool> BeginToEnd(Guid id, CancellationToken cancellationToken) =>
         Change(id, [BatchStatuses.InProgress], now => s => s.SetProperty(b => b.Status, BatchStatuses.Finalizing).SetProperty(b => b.FinalizingAt, now), cancellationToken);
 
-    /// <summary>The end, with what was counted and written.</summary>
+    /// <summary>The end, with what was counted and written; its files are seen from this commit on, and its owner is told by a row of the same.</summary>
     public Task<bool> End(Guid id, string status, BatchCounts counts, Guid? output, Guid? error, CancellationToken cancellationToken) =>
-        Change(id, [BatchStatuses.Finalizing, BatchStatuses.Cancelling], now => s => s.SetProperty(b => b.Status, status)
+        Finish(id, [BatchStatuses.Finalizing, BatchStatuses.Cancelling], status, now => s => s.SetProperty(b => b.Status, status)
             .SetProperty(b => b.Total, counts.Total).SetProperty(b => b.Completed, counts.Completed).SetProperty(b => b.Failed, counts.Failed)
             .SetProperty(b => b.InputTokens, counts.InputTokens).SetProperty(b => b.OutputTokens, counts.OutputTokens)
             .SetProperty(b => b.OutputFileId, output).SetProperty(b => b.ErrorFileId, error)
             .SetProperty(b => b.CompletedAt, b => status == BatchStatuses.Completed ? now : b.CompletedAt)
             .SetProperty(b => b.ExpiredAt, b => status == BatchStatuses.Expired ? now : b.ExpiredAt)
-            .SetProperty(b => b.CancelledAt, b => status == BatchStatuses.Cancelled ? now : b.CancelledAt), cancellationToken);
+            .SetProperty(b => b.CancelledAt, b => status == BatchStatuses.Cancelled ? now : b.CancelledAt),
+            [.. new[] { output, error }.OfType<Guid>()], cancellationToken);
 
-    private async Task<bool> Change(Guid id, string[] from, Func<DateTime, Action<Microsoft.EntityFrameworkCore.Query.UpdateSettersBuilder<BatchRow>>> set, CancellationToken cancellationToken)
+    private async Task<bool> Finish(Guid id, string[] from, string status, Func<DateTime, Action<UpdateSettersBuilder<BatchRow>>> set, Guid[] files, CancellationToken cancellationToken)
+    {
+        var now = clock.GetUtcNow().UtcDateTime;
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        if (await db.Batches.Where(b => b.Id == id && from.Contains(b.Status)).ExecuteUpdateAsync(set(now), cancellationToken) == 0)
+            return false;
+        await db.Files.Where(f => files.Contains(f.Id)).ExecuteUpdateAsync(s => s.SetProperty(f => f.Status, FileStatuses.Processed), cancellationToken);
+        var told = await db.Batches.Where(b => b.Id == id && b.WebhookUrl != null).Select(b => new { b.Tenant, b.WebhookUrl }).FirstOrDefaultAsync(cancellationToken);
+        if (told is not null)
+            db.Webhooks.Add(new WebhookRow { Id = Guid.CreateVersion7(), BatchId = id, Tenant = told.Tenant, Url = told.WebhookUrl!, Type = $"batch.{status}", CreatedAt = now, DueAt = now });
+        await db.SaveChangesAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        if (told is not null)
+            webhookBell.Ring();
+        return true;
+    }
+
+    private async Task<bool> Change(Guid id, string[] from, Func<DateTime, Action<UpdateSettersBuilder<BatchRow>>> set, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         return await db.Batches.Where(b => b.Id == id && from.Contains(b.Status)).ExecuteUpdateAsync(set(clock.GetUtcNow().UtcDateTime), cancellationToken) == 1;

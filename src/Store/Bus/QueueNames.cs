@@ -15,12 +15,14 @@ public static class QueueNames
 
     public const string SummaryIntake = "llm-summaries";
     public const string SummaryLifecycle = "llm-summary-lifecycle";
+    public const string Batches = "llm-batches";
 
     public static Uri AddressOf(object command) => command switch
     {
         CallProvider { Provider: { } provider } => CallsAddresses.GetOrAdd(provider, static p => new Uri($"exchange:{CallsOf(p)}")),
         CallProvider => CallsAddress,
         StageSettled or StartSummary or SummaryDeadlineNears or CancelSummary => SummaryAddress,
+        MoveBatch => BatchAddress,
         StartTask or CapacityGranted or BudgetReleased or RetryDelayElapsed or LeaseExpired or CancelTask or DeadlinePassed => LifecycleAddress,
         _ => throw new ArgumentException($"No queue answers {command.GetType().Name}."),
     };
@@ -28,5 +30,6 @@ public static class QueueNames
     private static readonly System.Collections.Concurrent.ConcurrentDictionary<string, Uri> CallsAddresses = new(StringComparer.Ordinal);
     private static readonly Uri CallsAddress = new($"exchange:{Calls}");
     private static readonly Uri LifecycleAddress = new($"exchange:{Lifecycle}");
+    private static readonly Uri BatchAddress = new($"exchange:{Batches}");
     private static readonly Uri SummaryAddress = new($"exchange:{SummaryLifecycle}");
 }

@@ -20,15 +20,15 @@ public sealed class FileStore(NpgsqlDataSource database, IDbContextFactory<Queue
     private static readonly TimeSpan LongestUpload = TimeSpan.FromDays(1);
 
     /// <summary>
-    /// Opens a file for writing; it is shown to nobody until it is complete. An id that was begun before, by a process that died, begins anew: at once where only one
-    /// can be writing it, else after ten minutes, in which whoever began may still be at it.
+    /// Opens a file for writing; it is shown to nobody until it is complete. An id that was begun before, by a process that died, begins anew after
+    /// ten minutes, in which whoever began may still be at it.
     /// </summary>
-    public async Task<FileWriter> Write(FileRow file, bool isAlone, CancellationToken cancellationToken)
+    public async Task<FileWriter> Write(FileRow file, CancellationToken cancellationToken)
     {
         file.Status = FileStatuses.Uploading;
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var before = clock.GetUtcNow().UtcDateTime - (isAlone ? TimeSpan.Zero : StillWriting);
-        if (await db.Files.AnyAsync(f => f.Id == file.Id && (isAlone || (f.Status == FileStatuses.Uploading && f.CreatedAt < before)), cancellationToken))
+        var before = clock.GetUtcNow().UtcDateTime - StillWriting;
+        if (await db.Files.AnyAsync(f => f.Id == file.Id && f.Status == FileStatuses.Uploading && f.CreatedAt < before, cancellationToken))
             await Remove(file.Id, cancellationToken);
         db.Files.Add(file);
         await db.SaveChangesAsync(cancellationToken);

@@ -36,12 +36,17 @@ public sealed class FileWriter(NpgsqlDataSource database, FileStore files, FileR
     }
 
     /// <summary>Makes the file visible, whole.</summary>
-    public async Task<FileRow> Complete(CancellationToken cancellationToken)
+    public Task<FileRow> Complete(CancellationToken cancellationToken) => Finish(FileStatuses.Processed, cancellationToken);
+
+    /// <summary>Writes what is left, and leaves it to a commit of the caller's to make the file visible; one that never comes leaves a file that is removed after a day.</summary>
+    public Task<FileRow> Seal(CancellationToken cancellationToken) => Finish(FileStatuses.Uploading, cancellationToken);
+
+    private async Task<FileRow> Finish(string status, CancellationToken cancellationToken)
     {
         if (filled > 0)
             full.Add(open[..filled]);
         await Flush(cancellationToken);
-        (file.Bytes, file.Status) = (Length, FileStatuses.Processed);
+        (file.Bytes, file.Status) = (Length, status);
         await using var command = database.CreateCommand("update files set bytes = $2, status = $3, filename = $4, purpose = $5, expires_at = $6 where id = $1");
         command.Parameters.AddWithValue(file.Id);
         command.Parameters.AddWithValue(file.Bytes);

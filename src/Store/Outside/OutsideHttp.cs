@@ -10,10 +10,13 @@ namespace LlmQueue.Store.Outside;
 public sealed class OutsideHttp : IDisposable
 {
     private readonly HashSet<string> trusted;
+    private readonly Func<string, CancellationToken, Task<IPAddress[]>> resolve;
 
     /// <param name="privateHosts">Hosts of one's own network that may be called all the same, as they stand in an address.</param>
-    public OutsideHttp(IEnumerable<string> privateHosts)
+    /// <param name="resolve">A name's addresses; left out: as the machine knows them.</param>
+    public OutsideHttp(IEnumerable<string> privateHosts, Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
     {
+        this.resolve = resolve ?? Dns.GetHostAddressesAsync;
         trusted = new HashSet<string>(privateHosts, StringComparer.OrdinalIgnoreCase);
         Client = new HttpClient(new SocketsHttpHandler
         {
@@ -42,7 +45,7 @@ public sealed class OutsideHttp : IDisposable
     private async ValueTask<Stream> Connect(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {
         var host = context.DnsEndPoint.Host;
-        var addresses = await Dns.GetHostAddressesAsync(host, cancellationToken);
+        var addresses = await resolve(host, cancellationToken);
         var allowed = trusted.Contains(host) ? addresses : Array.FindAll(addresses, PublicAddressRule.IsPublic);
         // One that leads here and there is not called at all: half of an answer is a way in.
         if (allowed.Length == 0 || allowed.Length < addresses.Length)

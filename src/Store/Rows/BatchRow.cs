@@ -16,6 +16,8 @@ public sealed class BatchRow
     public string CompletionWindow { get; set; } = "";
     /// <summary>JSON, as it was handed in.</summary>
     public string? Metadata { get; set; }
+    /// <summary>Who is told when it has ended.</summary>
+    public string? WebhookUrl { get; set; }
     /// <summary>How long its output is kept, in seconds; null is the default.</summary>
     public long? OutputSeconds { get; set; }
 
@@ -47,7 +49,7 @@ public sealed class BatchRow
     public DateTime? CancelledAt { get; set; }
 }
 
-/// <summary>The states of a batch, in the words of its contract. The mill of the API moves it through all of them.</summary>
+/// <summary>The states of a batch, in the words of its contract. The mill of a worker moves it through all of them.</summary>
 public static class BatchStatuses
 {
     /// <summary>Its lines are read and made tasks; none of them runs yet.</summary>

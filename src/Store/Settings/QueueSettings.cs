@@ -75,7 +75,7 @@ public sealed record QueueSettings
     /// <summary>Requests a minute that each tenant may make of the API; null is unlimited.</summary>
     public int? RequestsPerMinute { get; init; }
 
-    /// <summary>Empty where the tenant has none: its calls are not signed.</summary>
+    /// <summary>Empty where the tenant has none: nobody is called for it.</summary>
     public IReadOnlyList<byte[]> WebhookSecretsOf(string tenant) => [.. WebhookSecrets.Where(s => s.Tenant == tenant).Select(s => s.Key)];
 
     /// <summary>As <c>provider:model</c>; null means the catalogue's pool.</summary>

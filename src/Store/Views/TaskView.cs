@@ -82,13 +82,14 @@ public sealed record TaskView : TaskItem
 }
 
 /// <summary>The call to the task's <c>webhookUrl</c>.</summary>
+/// <param name="Id">Where it is seen with all its tries, and replayed: <c>/v1/webhooks/{id}</c>; null until the task has ended.</param>
 /// <param name="Url">The address.</param>
 /// <param name="State"><c>waiting</c> for the task's end, <c>due</c>, <c>delivered</c> or <c>given up</c>.</param>
 /// <param name="Attempts">Calls made.</param>
 /// <param name="LastResult">What came of the last one.</param>
 /// <param name="NextAt">When it is tried next.</param>
 /// <param name="DoneAt">When it was taken or given up.</param>
-public sealed record WebhookView(string Url, string State, int Attempts, string? LastResult, DateTime? NextAt, DateTime? DoneAt);
+public sealed record WebhookView(Guid? Id, string Url, string State, int Attempts, string? LastResult, DateTime? NextAt, DateTime? DoneAt);
 
 /// <summary>One call to a provider.</summary>
 public sealed record AttemptView

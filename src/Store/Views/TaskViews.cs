@@ -2,6 +2,7 @@ using System.Text.Json;
 using LlmQueue.Contracts;
 using LlmQueue.Store.Commits;
 using LlmQueue.Store.Rows;
+using LlmQueue.Store.Webhooks;
 using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Store.Views;
@@ -9,10 +10,13 @@ namespace LlmQueue.Store.Views;
 /// <summary>Reads tasks for those who look at the queue from outside.</summary>
 public sealed class TaskViews(IDbContextFactory<QueueDb> contexts, TimeProvider clock)
 {
-    public async Task<TaskView?> Read(Guid id, CancellationToken cancellationToken)
+    public Task<TaskView?> Read(Guid id, CancellationToken cancellationToken) => Read(id, null, cancellationToken);
+
+    /// <summary>Null as well when it is another tenant's, and as quickly: how long an answer takes must not tell that there is something. Every tenant's when <paramref name="tenant"/> is null.</summary>
+    public async Task<TaskView?> Read(Guid id, string? tenant, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        if (await db.Tasks.AsNoTracking().FirstOrDefaultAsync(t => t.CorrelationId == id, cancellationToken) is not { } row)
+        if (await db.Tasks.AsNoTracking().FirstOrDefaultAsync(t => t.CorrelationId == id && (tenant == null || t.Tenant == tenant), cancellationToken) is not { } row)
             return null;
         var attempts = await db.Attempts.AsNoTracking().Where(a => a.TaskId == id).OrderBy(a => a.Number).ToListAsync(cancellationToken);
         // The task may have moved on since its row was read; its history must not know more than its state says.
@@ -65,8 +69,8 @@ public sealed class TaskViews(IDbContextFactory<QueueDb> contexts, TimeProvider 
             return null;
         var call = await db.Webhooks.AsNoTracking().FirstOrDefaultAsync(w => w.TaskId == row.CorrelationId, cancellationToken);
         return call is null
-            ? new WebhookView(url, "waiting", 0, null, null, null)
-            : new WebhookView(url, call.Delivered ? "delivered" : call.DoneAt is null ? "due" : "given up", call.Attempts, call.LastResult, call.DoneAt is null ? call.DueAt : null, call.DoneAt);
+            ? new WebhookView(null, url, "waiting", 0, null, null, null)
+            : new WebhookView(call.Id, url, WebhookViews.StateOf(call), call.Attempts, call.LastResult, call.DoneAt is null ? call.DueAt : null, call.DoneAt);
     }
 
     private static TaskItem Item(TaskRow row, Expectations? expectations) => new()

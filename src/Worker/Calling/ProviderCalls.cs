@@ -1,6 +1,7 @@
 using System.ClientModel;
 using System.ClientModel.Primitives;
 using System.Collections.Concurrent;
+using System.Text;
 using System.Text.Json;
 using LlmQueue.Contracts;
 using LlmQueue.Store.Settings;
@@ -28,6 +29,9 @@ public sealed record ProviderRequest(string Model, IReadOnlyList<LlmMessage> Mes
 /// <summary>Calls any provider through the OpenAI SDK on the provider's base URL, its own retries off: there is one owner of retries, the task's row.</summary>
 public sealed class ProviderCalls(IReadOnlyDictionary<string, ProviderSettings> providers, TimeProvider clock) : IDisposable
 {
+    /// <summary>A word that is shorter is none that anybody keeps secret: local servers take any.</summary>
+    private const int ShortestSecret = 8;
+
     private readonly ConcurrentDictionary<string, ChatClient> _clients = new(StringComparer.Ordinal);
 
     // One pool of connections for all keys. The pipeline's own time-out is off: the breaker's time-out owns it.
@@ -47,7 +51,7 @@ public sealed class ProviderCalls(IReadOnlyDictionary<string, ProviderSettings> 
             var result = await client.CompleteChatAsync(content, options).ConfigureAwait(false);
             var response = result.GetRawResponse();
             var answer = request.Say is { } say ? await Streamed(response, say, cancellationToken).ConfigureAwait(false) : response.Content.ToMemory();
-            return AnswerReader.Read(new RawAnswer(response.Status, answer, name => response.Headers.TryGetValue(name, out var value) ? value : null), key.Provider, clock.GetUtcNow());
+            return AnswerReader.Read(new RawAnswer(response.Status, WithoutKey(answer, key), name => response.Headers.TryGetValue(name, out var value) ? value : null), key.Provider, clock.GetUtcNow());
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -92,6 +96,14 @@ public sealed class ProviderCalls(IReadOnlyDictionary<string, ProviderSettings> 
         if (response.ContentStream is { } stream && response.Headers.TryGetValue("content-type", out var type) && type?.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase) == true)
             return await StreamedAnswer.Read(stream, say, cancellationToken).ConfigureAwait(false);
         return (await response.BufferContentAsync(cancellationToken).ConfigureAwait(false)).ToMemory();
+    }
+
+    /// <summary>Some providers and proxies quote the key that they refuse. What they say is kept in rows, told in answers and logged: the key is not.</summary>
+    private static ReadOnlyMemory<byte> WithoutKey(ReadOnlyMemory<byte> answer, ProviderKey key)
+    {
+        var secret = Encoding.UTF8.GetBytes(key.Secret);
+        return secret.Length < ShortestSecret || answer.Span.IndexOf(secret) < 0 ? answer
+            : Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(answer.Span).Replace(key.Secret, $"[{key.Alias}]", StringComparison.Ordinal));
     }
 
     private ChatClient Client(ProviderKey key)

@@ -22,7 +22,7 @@ public sealed class ClassificationCache(NpgsqlDataSource database, TimeProvider 
     private readonly Dictionary<string, LinkedListNode<Entry>> _byHash = new(StringComparer.Ordinal);
     private readonly LinkedList<Entry> _recent = new();
     private readonly ConcurrentQueue<Entry> _fresh = new();
-    private DateTime _sharedUntil;
+    private DateTime _sharedUntil = DateTime.UnixEpoch + ShareEvery;
     private volatile bool _asked;
 
     public Classification? Find(string promptHash)
@@ -62,7 +62,7 @@ public sealed class ClassificationCache(NpgsqlDataSource database, TimeProvider 
     }
 
     /// <summary>Adds what this worker was told to the table, and takes what the others were; a worker that was asked nothing leaves the database alone.</summary>
-    private async Task Share(CancellationToken cancellationToken)
+    public async Task Share(CancellationToken cancellationToken)
     {
         if (!_asked && _fresh.IsEmpty)
             return;
@@ -105,7 +105,7 @@ public sealed class ClassificationCache(NpgsqlDataSource database, TimeProvider 
     private async Task Learn(DateTime since, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand($"select prompt_hash, kind, complexity, confidence, needs_context, category, alternative, at from (select * from classifications where at > $1 order by at desc limit {Capacity}) c order by at");
-        command.Parameters.AddWithValue(since < DateTime.UnixEpoch ? DateTime.UnixEpoch : since);
+        command.Parameters.AddWithValue(since);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
         {

@@ -166,7 +166,7 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
     private void Chain(TaskRow task, Routed routed)
     {
         IReadOnlyList<string> models = [.. routed.Models.Select(id => id.ToString())];
-        var ordered = task.RequestedModel is null ? ranking.Order(task, models) : new Ordered(models, null);
+        var ordered = task.RequestedModel is null ? ranking.Order(task, models, [.. routed.Models.Select(id => catalogue.Now.Find(id)?.Price.CostUsd(task.PromptTokens, task.MaxOutputTokens))]) : new OrderedChain(models, null);
         var said = task.RequestedModel is not null || task.ClassifiedBy is not { } by ? null
             : $"{by} said {task.Kind}, {task.Complexity}{(by is Stages.Producer or Stages.Default ? "" : $" ({task.Confidence:0.00})")}";
         task.Route = string.Join("; ", new[] { routed.Rule, said, ordered.Why }.OfType<string>());

@@ -105,7 +105,7 @@ public sealed class TaskLifecycle : MassTransitStateMachine<TaskRow>
             Ignore(Received), Ignore(Started), Ignore(Granted), Ignore(MoneyReleased), Ignore(DelayElapsed), Ignore(Finished), Ignore(LeaseRanOut), Ignore(CancelAsked), Ignore(DeadlineReached));
     }
 
-    /// <summary>The row is written and nothing has looked at it. The worker that answers StartTask moves it on; the Rescuer rings again.</summary>
+    /// <summary>The row is written and nothing has looked at it. The worker that answers StartTask moves it on; the Rescuer rings again. A line of a batch waits here for its portion, and the leading Pacer rings for it.</summary>
     public State Submitted { get; private set; } = null!;
 
     /// <summary>The small model is asked what the task is. The worker that made that call moves it on, whatever the answer.</summary>

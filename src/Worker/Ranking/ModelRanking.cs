@@ -37,11 +37,11 @@ public sealed class ModelRanking : BackgroundService
         (_shared, _options, _chance, _clock, _logger) = (shared, options, chance, clock, logger);
 
     /// <summary>The chain in the order in which it is to be tried.</summary>
-    public Ordered Order(TaskRow task, IReadOnlyList<string> chain)
+    public OrderedChain Order(TaskRow task, IReadOnlyList<string> chain, IReadOnlyList<decimal?>? prices = null)
     {
         if (!_options.Ranking || chain.Count < 2 || Book(task, open: false) is not { } book)
-            return new Ordered(chain, null);
-        var ordered = OrderRule.Decide(chain, book.Known(chain), samples: !task.HighStakes, _chance.Next);
+            return new OrderedChain(chain, null);
+        var ordered = ChainRule.Decide(chain, book.Known(chain), samples: !task.HighStakes, _chance.Next, prices);
         Choices.Add(1, new KeyValuePair<string, object?>("choice", ordered.Why is null ? "left" : ordered.Why.StartsWith("sampled", StringComparison.Ordinal) ? "sampled" : "learned"));
         return ordered;
     }

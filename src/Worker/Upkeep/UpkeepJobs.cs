@@ -36,7 +36,8 @@ public sealed class PruneJob(NpgsqlDataSource database, WorkerOptions options, I
                      h as (delete from history where subject_id in (select id from gone)),
                      p as (delete from payloads where subject_id in (select id from gone)),
                      f as (delete from feedback where task_id in (select id from gone)),
-                     w as (delete from webhooks where task_id in (select id from gone))
+                     w as (delete from webhooks where task_id in (select id from gone) returning id),
+                     y as (delete from webhook_tries where webhook_id in (select id from w))
                 select count(*)::int from gone
                 """);
             command.Parameters.AddWithValue(options.KeepEnded);
@@ -48,7 +49,10 @@ public sealed class PruneJob(NpgsqlDataSource database, WorkerOptions options, I
             with gone as (delete from summaries where ended_at < now() - $1 returning id),
                  h as (delete from history where subject_id in (select id from gone)),
                  p as (delete from payloads where subject_id in (select id from gone)),
-                 r as (delete from rankings where seen_at < now() - $1)
+                 r as (delete from rankings where seen_at < now() - $1),
+                 k as (delete from request_keys where at < now() - $1),
+                 w as (delete from webhooks where batch_id is not null and done_at < now() - $1 returning id),
+                 y as (delete from webhook_tries where webhook_id in (select id from w))
             select 1
             """);
         rest.Parameters.AddWithValue(options.KeepEnded);

@@ -1,7 +1,8 @@
 using System.Net.Http.Headers;
-using System.Text.Json;
+using LlmQueue.Store.Batches;
 using LlmQueue.Store.Commits;
 using LlmQueue.Store.Outside;
+using LlmQueue.Store.Rows;
 using LlmQueue.Store.Settings;
 using LlmQueue.Store.Webhooks;
 using LlmQueue.Worker.Lifecycle;
@@ -11,10 +12,10 @@ using Microsoft.Extensions.Logging;
 namespace LlmQueue.Worker.Webhooks;
 
 /// <summary>
-/// Tells tenants' addresses that their tasks have ended: at least once, the same id each time, over hours where it must be. The rows are the timers. A slow receiver
+/// Tells tenants' addresses that their tasks and batches have ended: at least once, the same id each time, over hours where it must be. The rows are the timers. A slow receiver
 /// takes one of sixteen places and no more than twenty seconds; the others go on.
 /// </summary>
-public sealed class WebhookLoop(WebhookBook book, WebhookBell bell, OutsideHttp outside, QueueSettings settings, Chance chance, TimeProvider clock, ILogger<WebhookLoop> logger) : BackgroundService
+public sealed class WebhookLoop(WebhookBook book, WebhookBell bell, BatchBook batches, WebhookChecks checks, OutsideHttp outside, QueueSettings settings, Chance chance, TimeProvider clock, ILogger<WebhookLoop> logger) : BackgroundService
 {
     private const int Places = 16;
     private static readonly TimeSpan LongestCall = TimeSpan.FromSeconds(20), LongestSleep = TimeSpan.FromSeconds(10);
@@ -50,21 +51,23 @@ public sealed class WebhookLoop(WebhookBook book, WebhookBell bell, OutsideHttp 
         Interlocked.Increment(ref busy);
         try
         {
+            var began = clock.GetTimestamp();
             var decision = due.AddressIsGone
                 ? new WebhookDecision.GiveUp("the address answered 410 to a call before this one", AddressIsGone: false)
                 : await Try(due, stopping);
+            var took = clock.GetElapsedTime(began);
             switch (decision)
             {
                 case WebhookDecision.Delivered:
-                    await book.Delivered(due.Row.Id, decision.Result, stopping);
+                    await book.Delivered(due.Row, decision.Result, took, stopping);
                     break;
                 case WebhookDecision.TryAgain again:
-                    await book.TryAgain(due.Row.Id, decision.Result, again.Pause, stopping);
+                    await book.TryAgain(due.Row, decision.Result, took, again.Pause, stopping);
                     break;
                 case WebhookDecision.GiveUp end:
                     if (end.AddressIsGone)
                         await book.Gone(due.Row, stopping);
-                    await book.GivenUp(due.Row.Id, decision.Result, stopping);
+                    await book.GivenUp(due.Row, decision.Result, took, stopping);
                     break;
             }
         }
@@ -83,15 +86,18 @@ public sealed class WebhookLoop(WebhookBook book, WebhookBell bell, OutsideHttp 
     private async Task<WebhookDecision> Try(DueWebhook due, CancellationToken stopping)
     {
         var url = new Uri(due.Row.Url);
+        var attempt = due.Row.Attempts - due.Row.TriesBefore;
         if (outside.WhyNot(url) is { } forbidden)
             return new WebhookDecision.GiveUp(forbidden, AddressIsGone: false);
+        if (checks.WhyUnsigned(due.Row.Tenant) is { } unsigned)
+            return new WebhookDecision.GiveUp($"{unsigned} Then replay it: POST /v1/webhooks/{due.Row.Id}/replay.", AddressIsGone: false);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         limit.CancelAfter(LongestCall);
         try
         {
-            using var request = Request(url, due);
+            using var request = Request(url, due.Row, WebhookBody.Of(due, due.Row.BatchId is { } batch ? await batches.Find(batch, null, limit.Token) : null));
             using var response = await outside.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
-            return WebhookRule.Decide((int)response.StatusCode, null, response.Headers.RetryAfter is { } after ? after.Delta ?? after.Date - clock.GetUtcNow() : null, due.Row.Attempts, chance.Next());
+            return WebhookRule.Decide((int)response.StatusCode, null, response.Headers.RetryAfter is { } after ? after.Delta ?? after.Date - clock.GetUtcNow() : null, attempt, chance.Next());
         }
         catch (HttpRequestException fault) when (fault.GetBaseException() is PrivateAddressException inside)
         {
@@ -99,29 +105,21 @@ public sealed class WebhookLoop(WebhookBook book, WebhookBell bell, OutsideHttp 
         }
         catch (HttpRequestException fault)
         {
-            return WebhookRule.Decide(null, $"the receiver cannot be reached: {fault.GetBaseException().Message}", null, due.Row.Attempts, chance.Next());
+            return WebhookRule.Decide(null, $"the receiver cannot be reached: {fault.GetBaseException().Message}", null, attempt, chance.Next());
         }
         catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
         {
-            return WebhookRule.Decide(null, $"the receiver did not answer within {LongestCall.TotalSeconds:0} s", null, due.Row.Attempts, chance.Next());
+            return WebhookRule.Decide(null, $"the receiver did not answer within {LongestCall.TotalSeconds:0} s", null, attempt, chance.Next());
         }
     }
 
-    /// <summary>Thin on purpose: who wants the answer asks for it, and nobody on the way reads it.</summary>
-    private HttpRequestMessage Request(Uri url, DueWebhook due)
+    private HttpRequestMessage Request(Uri url, WebhookRow row, byte[] body)
     {
-        var row = due.Row;
-        var body = JsonSerializer.SerializeToUtf8Bytes(new
-        {
-            type = row.Type, timestamp = row.CreatedAt,
-            data = new { id = row.TaskId, tenant = row.Tenant, state = due.State, reason = due.Reason, self = $"/v1/tasks/{row.TaskId}", metadata = due.Metadata is null ? (JsonElement?)null : JsonSerializer.Deserialize<JsonElement>(due.Metadata) },
-        }, JsonSerializerOptions.Web);
-        var (id, timestamp) = ($"msg_{row.Id:N}", clock.GetUtcNow().ToUnixTimeSeconds());
+        var timestamp = clock.GetUtcNow().ToUnixTimeSeconds();
         var request = new HttpRequestMessage(HttpMethod.Post, url) { Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } } };
-        request.Headers.Add("webhook-id", id);
+        request.Headers.Add("webhook-id", row.MessageId);
         request.Headers.Add("webhook-timestamp", timestamp.ToString());
-        if (WebhookSignature.Of(settings.WebhookSecretsOf(row.Tenant), id, timestamp, body) is { } signature)
-            request.Headers.Add("webhook-signature", signature);
+        request.Headers.Add("webhook-signature", WebhookSignature.Of(settings.WebhookSecretsOf(row.Tenant), row.MessageId, timestamp, body));
         request.Headers.UserAgent.ParseAdd("LlmQueue");
         return request;
     }

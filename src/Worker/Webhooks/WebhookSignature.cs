@@ -6,10 +6,8 @@ namespace LlmQueue.Worker.Webhooks;
 /// <summary>Standard Webhooks 1.0: an HMAC-SHA256 over id, time and body with each secret of the tenant, so that one can be exchanged while both are good.</summary>
 public static class WebhookSignature
 {
-    public static string? Of(IReadOnlyList<byte[]> secrets, string id, long timestamp, ReadOnlySpan<byte> body)
+    public static string Of(IReadOnlyList<byte[]> secrets, string id, long timestamp, ReadOnlySpan<byte> body)
     {
-        if (secrets.Count == 0)
-            return null;
         var head = Encoding.UTF8.GetBytes($"{id}.{timestamp}.");
         var signed = new byte[head.Length + body.Length];
         head.CopyTo(signed, 0);

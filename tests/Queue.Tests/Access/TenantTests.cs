@@ -20,36 +20,22 @@ public sealed class TenantTests(SimulatorFixture simulators) : IClassFixture<Sim
     [Fact]
     public async Task No_route_answers_one_tenant_with_the_others_ids()
     {
-        await using var queue = await WholeQueue.Start(Catalogue, (await simulators.Fresh()).BaseUrl);
+        await using var queue = await Start();
         using var anna = queue.Anna;
         using var ben = queue.Ben;
-        var task = (await anna.PostText("/v1/tasks", """{"prompt":"Why?"}""", ("Prefer", "wait=20")).Body(200)).Text("id");
-        var file = await anna.Upload(BatchClient.Line("x"));
-        var batch = (await anna.CreateBatch(file)).Text("id");
-        var summary = (await anna.PostText("/v1/summaries", """{"pages":[{"text":"A page."}]}""").Body(202)).Text("id");
-        var chat = (await anna.PostText("/v1/chat/completions", """{"model":"auto","messages":[{"role":"user","content":"Why?"}]}""").Body(200)).Text("id");
-        var hers = new Dictionary<string, (string Hers, string Nobodys)>(StringComparer.Ordinal)
-        {
-            ["/v1/tasks/"] = (task, Guid.NewGuid().ToString()), ["/v1/files/"] = (file, $"file-{Guid.NewGuid():N}"), ["/v1/batches/"] = (batch, $"batch_{Guid.NewGuid():N}"),
-            ["/v1/summaries/"] = (summary, Guid.NewGuid().ToString()), ["/v1/chat/completions/"] = (chat, $"chatcmpl-{Guid.NewGuid():N}"),
-        };
+        var hers = await Ids(anna);
+        var (file, batch) = (hers["/v1/files/"].Hers, hers["/v1/batches/"].Hers);
 
         var asked = 0;
-        foreach (var route in queue.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().Where(e => e.RoutePattern.RawText!.Contains("{id}", StringComparison.Ordinal)))
+        foreach (var (method, template, known, unknown) in Routes(queue, hers))
         {
-            var template = route.RoutePattern.RawText!;
-            // A route with an id that is not in the list above is a route that nobody has thought about here.
-            var (known, unknown) = hers.First(h => template.StartsWith(h.Key, StringComparison.Ordinal)).Value;
-            foreach (var method in route.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods)
-            {
-                var (one, other) = (await Ask(ben, method, template.Replace("{id}", known, StringComparison.Ordinal)), await Ask(ben, method, template.Replace("{id}", unknown, StringComparison.Ordinal)));
-                Assert.True(one == other && one.Status == 404, $"{method} {template}: hers {one}, nobody's {other}");
-                asked++;
-            }
+            var (one, other) = (await Ask(ben, method, template.Replace("{id}", known, StringComparison.Ordinal)), await Ask(ben, method, template.Replace("{id}", unknown, StringComparison.Ordinal)));
+            Assert.True(one == other && one.Status == 404, $"{method} {template}: hers {one}, nobody's {other}");
+            asked++;
         }
 
-        Assert.True(asked >= 14, $"Only {asked} routes have an id.");
-        foreach (var list in new[] { "/v1/tasks", "/v1/files", "/v1/batches" })
+        Assert.True(asked >= 18, $"Only {asked} routes have an id.");
+        foreach (var list in new[] { "/v1/tasks", "/v1/files", "/v1/batches", "/v1/webhooks" })
         {
             var listed = await ben.GetStringAsync(list, Cancel);
             Assert.DoesNotContain(hers.Values, ids => listed.Contains(ids.Hers, StringComparison.Ordinal));
@@ -65,20 +51,28 @@ public sealed class TenantTests(SimulatorFixture simulators) : IClassFixture<Sim
     [Fact]
     public async Task The_time_of_an_answer_does_not_tell_whether_an_id_is_somebodys()
     {
-        await using var queue = await WholeQueue.Start(Catalogue, (await simulators.Fresh()).BaseUrl);
+        await using var queue = await Start();
         using var anna = queue.Anna;
         using var ben = queue.Ben;
-        var hers = await anna.Upload(BatchClient.Line("x"));
-        var (known, unknown) = (new List<double>(), new List<double>());
-        for (var i = 0; i < 400; i++)
+        var hers = await Ids(anna);
+        var told = new List<string>();
+        foreach (var (method, template, known, unknown) in Routes(queue, hers))
         {
-            // In turns, so that what the machine does besides falls on both.
-            known.Add(await Time(ben, $"/v1/files/{hers}"));
-            unknown.Add(await Time(ben, $"/v1/files/file-{Guid.NewGuid():N}"));
+            var (one, other) = (0d, 0d);
+            // A difference that is there is there every time; one that the machine made is not.
+            for (var tries = 0; tries < 4; tries++)
+            {
+                (one, other) = await Medians(ben, method, template.Replace("{id}", known, StringComparison.Ordinal), template.Replace("{id}", unknown, StringComparison.Ordinal));
+                if (Math.Abs(one - other) < Math.Max(one, other) / 4)
+                    break;
+                if (tries == 3)
+                    told.Add($"{method} {template}: another's {one:0.000} ms, nobody's {other:0.000} ms");
+            }
+
+            Chaos.Moments.Write($"{method} {template}: another's {one:0.000} ms, nobody's {other:0.000} ms");
         }
 
-        var (one, other) = (Median(known.Skip(100)), Median(unknown.Skip(100)));
-        Assert.True(Math.Abs(one - other) < Math.Max(one, other) / 3, $"Another's: {one:0.000} ms, nobody's: {other:0.000} ms.");
+        Assert.True(told.Count == 0, string.Join('\n', told));
     }
 
     [Fact]
@@ -121,6 +115,48 @@ public sealed class TenantTests(SimulatorFixture simulators) : IClassFixture<Sim
         Assert.Equal(200, (int)(await ben.Get("/v1/models")).StatusCode);
     }
 
+    private async Task<WholeQueue> Start() => await WholeQueue.Start(Catalogue, (await simulators.Fresh()).BaseUrl, ("LLMQUEUE_WEBHOOK_SECRETS", "anna:whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="));
+
+    /// <summary>By the beginning of its routes: an id of Anna's, and one of nobody's.</summary>
+    private static async Task<Dictionary<string, (string Hers, string Nobodys)>> Ids(HttpClient anna)
+    {
+        var task = (await anna.PostText("/v1/tasks", """{"prompt":"Why?","webhookUrl":"http://webhook.invalid/","conversation":"annas-talk"}""", ("Prefer", "wait=20")).Body(200)).Text("id");
+        var file = await anna.Upload(BatchClient.Line("x"));
+        var batch = (await anna.CreateBatch(file)).Text("id");
+        var summary = (await anna.PostText("/v1/summaries", """{"pages":[{"text":"A page."}]}""").Body(202)).Text("id");
+        var chat = (await anna.PostText("/v1/chat/completions", """{"model":"auto","messages":[{"role":"user","content":"Why?"}]}""").Body(200)).Text("id");
+        var webhook = (await anna.Get("/v1/webhooks").Body(200)).GetProperty("items")[0].Text("id");
+        return new Dictionary<string, (string Hers, string Nobodys)>(StringComparer.Ordinal)
+        {
+            ["/v1/tasks/"] = (task, Guid.CreateVersion7().ToString()), ["/v1/files/"] = (file, $"file-{Guid.NewGuid():N}"), ["/v1/batches/"] = (batch, $"batch_{Guid.CreateVersion7():N}"),
+            ["/v1/summaries/"] = (summary, Guid.CreateVersion7().ToString()), ["/v1/chat/completions/"] = (chat, $"chatcmpl-{Guid.CreateVersion7():N}"), ["/v1/webhooks/"] = (webhook, Guid.CreateVersion7().ToString()), ["/v1/conversations/"] = ("annas-talk", "nobodys-talk"),
+        };
+    }
+
+    /// <summary>Every route with an id, by every method. One that is not in the list is a route that nobody has thought about here.</summary>
+    private static IEnumerable<(string Method, string Template, string Hers, string Nobodys)> Routes(WholeQueue queue, Dictionary<string, (string Hers, string Nobodys)> hers) =>
+        from route in queue.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+        let template = route.RoutePattern.RawText!.Replace("{**id}", "{id}", StringComparison.Ordinal)
+        // Models are everybody's.
+        where template.Contains("{id}", StringComparison.Ordinal) && !template.StartsWith("/v1/models/", StringComparison.Ordinal)
+        let ids = hers.First(h => template.StartsWith(h.Key, StringComparison.Ordinal)).Value
+        from method in route.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods
+        select (method, template, ids.Hers, ids.Nobodys);
+
+    /// <summary>In turns, so that what the machine does besides falls on both.</summary>
+    private static async Task<(double One, double Other)> Medians(HttpClient client, string method, string one, string other)
+    {
+        const int Warm = 20, Counted = 100;
+        var (first, second) = (new List<double>(), new List<double>());
+        for (var i = 0; i < Warm + Counted; i++)
+        {
+            first.Add(await Time(client, method, one));
+            second.Add(await Time(client, method, other));
+        }
+
+        return (Median(first.Skip(Warm)), Median(second.Skip(Warm)));
+    }
+
     private static async Task<(int Status, string Body)> Ask(HttpClient client, string method, string path)
     {
         using var request = new HttpRequestMessage(new HttpMethod(method), path);
@@ -130,10 +166,10 @@ public sealed class TenantTests(SimulatorFixture simulators) : IClassFixture<Sim
         return ((int)response.StatusCode, await response.Content.ReadAsStringAsync(Cancel));
     }
 
-    private static async Task<double> Time(HttpClient client, string path)
+    private static async Task<double> Time(HttpClient client, string method, string path)
     {
         var began = Stopwatch.GetTimestamp();
-        using var response = await client.GetAsync(path, Cancel);
+        await Ask(client, method, path);
         return Stopwatch.GetElapsedTime(began).TotalMilliseconds;
     }
 

@@ -43,6 +43,7 @@ public sealed class ApiUnderTest : IAsyncLifetime
         app = await Start(await (await SharedServers.Postgres).CreateDatabase(), "anna:first-secret,ben:second-secret");
         await Listen<CancelTask>(QueueNames.Lifecycle);
         await Listen<CancelSummary>(QueueNames.SummaryLifecycle);
+        await Listen<MoveBatch>(QueueNames.Batches);
         (Anna, Ben, Nobody) = (Client(app, "first-secret"), Client(app, "second-secret"), Client(app, null));
     }
 
@@ -74,6 +75,8 @@ public sealed class ApiUnderTest : IAsyncLifetime
     /// <summary>The command of this type that the API has sent, or sends within moments.</summary>
     public Task<T> Sent<T>(Func<T, bool> which) where T : class =>
         Eventually.Found(typeof(T).Name, TimeSpan.FromSeconds(10), () => Task.FromResult(sent.OfType<T>().FirstOrDefault(which)));
+
+    public IEnumerable<T> AllSent<T>() => sent.OfType<T>();
 
     private Task Listen<T>(string queue) where T : class =>
         Services.GetRequiredService<IBusControl>().ConnectReceiveEndpoint(queue, endpoint =>

@@ -161,11 +161,9 @@ public sealed class BatchesApiTests(SimulatorFixture simulators) : IClassFixture
         var created = await anna.PostText("/v1/batches", """
             {"endpoint":"/v1/chat/completions","completion_window":"2h","metadata":{"job":"nightly"},
              "requests":[{"custom_id":"one","body":{"model":"auto","messages":[{"role":"user","content":"Hello"}]}}]}
-            """, ("Idempotency-Key", "nightly-1")).Body(200);
-        var again = await anna.PostText("/v1/batches", """{"endpoint":"/v1/chat/completions","completion_window":"2h","requests":[{"custom_id":"one","body":{}}]}""", ("Idempotency-Key", "nightly-1")).Body(200);
+            """).Body(200);
         var batch = await anna.Becomes(created.Text("id"), "completed");
 
-        Assert.Equal(created.Text("id"), again.Text("id"));
         Assert.Equal("nightly", batch.GetProperty("metadata").Text("job"));
         Assert.Equal(["one"], (await anna.Lines(batch, "output_file_id")).Keys);
     }

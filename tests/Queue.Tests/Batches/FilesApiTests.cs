@@ -1,9 +1,11 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using LlmQueue.Contracts;
 using LlmQueue.Store.Files;
 using LlmQueue.Store.Rows;
 using LlmQueue.Tests.Api;
+using LlmQueue.Tests.Harness;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -99,6 +101,20 @@ public sealed class FilesApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
 
         Assert.Contains("200 MB", error.Text("message"), StringComparison.Ordinal);
         Assert.Equal(before, await Count());
+    }
+
+    [Fact]
+    public async Task A_batch_that_is_created_or_canceled_rings_for_whoever_moves_batches()
+    {
+        var batch = await api.Anna.CreateBatch(await api.Anna.Upload(BatchClient.Line("x")));
+        var id = Guid.Parse(batch.Text("id")["batch_".Length..]);
+        await api.Sent<MoveBatch>(bell => bell.BatchId == id);
+
+        var other = await api.Anna.CreateBatch(batch.Text("input_file_id"));
+        var otherId = Guid.Parse(other.Text("id")["batch_".Length..]);
+        await api.Anna.PostText($"/v1/batches/{other.Text("id")}/cancel", "").Body(200);
+
+        await Eventually.True("it was rung for twice", TimeSpan.FromSeconds(10), () => api.AllSent<MoveBatch>().Count(bell => bell.BatchId == otherId) == 2);
     }
 
     [Fact]

@@ -2,6 +2,8 @@ using LlmQueue.Contracts;
 using LlmQueue.Store.Rows;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker;
+using LlmQueue.Worker.Classification;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace LlmQueue.Tests.Classification;
 
@@ -87,6 +89,25 @@ public sealed class ClassifyingTests(SimulatorFixture simulators) : IClassFixtur
         var second = await queue.Ended(await queue.Publish(new LlmTask { Prompt = Unclear }));
 
         Assert.Equal(("default", "model"), (first.ClassifiedBy, second.ClassifiedBy));
+    }
+
+    [Fact]
+    public async Task Workers_learn_of_each_other_what_was_said_also_where_nothing_has_been_said_before()
+    {
+        var simulator = await simulators.Fresh();
+        await using var one = await Start(simulator);
+        await using var other = await Start(simulator, database: one.Database);
+        var (mine, theirs) = (one.Services.GetRequiredService<ClassificationCache>(), other.Services.GetRequiredService<ClassificationCache>());
+
+        // The table is empty: whoever looks there for what is new finds nothing, and goes on.
+        Assert.Null(theirs.Find("a1"));
+        await theirs.Share(TestContext.Current.CancellationToken);
+        mine.Keep("a1", new LlmQueue.Worker.Classification.Classification("code", "low", 0.9, Stages.Model), TimeProvider.System.GetUtcNow().UtcDateTime);
+        await mine.Share(TestContext.Current.CancellationToken);
+        Assert.Null(theirs.Find("a1"));
+        await theirs.Share(TestContext.Current.CancellationToken);
+
+        Assert.Equal(("code", Stages.Cache), (theirs.Find("a1")?.Kind, theirs.Find("a1")?.By));
     }
 
     [Theory]

@@ -53,15 +53,18 @@ public sealed class OpenAiDotNetTests(SimulatorFixture simulators) : IClassFixtu
         ChatCompletion answer = await chat.CompleteChatAsync([new UserChatMessage("Why is the sky blue?")], new ChatCompletionOptions { MaxOutputTokenCount = 60, Temperature = 0.2f }, Cancel);
         var text = new StringBuilder();
         ChatFinishReason? finish = null;
+        ChatTokenUsage? counted = null;
         await foreach (var update in chat.CompleteChatStreamingAsync([new UserChatMessage("Why is the sky blue?")], new ChatCompletionOptions { MaxOutputTokenCount = 60 }, Cancel))
         {
             foreach (var part in update.ContentUpdate)
                 text.Append(part.Text);
             finish ??= update.FinishReason;
+            counted = update.Usage ?? counted;
         }
 
         Assert.Equal(answer.Content[0].Text, text.ToString());
         Assert.NotNull(finish);
+        Assert.Equal(counted!.InputTokenCount + counted.OutputTokenCount, counted.TotalTokenCount);
         Assert.True(answer.Usage.TotalTokenCount > 0);
         Assert.Contains((await client.GetOpenAIModelClient().GetModelsAsync(Cancel)).Value, m => m.Id == "groq:small");
     }
@@ -78,6 +81,34 @@ public sealed class OpenAiDotNetTests(SimulatorFixture simulators) : IClassFixtu
 
         Assert.Equal([401, 404, 400, 404], [unknown.Status, nobody.Status, empty.Status, file.Status]);
         Assert.Contains("model_not_found", nobody.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Lists_of_batches_go_on_where_the_page_before_ended_and_who_calls_too_often_gets_a_429()
+    {
+        await using var queue = await WholeQueue.Start(Catalogue, (await simulators.Fresh()).BaseUrl, ("LLMQUEUE_REQUESTS_PER_MINUTE", "12"));
+        var client = Client(queue, "first-secret");
+        OpenAIFile file = await client.GetOpenAIFileClient().UploadFileAsync(new MemoryStream("no json"u8.ToArray()), "input.jsonl", FileUploadPurpose.Batch, Cancel);
+#pragma warning disable OPENAI001 // The client marks its batches as experimental.
+        var batches = client.GetBatchClient();
+        var made = new List<string>();
+        for (var i = 0; i < 3; i++)
+            made.Add((await batches.CreateBatchAsync(BinaryContent.Create(BinaryData.FromObjectAsJson(new { input_file_id = file.Id, endpoint = "/v1/chat/completions", completion_window = "24h" })), waitUntilCompleted: false, new RequestOptions { CancellationToken = Cancel })).BatchId);
+        var listed = new List<string>();
+        await foreach (var page in batches.GetBatchesAsync(null, 2, new RequestOptions { CancellationToken = Cancel }).GetRawPagesAsync())
+            listed.AddRange(JsonDocument.Parse(page.GetRawResponse().Content).RootElement.GetProperty("data").EnumerateArray().Select(b => b.Text("id")));
+#pragma warning restore OPENAI001
+
+        var refused = await Assert.ThrowsAsync<ClientResultException>(async () =>
+        {
+            for (var i = 0; i < 12; i++)
+                await client.GetOpenAIModelClient().GetModelsAsync(Cancel);
+        });
+
+        Assert.Equal(Enumerable.Reverse(made), listed);
+        Assert.Equal(429, refused.Status);
+        Assert.Contains("rate_limit_exceeded", refused.Message, StringComparison.Ordinal);
+        Assert.True(refused.GetRawResponse()!.Headers.TryGetValue("Retry-After", out _));
     }
 
     private static OpenAIClient Client(WholeQueue queue, string secret) => new(new ApiKeyCredential(secret), new OpenAIClientOptions { Endpoint = new Uri(queue.Url, "v1"), RetryPolicy = new ClientRetryPolicy(0) });

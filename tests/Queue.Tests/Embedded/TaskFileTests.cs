@@ -1,6 +1,6 @@
-using LlmQueue.Api.Tasks;
 using LlmQueue.Embedded.Tasks;
 using LlmQueue.Store.Catalogue;
+using LlmQueue.Store.Intake;
 using LlmQueue.Tests.Harness;
 
 namespace LlmQueue.Tests.Embedded;

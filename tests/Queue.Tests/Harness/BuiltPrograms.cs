@@ -13,6 +13,8 @@ public static class BuiltPrograms
 
     public static string Api => Dll("src/Api", "LlmQueue.Api.dll");
 
+    public static string Example => Dll("examples/dotnet", "LlmQueue.Examples.Ask.dll");
+
     // Built in the configuration that the tests were built in: tests/Queue.Tests/bin/Release/net10.0.
     private static string Dll(string project, string name)
     {

@@ -37,7 +37,7 @@ public sealed class WireNamesTests
     {
         var commands = typeof(StartTask).Assembly.GetExportedTypes().Where(t => t.GetConstructors() is [var made] && made.GetParameters() is [{ ParameterType: var first }, ..] && first == typeof(Guid)).ToList();
 
-        Assert.Equal(12, commands.Count);
+        Assert.Equal(13, commands.Count);
         Assert.All(commands, command => Assert.NotNull(QueueNames.AddressOf(Activator.CreateInstance(command, [.. command.GetConstructors()[0].GetParameters().Select(p => p.ParameterType.IsValueType ? Activator.CreateInstance(p.ParameterType) : null)])!)));
     }
 

@@ -116,4 +116,122 @@ public sealed class OutsideTests
         Assert.Contains("private network", wrong[7], StringComparison.Ordinal);
         Assert.Contains("absolute http or https", wrong[8], StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("http://169.254.169.254/latest/meta-data")]
+    [InlineData("http://[::ffff:10.0.0.1]/")]
+    [InlineData("http://[fe80::1]/")]
+    [InlineData("http://2130706433/")]
+    [InlineData("http://0x7f.1/")]
+    [InlineData("http://user:secret@127.0.0.1/")]
+    [InlineData("file:///etc/passwd")]
+    [InlineData("gopher://127.0.0.1/")]
+    public async Task A_redirect_leads_nowhere_that_an_address_may_not(string target)
+    {
+        await using var site = await Receiver.Start((context, _) =>
+        {
+            context.Response.StatusCode = 302;
+            context.Response.Headers.Location = target;
+            return Task.CompletedTask;
+        });
+        using var outside = new OutsideHttp(["localhost"]);
+
+        var why = await WhyNot(outside, site.Url.Replace("127.0.0.1", "localhost", StringComparison.Ordinal));
+
+        Assert.Matches("private network|carries a user|absolute http or https", why);
+        Assert.Single(site.Calls);
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1")]
+    [InlineData("::ffff:127.0.0.1")]
+    [InlineData("fd00::1")]
+    [InlineData("169.254.169.254")]
+    [InlineData("8.8.8.8,127.0.0.1")]
+    public async Task A_name_that_leads_inside_is_not_connected_to(string addresses)
+    {
+        await using var site = await Receiver.Start((_, _) => Task.CompletedTask);
+        using var outside = new OutsideHttp([], (_, _) => Task.FromResult(Array.ConvertAll(addresses.Split(','), IPAddress.Parse)));
+
+        Assert.Contains("private network", await WhyNot(outside, $"http://rebinding.example:{new Uri(site.Url).Port}/"), StringComparison.Ordinal);
+        Assert.Empty(site.Calls);
+    }
+
+    [Fact]
+    public async Task The_address_that_was_checked_is_the_one_that_is_connected_to()
+    {
+        await using var site = await Receiver.Start((_, _) => Task.CompletedTask);
+        using var stop = new CancellationTokenSource();
+        var asked = 0;
+        // Public when it is looked at, this machine ever after: whoever asked a second time would come in.
+        using var outside = new OutsideHttp([], (_, _) =>
+        {
+            var first = Interlocked.Increment(ref asked) == 1;
+            stop.CancelAfter(TimeSpan.FromSeconds(1));
+            return Task.FromResult(new[] { IPAddress.Parse(first ? "192.31.196.1" : "127.0.0.1") });
+        });
+
+        await Assert.ThrowsAnyAsync<Exception>(() => outside.Client.GetAsync($"http://rebinding.example:{new Uri(site.Url).Port}/", stop.Token));
+
+        Assert.Equal(1, asked);
+        Assert.Empty(site.Calls);
+    }
+
+    [Fact]
+    public async Task What_is_packed_slow_or_has_endless_headers_is_left_where_it_is()
+    {
+        var (never, nothing) = (new TaskCompletionSource(), new byte[1 << 20]);
+        await using var site = await Receiver.Start(async (context, _) =>
+        {
+            context.Response.ContentType = "text/plain";
+            switch (context.Request.Path.Value)
+            {
+                case "/packed":
+                    // A gigabyte of nothing, as a megabyte.
+                    context.Response.Headers.ContentEncoding = "gzip";
+                    await using (var gzip = new System.IO.Compression.GZipStream(context.Response.Body, System.IO.Compression.CompressionLevel.Fastest))
+                        for (var i = 0; i < 1024 && !context.RequestAborted.IsCancellationRequested; i++)
+                            await gzip.WriteAsync(nothing, context.RequestAborted);
+                    break;
+                case "/slow":
+                    await context.Response.WriteAsync("It begins");
+                    await context.Response.Body.FlushAsync();
+                    await never.Task;
+                    break;
+                default:
+                    for (var i = 0; i < 64; i++)
+                        context.Response.Headers[$"x-{i}"] = new string('x', 1000);
+                    break;
+            }
+        });
+        using var outside = new OutsideHttp(["127.0.0.1"]);
+        var fetch = new PageFetch(outside) { Longest = TimeSpan.FromSeconds(2) };
+
+        var (_, wrong) = await fetch.Fill([new PageContent { Url = site.Url + "/packed" }, new PageContent { Url = site.Url + "/slow" }, new PageContent { Url = site.Url + "/headers" }], TestContext.Current.CancellationToken);
+        never.SetResult();
+
+        Assert.Contains("packed as gzip", wrong[0], StringComparison.Ordinal);
+        Assert.Contains("did not come within 2 s", wrong[1], StringComparison.Ordinal);
+        Assert.Contains("Page 3 could not be fetched", wrong[2], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Pages_that_are_too_much_together_stop_where_it_is_too_much()
+    {
+        await using var site = await Receiver.Start(async (context, _) =>
+        {
+            context.Response.ContentType = "text/plain";
+            await context.Response.WriteAsync(new string('x', 4 << 20));
+        });
+        using var outside = new OutsideHttp(["127.0.0.1"]);
+
+        var (filled, wrong) = await new PageFetch(outside).Fill([.. Enumerable.Range(0, 14).Select(i => new PageContent { Url = $"{site.Url}/{i}" })], TestContext.Current.CancellationToken);
+
+        Assert.InRange(filled.Count(p => p.Text is not null), 8, 12);
+        Assert.NotEmpty(wrong);
+        Assert.All(wrong.Values, why => Assert.Contains("larger than 50 MB together", why, StringComparison.Ordinal));
+    }
+
+    private static async Task<string> WhyNot(OutsideHttp outside, string url) =>
+        Assert.Single((await new PageFetch(outside).Fill([new PageContent { Url = url }], TestContext.Current.CancellationToken)).Wrong).Value;
 }

@@ -1,17 +1,19 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using LlmQueue.Contracts;
 using LlmQueue.Tests.Api;
 using LlmQueue.Tests.Harness;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace LlmQueue.Tests.Webhooks;
 
 /// <summary>What a task's owner is told over HTTP, by the letter of Standard Webhooks.</summary>
 public sealed class WebhookTests(SimulatorFixture simulators) : IClassFixture<SimulatorFixture>
 {
-    private const string Secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=";
+    internal const string Secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=";
     private const string NextSecret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDC2FVsBQIhrs=";
-    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(30);
+    internal static readonly TimeSpan Soon = TimeSpan.FromSeconds(30);
     private static readonly string Catalogue = TestCatalogue.Of(new TestModel("small"));
 
     [Fact]
@@ -44,7 +46,7 @@ public sealed class WebhookTests(SimulatorFixture simulators) : IClassFixture<Si
             context.Response.StatusCode = before == 0 ? 503 : 204;
             return Task.CompletedTask;
         });
-        await using var queue = await Start(("LLMQUEUE_WEBHOOK_SECRETS", $"anna:{Secret}"));
+        await using var queue = await Start();
         using var anna = queue.Anna;
 
         var webhook = await Told(anna, await Ask(anna, receiver.Url), "delivered");
@@ -106,23 +108,54 @@ public sealed class WebhookTests(SimulatorFixture simulators) : IClassFixture<Si
         never.SetResult();
     }
 
-    [Theory]
-    [InlineData("http://localhost:9/hook")]
-    [InlineData("http://169.254.169.254/latest/meta-data")]
-    [InlineData("http://[::1]:9/")]
-    [InlineData("http://user:password@127.0.0.1/")]
-    public async Task Addresses_of_the_queues_own_network_are_not_called(string url)
+    [Fact]
+    public async Task An_address_whose_name_leads_into_the_queues_own_network_is_not_called()
     {
         await using var queue = await Start();
         using var anna = queue.Anna;
 
-        var webhook = await Told(anna, await Ask(anna, url), "given up");
+        var webhook = await Told(anna, await Ask(anna, "http://localhost:9/hook"), "given up");
 
-        Assert.Matches("private network|carries a user", webhook.Text("lastResult"));
+        Assert.Contains("private network", webhook.Text("lastResult"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("http://169.254.169.254/latest/meta-data", "private network")]
+    [InlineData("http://[::1]:9/", "private network")]
+    [InlineData("http://[::ffff:10.0.0.1]/", "private network")]
+    [InlineData("http://user:password@127.0.0.1/", "carries a user")]
+    [InlineData("ftp://example.com/", "http or https")]
+    public async Task An_address_that_is_never_called_is_refused_at_the_door(string url, string why)
+    {
+        await using var queue = await Start();
+        using var anna = queue.Anna;
+
+        Assert.Contains(why, await anna.PostText("/v1/tasks", JsonSerializer.Serialize(new { prompt = "Why?", webhookUrl = url })).Problem(400), StringComparison.Ordinal);
+        var error = (await anna.PostText("/v1/batches", JsonSerializer.Serialize(new { endpoint = "/v1/chat/completions", completion_window = "24h", requests = new[] { new { custom_id = "x" } }, webhook_url = url })).Body(400)).GetProperty("error");
+        Assert.Equal(("webhook_url", "invalid_value"), (error.Text("param"), error.Text("code")));
+    }
+
+    [Fact]
+    public async Task Without_a_secret_nobody_is_told_unsigned_and_the_refusal_names_the_setting()
+    {
+        await using var receiver = await Receiver.Start((_, _) => Task.CompletedTask);
+        await using var queue = await Start();
+        using var ben = queue.Ben;
+
+        var refused = await ben.PostText("/v1/tasks", JsonSerializer.Serialize(new { prompt = "Why?", webhookUrl = receiver.Url })).Problem(400);
+        Assert.Contains("LLMQUEUE_WEBHOOK_SECRETS=\"ben:whsec_…\"", refused, StringComparison.Ordinal);
+        // Over the bus it cannot be refused at the door: the work is done, and the call waits for its secret.
+        var id = Guid.CreateVersion7();
+        await queue.Services.GetRequiredService<MassTransit.IBus>().Publish(new LlmTask { Id = id, Prompt = "Why?", Tenant = "ben", Kind = "analysis", Complexity = "low", WebhookUrl = receiver.Url }, TestContext.Current.CancellationToken);
+        await Eventually.True("the task is known", Soon, async () => (await ben.Get($"/v1/tasks/{id}")).IsSuccessStatusCode);
+        var webhook = await Told(ben, id.ToString(), "given up");
+
+        Assert.Contains("a webhook that is not signed is not sent", webhook.Text("lastResult"), StringComparison.Ordinal);
+        Assert.Empty(receiver.Calls);
     }
 
     /// <summary>The reference algorithm, from the specification's text.</summary>
-    private static bool Verifies(ReceivedCall call, string secret)
+    internal static bool Verifies(ReceivedCall call, string secret)
     {
         var signed = Encoding.UTF8.GetBytes($"{call.Headers["webhook-id"]}.{call.Headers["webhook-timestamp"]}.{call.Text}");
         var expected = $"v1,{Convert.ToBase64String(new HMACSHA256(Convert.FromBase64String(secret["whsec_".Length..])).ComputeHash(signed))}";
@@ -130,12 +163,12 @@ public sealed class WebhookTests(SimulatorFixture simulators) : IClassFixture<Si
     }
 
     private async Task<WholeQueue> Start(params (string Name, string? Value)[] more) =>
-        await WholeQueue.Start(Catalogue, (await simulators.Fresh()).BaseUrl, [("LLMQUEUE_PRIVATE_HOSTS", "127.0.0.1"), .. more]);
+        await WholeQueue.Start(Catalogue, (await simulators.Fresh()).BaseUrl, [("LLMQUEUE_PRIVATE_HOSTS", "127.0.0.1"), ("LLMQUEUE_WEBHOOK_SECRETS", $"anna:{Secret}"), .. more]);
 
-    private static async Task<string> Ask(HttpClient client, string url) =>
+    internal static async Task<string> Ask(HttpClient client, string url) =>
         (await client.PostText("/v1/tasks", JsonSerializer.Serialize(new { prompt = "Why?", kind = "analysis", complexity = "low", webhookUrl = url, metadata = new { mine = "yes" } })).Body(202)).Text("id");
 
-    private static async Task<JsonElement> Told(HttpClient client, string id, string state)
+    internal static async Task<JsonElement> Told(HttpClient client, string id, string state)
     {
         JsonElement webhook = default;
         await Eventually.True($"the webhook is {state}", Soon, async () => (webhook = (await client.Get($"/v1/tasks/{id}").Body(200)).GetProperty("webhook")).Text("state") == state);

@@ -1,7 +1,6 @@
-using LlmQueue.Store;
 using LlmQueue.Store.Catalogue;
 
-namespace LlmQueue.Api.Tasks;
+namespace LlmQueue.Store.Intake;
 
 /// <summary>What the catalogue alone can refuse at the door. The worker decides the rest: it knows the keys, and it counts tokens properly.</summary>
 public sealed class ModelChecks(CurrentCatalogue current)

@@ -1,8 +1,7 @@
 using System.Text.Json;
-using LlmQueue.Api.Wire;
 using LlmQueue.Store.Batches;
 
-namespace LlmQueue.Api.Chat;
+namespace LlmQueue.Store.Dialect;
 
 /// <summary>A chat completion, with the members that its schema requires, null where there is nothing.</summary>
 public sealed record ChatAnswer(string Id, string Object, long Created, string Model, IReadOnlyList<ChatChoice> Choices, ChatUsage Usage)
@@ -15,7 +14,7 @@ public sealed record ChatAnswer(string Id, string Object, long Created, string M
             [new ChatChoice(0, new ChatMessage("assistant", text, null) { ToolCalls = calls }, null, finish)], new ChatUsage(result.InputTokens, result.OutputTokens, result.InputTokens + result.OutputTokens));
     }
 
-    internal static (string Finish, JsonElement? ToolCalls) EndingOf(string? ending)
+    public static (string Finish, JsonElement? ToolCalls) EndingOf(string? ending)
     {
         if (ending is null)
             return ("stop", null);

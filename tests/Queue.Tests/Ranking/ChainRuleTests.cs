@@ -6,7 +6,7 @@ using LlmQueue.Worker.Ranking;
 namespace LlmQueue.Tests.Ranking;
 
 /// <summary>What is learned from runs, and what is done with it: through the rule alone, with seeded chance.</summary>
-public sealed class OrderRuleTests
+public sealed class ChainRuleTests
 {
     private static readonly IReadOnlyList<string> Chain = ["groq:weak", "groq:strong"];
 
@@ -42,14 +42,14 @@ public sealed class OrderRuleTests
     [Fact]
     public void Learns_nothing_before_ten_runs_and_judges_no_model_before_five_of_its_own()
     {
-        Assert.Null(OrderRule.Decide(Chain, [Runs("groq:weak", 5, 0), Runs("groq:strong", 4, 1)], samples: false, Never).Why);
+        Assert.Null(ChainRule.Decide(Chain, [Runs("groq:weak", 5, 0), Runs("groq:strong", 4, 1)], samples: false, Never).Why);
 
-        var unjudged = OrderRule.Decide(Chain, [Runs("groq:weak", 20, 0.1), Runs("groq:strong", 4, 1)], samples: false, Never);
+        var unjudged = ChainRule.Decide(Chain, [Runs("groq:weak", 20, 0.1), Runs("groq:strong", 4, 1)], samples: false, Never);
         Assert.Equal(Chain, unjudged.Models);
         // It is asked until it can be judged.
-        Assert.Contains("4 of the 5 runs", OrderRule.Decide(Chain, [Runs("groq:weak", 20, 0.1), Runs("groq:strong", 4, 1)], samples: true, () => 0).Why, StringComparison.Ordinal);
+        Assert.Contains("4 of the 5 runs", ChainRule.Decide(Chain, [Runs("groq:weak", 20, 0.1), Runs("groq:strong", 4, 1)], samples: true, () => 0).Why, StringComparison.Ordinal);
 
-        var judged = OrderRule.Decide(Chain, [Runs("groq:weak", 20, 0.1), Runs("groq:strong", 5, 1)], samples: false, Never);
+        var judged = ChainRule.Decide(Chain, [Runs("groq:weak", 20, 0.1), Runs("groq:strong", 5, 1)], samples: false, Never);
         Assert.Equal(["groq:strong", "groq:weak"], judged.Models);
         Assert.Equal("ranking: 0.70 vs 0.21 over 25 runs", judged.Why);
     }
@@ -60,8 +60,8 @@ public sealed class OrderRuleTests
         var random = new Random(3);
         var known = new[] { Runs("groq:weak", 40, 0.9), Runs("groq:strong", 6, 1) };
 
-        Assert.All(Enumerable.Range(0, 500), _ => Assert.Equal("groq:strong", OrderRule.Decide(Chain, known, samples: false, random.NextDouble).Models[0]));
-        Assert.Contains(Enumerable.Range(0, 500), _ => OrderRule.Decide(Chain, known, samples: true, random.NextDouble).Models[0] == "groq:weak");
+        Assert.All(Enumerable.Range(0, 500), _ => Assert.Equal("groq:strong", ChainRule.Decide(Chain, known, samples: false, random.NextDouble).Models[0]));
+        Assert.Contains(Enumerable.Range(0, 500), _ => ChainRule.Decide(Chain, known, samples: true, random.NextDouble).Models[0] == "groq:weak");
     }
 
     [Fact]
@@ -71,7 +71,7 @@ public sealed class OrderRuleTests
             IReadOnlyList<string> chain = [.. Enumerable.Range(0, models).Select(i => $"p:{i}")];
             // Two of those that are known are not in the chain: what is learned of them leads nowhere.
             var known = runs.Select((n, i) => Runs($"p:{i}", n, n % 7 / 7.0)).ToList();
-            var ordered = OrderRule.Decide(chain, known, samples: seed % 2 == 0, new Random(seed).NextDouble);
+            var ordered = ChainRule.Decide(chain, known, samples: seed % 2 == 0, new Random(seed).NextDouble);
             return ordered.Models.Order(StringComparer.Ordinal).SequenceEqual(chain) && (ordered.Why is not null || ordered.Models.SequenceEqual(chain));
         }));
 
@@ -89,7 +89,36 @@ public sealed class OrderRuleTests
     public void Ratings_alone_can_turn_the_order()
     {
         var known = new[] { Runs("groq:weak", 20, 1) with { Quality = 2, QualityWeight = 10 }, Runs("groq:strong", 20, 1) with { Quality = 9, QualityWeight = 10 } };
-        Assert.Equal("groq:strong", OrderRule.Decide(Chain, known, samples: false, Never).Models[0]);
+        Assert.Equal("groq:strong", ChainRule.Decide(Chain, known, samples: false, Never).Models[0]);
+    }
+
+    [Fact]
+    public void What_is_much_dearer_than_the_first_choice_is_not_asked_for_curiosity()
+    {
+        var random = new Random(5);
+        var known = new[] { Runs("groq:weak", 40, 0.9), Runs("groq:strong", 2, 1) };
+
+        string First(decimal? price) => ChainRule.Decide(Chain, known, samples: true, random.NextDouble, [1m, price]).Models[0];
+        Assert.All(Enumerable.Range(0, 1000), _ => Assert.Equal("groq:weak", First(2.5m)));
+        Assert.Contains(Enumerable.Range(0, 1000), _ => First(2m) == "groq:strong");
+        // What nobody knows the price of is as dear as the dearest: here it is the only other, and no dearer than what is known.
+        Assert.Contains(Enumerable.Range(0, 1000), _ => First(null) == "groq:strong");
+    }
+
+    [Theory]
+    [InlineData(0.90, 0.95, 4, "groq:weak")]
+    [InlineData(0.90, 0.95, 1, "groq:strong")]
+    [InlineData(0.70, 0.95, 4, "groq:strong")]
+    [InlineData(0.50, 0.95, 1000, "groq:strong")]
+    [InlineData(0.70, 0.95, 1000, "groq:weak")]
+    public void A_dearer_model_has_to_be_better_by_as_much_as_it_is_dearer(double cheap, double dear, int times, string first)
+    {
+        var known = new[] { Runs("groq:weak", 40, cheap), Runs("groq:strong", 40, dear) };
+
+        var ordered = ChainRule.Decide(Chain, known, samples: false, Never, [1m, times]);
+
+        Assert.Equal(first, ordered.Models[0]);
+        Assert.Equal(times > 1, ordered.Why!.EndsWith(", prices weighed", StringComparison.Ordinal));
     }
 
     private static double Never() => throw new InvalidOperationException("No chance was to be taken.");
@@ -111,7 +140,7 @@ public sealed class OrderRuleTests
         var sent = new List<int>();
         for (var i = 0; i < tasks; i++)
         {
-            var model = OrderRule.Decide(Chain, book.Known(Chain), samples: true, random.NextDouble).Models[0];
+            var model = ChainRule.Decide(Chain, book.Known(Chain), samples: true, random.NextDouble).Models[0];
             var (index, succeeded) = (Chain.ToList().IndexOf(model), random.NextDouble() < success[Chain.ToList().IndexOf(model)]);
             book.Add(model, succeeded ? 1 : 0, succeeded ? 0.8 : 0, succeeded ? 0.5 : 0);
             sent.Add(index);

@@ -4,35 +4,22 @@ using LlmQueue.Store.Commits;
 using LlmQueue.Store.Files;
 using LlmQueue.Store.Rows;
 using LlmQueue.Store.Sagas;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
-namespace LlmQueue.Api.Batches;
+namespace LlmQueue.Worker.Batches;
 
 /// <summary>
 /// Moves batches on: reads their files, sees when their tasks have ended, asks for the end of those that are canceled or out of time, writes their results.
-/// Every step can be done again from the row; a process that dies in one gives its lock back, and whichever API looks next goes on.
+/// Every step can be done again from the row; a process that dies in one gives its lock back, and whichever worker looks next goes on.
 /// </summary>
-public sealed class BatchMill(BatchBook batches, BatchReader reader, BatchOutput output, BatchLock locks, FileStore files, Doorbells doorbells, LineBell lineBell, Wire.Preparation preparation, TimeProvider clock, ILogger<BatchMill> logger) : BackgroundService
+public sealed class BatchMill(BatchBook batches, BatchReader reader, BatchOutput output, BatchLock locks, FileStore files, Doorbells doorbells, LineBell lineBell, BatchBell bell, TimeProvider clock, ILogger<BatchMill> logger) : BackgroundService
 {
     private const int EndedTogether = 1_000;
     private static readonly TimeSpan Busy = TimeSpan.FromMilliseconds(500), Idle = TimeSpan.FromSeconds(5), AfterFault = TimeSpan.FromSeconds(30), BetweenRemovals = TimeSpan.FromHours(1);
 
-    private readonly SemaphoreSlim bell = new(0, 1);
     private readonly Dictionary<Guid, DateTimeOffset> resting = [];
     private DateTimeOffset nextRemoval;
-
-    /// <summary>A batch was created or canceled here: it need not wait for the next look.</summary>
-    public void Ring()
-    {
-        try
-        {
-            if (bell.CurrentCount == 0)
-                bell.Release();
-        }
-        catch (SemaphoreFullException)
-        {
-            // It has been rung in the same moment: one ring is enough.
-        }
-    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -41,9 +28,9 @@ public sealed class BatchMill(BatchBook batches, BatchReader reader, BatchOutput
             var rest = Idle;
             try
             {
-                if (preparation.IsDone && await Round(stoppingToken))
+                if (await Round(stoppingToken))
                     rest = Busy;
-                await bell.WaitAsync(rest, stoppingToken);
+                await bell.Wait(rest, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -102,11 +89,11 @@ public sealed class BatchMill(BatchBook batches, BatchReader reader, BatchOutput
             case BatchStatuses.Validating:
                 if (await reader.Read(batch, stopping))
                     lineBell.Ring();
-                Ring();
+                bell.Ring();
                 break;
             case BatchStatuses.InProgress when hasEnded:
                 await batches.BeginToEnd(batch.Id, stopping);
-                Ring();
+                bell.Ring();
                 break;
             case BatchStatuses.InProgress:
                 await RingForWaiting(batch.Id, id => new DeadlinePassed(id), stopping);
@@ -129,7 +116,15 @@ public sealed class BatchMill(BatchBook batches, BatchReader reader, BatchOutput
         var (outputFile, errorFile) = await output.Write(batch, stopping);
         var counts = await batches.CountAll(batch.Id, stopping);
         var status = batch.Status == BatchStatuses.Cancelling ? BatchStatuses.Cancelled : counts.Expired > 0 ? BatchStatuses.Expired : BatchStatuses.Completed;
-        await batches.End(batch.Id, status, counts, outputFile, errorFile, stopping);
+        if (!await batches.End(batch.Id, status, counts, outputFile, errorFile, stopping))
+        {
+            // Somebody else has ended it; nobody will ever ask for these.
+            foreach (var file in new[] { outputFile, errorFile })
+                if (file is { } unused)
+                    await files.Remove(unused, stopping);
+            return;
+        }
+
         logger.LogInformation("Batch {Batch} is {Status}: {Completed} of {Total} completed, {Failed} not.", batch.Id, status, counts.Completed, counts.Total, counts.Failed);
     }
 

@@ -1,10 +1,10 @@
 using System.Text.Json;
-using LlmQueue.Api.Wire;
 using LlmQueue.Store.Batches;
+using LlmQueue.Store.Dialect;
 using LlmQueue.Store.Files;
 using LlmQueue.Store.Rows;
 
-namespace LlmQueue.Api.Batches;
+namespace LlmQueue.Worker.Batches;
 
 /// <summary>
 /// Validates a batch's file and makes its lines tasks, in one pass: while one portion is written the next is read. Memory holds two portions and the lines' names,
@@ -36,6 +36,8 @@ public sealed class BatchReader(FileStore files, BatchLine lines, BatchExpansion
             await reading.Writing;
             await expansion.TakeBack(batch.Id, cancellationToken);
             await batches.Fail(batch.Id, JsonSerializer.Serialize(reading.Errors, OpenAi.Json), cancellationToken);
+            // Somebody whose lock was lost with its session may have written until the status changed.
+            await expansion.TakeBack(batch.Id, cancellationToken);
             return false;
         }
 

@@ -1,13 +1,10 @@
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
-using LlmQueue.Api.Chat;
-using LlmQueue.Api.Wire;
 using LlmQueue.Store.Batches;
+using LlmQueue.Store.Dialect;
 using LlmQueue.Store.Files;
 using LlmQueue.Store.Rows;
 
-namespace LlmQueue.Api.Batches;
+namespace LlmQueue.Worker.Batches;
 
 /// <summary>Writes a batch's files: every line's answer in the one, every other line's reason in the other, each line in exactly one of them.</summary>
 public sealed class BatchOutput(FileStore files, BatchResults results, TimeProvider clock)
@@ -15,7 +12,10 @@ public sealed class BatchOutput(FileStore files, BatchResults results, TimeProvi
     private static readonly TimeSpan Kept = TimeSpan.FromDays(30);
     private static readonly byte[] LineBreak = "\n"u8.ToArray();
 
-    /// <summary>The ids of the files; null for one that would be empty. Written again from the start by whoever comes after a crash: the ids follow from the batch.</summary>
+    /// <summary>
+    /// The ids of the files; null for one that would be empty. Nobody sees them until the commit that ends the batch. Whoever comes after a crash, or after a lock that was lost with
+    /// its session, writes files of its own: two that write at once never write into, or take away, each other's.
+    /// </summary>
     public async Task<(Guid? Output, Guid? Error)> Write(BatchRow batch, CancellationToken cancellationToken)
     {
         FileWriter? output = null, error = null;
@@ -29,7 +29,7 @@ public sealed class BatchOutput(FileStore files, BatchResults results, TimeProvi
                 await writer.Write(LineBreak, cancellationToken);
             }
 
-            return ((output is null ? null : await output.Complete(cancellationToken))?.Id, (error is null ? null : await error.Complete(cancellationToken))?.Id);
+            return ((output is null ? null : await output.Seal(cancellationToken))?.Id, (error is null ? null : await error.Seal(cancellationToken))?.Id);
         }
         finally
         {
@@ -57,9 +57,9 @@ public sealed class BatchOutput(FileStore files, BatchResults results, TimeProvi
     private static BatchResponse Refusal(BatchResult result)
     {
         if (result.Error is not { } json)
-            return Response(result, StatusCodes.Status400BadRequest, new { error = new OpenAiError(result.Reason ?? "The request was refused.", "invalid_request_error", null, null) });
+            return Response(result, 400, new { error = new OpenAiError(result.Reason ?? "The request was refused.", "invalid_request_error", null, null) });
         var error = JsonSerializer.Deserialize<OpenAiError>(json, OpenAi.Json)!;
-        return Response(result, error.Code == "model_not_found" ? StatusCodes.Status404NotFound : StatusCodes.Status400BadRequest, new { error });
+        return Response(result, error.Code == "model_not_found" ? 404 : 400, new { error });
     }
 
     private static BatchResponse Response(BatchResult result, int status, object body) => new(status, $"req_{result.TaskId:N}", body);
@@ -67,13 +67,10 @@ public sealed class BatchOutput(FileStore files, BatchResults results, TimeProvi
     private Task<FileWriter> Begin(BatchRow batch, string what, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow().UtcDateTime;
-        var hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{batch.Id:N}/{what}")).AsSpan(0, 16);
-        hash[6] = (byte)((hash[6] & 0x0F) | 0x80);
-        hash[8] = (byte)((hash[8] & 0x3F) | 0x80);
         return files.Write(new FileRow
         {
-            Id = new Guid(hash, bigEndian: true), Tenant = batch.Tenant, Purpose = "batch_output", Filename = $"{OpenAi.Id(OpenAi.BatchPrefix, batch.Id)}_{what}.jsonl",
+            Id = Guid.CreateVersion7(clock.GetUtcNow()), Tenant = batch.Tenant, Purpose = "batch_output", Filename = $"{OpenAi.Id(OpenAi.BatchPrefix, batch.Id)}_{what}.jsonl",
             CreatedAt = now, ExpiresAt = now + (batch.OutputSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : Kept),
-        }, isAlone: true, cancellationToken);
+        }, cancellationToken);
     }
 }

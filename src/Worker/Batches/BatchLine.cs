@@ -1,13 +1,11 @@
 using System.Text.Json;
-using LlmQueue.Api.Chat;
-using LlmQueue.Api.Tasks;
-using LlmQueue.Api.Wire;
 using LlmQueue.Contracts;
 using LlmQueue.Store.Batches;
+using LlmQueue.Store.Dialect;
 using LlmQueue.Store.Intake;
 using LlmQueue.Store.Rows;
 
-namespace LlmQueue.Api.Batches;
+namespace LlmQueue.Worker.Batches;
 
 /// <summary>
 /// One line of an input file. What makes a line no request at all (no JSON, no name, another address) fails the batch: the file is not what it claims to be.
@@ -20,7 +18,7 @@ public sealed class BatchLine(ModelChecks models, TimeProvider clock)
     /// <summary>Exactly one of the two: the task under its name, or what fails the batch.</summary>
     public (string CustomId, ExpandedLine Line)? Read(BatchRow batch, int number, ReadOnlyMemory<byte> line, out BatchError? error)
     {
-        error = JsonBody.BrokenText(line.Span) is null ? null : new BatchError("invalid_json_line", "This line is not valid Unicode: a text has half of a surrogate pair, or bytes that are not UTF-8.", null, number);
+        error = JsonText.WhereBroken(line.Span) is null ? null : new BatchError("invalid_json_line", "This line is not valid Unicode: a text has half of a surrogate pair, or bytes that are not UTF-8.", null, number);
         if (error is not null)
             return null;
         try
@@ -46,15 +44,15 @@ public sealed class BatchLine(ModelChecks models, TimeProvider clock)
         {
             var request = ChatRequest.Read(body, models);
             if (request.Stream)
-                throw new ProblemException(Problem.Refused("'stream' is true; a batch's answers come in its output file: leave it out.") with { Param = "stream", Code = "invalid_value" });
+                throw RefusedRequestException.Invalid("'stream' is true; a batch's answers come in its output file: leave it out.", "stream", "invalid_value");
             var taken = TaskIntake.Read(request.Task with { Priority = Priorities.Name(Priorities.Batch) }, id, batch.Tenant, now);
-            return taken.Refusal is { } refusal ? new ExpandedLine(taken, OpenAiErrors.ErrorOf(Problem.Refused(refusal)).ToJson()) : new ExpandedLine(taken, null);
+            return taken.Refusal is { } refusal ? new ExpandedLine(taken, RefusedRequestException.Invalid(refusal, null).Error.ToJson()) : new ExpandedLine(taken, null);
         }
-        catch (ProblemException refused)
+        catch (RefusedRequestException refused)
         {
             // A row all the same: every line is accounted for in one way.
             var nothing = TaskIntake.Read(new LlmTask { Prompt = "-", Priority = Priorities.Name(Priorities.Batch) }, id, batch.Tenant, now);
-            return new ExpandedLine(nothing with { Refusal = refused.Problem.Detail }, OpenAiErrors.ErrorOf(refused.Problem).ToJson());
+            return new ExpandedLine(nothing with { Refusal = refused.Message }, refused.Error.ToJson());
         }
     }
 

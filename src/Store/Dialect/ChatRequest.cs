@@ -1,20 +1,17 @@
 using System.Text.Json;
-using LlmQueue.Api.Tasks;
-using LlmQueue.Api.Wire;
 using LlmQueue.Contracts;
-using LlmQueue.Store;
 using LlmQueue.Store.Intake;
 
-namespace LlmQueue.Api.Chat;
+namespace LlmQueue.Store.Dialect;
 
 /// <summary>The body of /v1/chat/completions, as a task, and how its answer is to be delivered.</summary>
 public sealed record ChatRequest(LlmTask Task, bool Stream, bool IncludeUsage)
 {
     // Said for OpenAI's own service; they change nothing about an answer.
     private static readonly string[] PassedOver = ["store", "service_tier", "safety_identifier", "prompt_cache_key", "modalities"];
-    private static readonly string[] Own = ["model", "messages", "max_tokens", "max_completion_tokens", "stream", "stream_options", "metadata", .. PassedOver];
+    private static readonly string[] Own = ["model", "messages", "max_tokens", "max_completion_tokens", "stream", "stream_options", "metadata", "logprobs", .. PassedOver];
 
-    /// <exception cref="ProblemException">400 or 404: what is wrong, and in which field.</exception>
+    /// <exception cref="RefusedRequestException">400 or 404: what is wrong, and in which field.</exception>
     public static ChatRequest Read(JsonElement body, ModelChecks models)
     {
         if (body.ValueKind is not JsonValueKind.Object)
@@ -23,6 +20,8 @@ public sealed record ChatRequest(LlmTask Task, bool Stream, bool IncludeUsage)
         var model = Model(body, models);
         if (models.WhyTooLarge(messages.Sum(m => (long)m.Content.Length), model) is { } tooLarge)
             throw Refused(tooLarge, "messages", "context_length_exceeded");
+        if (Field(body, "logprobs") is { } logprobs && Flag(logprobs, "logprobs"))
+            throw Refused("'logprobs' is true; the queue keeps an answer's text and its tool calls, not how likely its tokens were: leave it out.", "logprobs", "unsupported_value");
         var stream = Field(body, "stream") is { } s && Flag(s, "stream");
         return new ChatRequest(
             new LlmTask { Messages = messages, Model = model, MaxOutputTokens = Longest(body), Parameters = Parameters(body), Metadata = Labels(body) },
@@ -35,7 +34,7 @@ public sealed record ChatRequest(LlmTask Task, bool Stream, bool IncludeUsage)
         if (Field(body, "model") is not { ValueKind: JsonValueKind.String } named || Text(named) is not { Length: > 0 } text)
             throw Refused("You must provide a model parameter: a model of GET /v1/models, or 'auto' to let the queue choose.", "model", "missing_required_parameter");
         return models.TryName(text, out var model) ? model
-            : throw new ProblemException(new Problem(StatusCodes.Status404NotFound, "model-not-found", "The model does not exist", models.WhyUnknown(text)!) { Param = "model", Code = "model_not_found" });
+            : throw RefusedRequestException.NoSuchModel(models.WhyUnknown(text)!);
     }
 
     private static List<LlmMessage> Messages(JsonElement body)
@@ -107,6 +106,5 @@ public sealed record ChatRequest(LlmTask Task, bool Stream, bool IncludeUsage)
         }
     }
 
-    private static ProblemException Refused(string detail, string? param, string? code = null) =>
-        new(Problem.Refused(detail.EndsWith('.') || detail.EndsWith('?') ? detail : detail + ".") with { Param = param, Code = code });
+    private static RefusedRequestException Refused(string detail, string? param, string? code = null) => RefusedRequestException.Invalid(detail, param, code);
 }

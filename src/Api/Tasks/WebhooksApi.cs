@@ -1,0 +1,61 @@
+using LlmQueue.Api.Access;
+using LlmQueue.Api.Wire;
+using LlmQueue.Store;
+using LlmQueue.Store.Dialect;
+using LlmQueue.Store.Webhooks;
+
+namespace LlmQueue.Api.Tasks;
+
+/// <summary>Deliveries: what was told to whom, every try of it, and how to have it told again.</summary>
+public static class WebhooksApi
+{
+    private const int MostListed = 500;
+    private static readonly string[] Queries = ["state", "task", "batch", "after", "limit"];
+
+    public static void MapWebhooks(this IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/v1/webhooks", List);
+        routes.MapGet("/v1/webhooks/{id}", async (string id, HttpContext context, WebhookViews views, Patience patience, CancellationToken aborted) =>
+            TypedResults.Ok(await Find(id, context, views, patience, aborted)));
+        routes.MapPost("/v1/webhooks/{id}/replay", Replay);
+    }
+
+    private static async Task<IResult> List(HttpContext context, WebhookViews views, Patience patience, CancellationToken aborted)
+    {
+        var filter = Filter(context.Request.Query, context.Caller());
+        return TypedResults.Ok(await patience.Read(ct => views.List(filter, ct), aborted));
+    }
+
+    /// <summary>Told again at once under the same id, whatever came of it before, and tried again for as long as at first.</summary>
+    private static async Task<IResult> Replay(string id, HttpContext context, WebhookViews views, WebhookBook book, WebhookBell bell, WebhookChecks checks, Patience patience, CancellationToken aborted)
+    {
+        var known = await Find(id, context, views, patience, aborted);
+        if (checks.WhyNot(known.Url, known.Tenant) is { } why)
+            throw new ProblemException(new Problem(StatusCodes.Status409Conflict, "not-deliverable", "The webhook cannot be called", why));
+        if (!await patience.Read(ct => book.Replay(known.Id, ct), aborted))
+            throw new ProblemException(new Problem(StatusCodes.Status409Conflict, "in-progress", "The webhook is being called", "A worker is calling this address now; ask again when it has its result.") { RetryAfter = 2 });
+        bell.Ring();
+        return TypedResults.Accepted($"/v1/webhooks/{known.Id}", await Find(id, context, views, patience, aborted));
+    }
+
+    private static async Task<DeliveryView> Find(string id, HttpContext context, WebhookViews views, Patience patience, CancellationToken aborted) =>
+        Guid.TryParse(id, out var guid) && await patience.Read(ct => views.Read(guid, context.Caller().Scope, ct), aborted) is { } known ? known : throw new ProblemException(Problem.NoSuch("webhook"));
+
+    private static DeliveryFilter Filter(IQueryCollection query, Caller caller)
+    {
+        if (query.Keys.FirstOrDefault(k => !Queries.Contains(k, StringComparer.OrdinalIgnoreCase)) is { } unknown)
+            throw Refused($"The query has '{unknown}'; expected {string.Join(", ", Queries)}{NearestName.Question(unknown, Queries)}");
+        var state = Text(query, "state");
+        if (state is not null && !WebhookViews.States.Contains(state, StringComparer.Ordinal))
+            throw Refused($"The state '{state}' is unknown; expected one of {string.Join(", ", WebhookViews.States)}{NearestName.Question(state, WebhookViews.States)}");
+        Guid? batch = Text(query, "batch") is not { } text ? null : OpenAi.TryId(OpenAi.BatchPrefix, text, out var id) ? id : throw Refused($"'batch' is '{text}'; expected an id of POST /v1/batches.");
+        var limit = Text(query, "limit") is not { } most ? 50 : int.TryParse(most, out var number) && number is >= 1 and <= MostListed ? number : throw Refused($"'limit' is '{most}'; expected 1 to {MostListed}.");
+        return new DeliveryFilter(caller.Scope, state, Id(query, "task"), batch, Id(query, "after"), limit);
+    }
+
+    private static Guid? Id(IQueryCollection query, string name) => Text(query, name) is not { } text ? null : Guid.TryParse(text, out var id) ? id : throw Refused($"'{name}' is '{text}'; expected a UUID.");
+
+    private static string? Text(IQueryCollection query, string name) => query[name].ToString() is { Length: > 0 } text ? text.Replace("\0", "", StringComparison.Ordinal) : null;
+
+    private static ProblemException Refused(string detail) => new(Problem.Refused(detail.EndsWith('?') || detail.EndsWith('.') ? detail : detail + "."));
+}
