@@ -64,7 +64,7 @@ internal sealed class Explorer : ISagaStore<TaskRow>
         world = new World(planted);
         laws = new Laws(world);
         Begin();
-        for (Steps = 0; Steps < 60 && broken is null && !script.IsOver; Steps++)
+        for (Steps = 0; Steps < 60 && broken is null && !script.IsOver && !(broker.Count == 0 && HasEnded()); Steps++)
         {
             Step();
         }
