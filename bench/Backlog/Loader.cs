@@ -18,7 +18,9 @@ internal static class Loader
             insert into tasks select {tasks} from made m join tasks t on t.id = m.old_id;
             insert into payloads select m.new_id, p.part, p.content from made m join payloads p on p.subject_id = m.old_id;
             insert into history select m.new_id, h.version, h.ordinal, h.at, h.entry, h.state, h.reason from made m join history h on h.subject_id = m.old_id;
-            update buckets b set waiting = waiting + {count}, waiting_tokens_normal = waiting_tokens_normal + {count} * (select t.line_tokens from made m join tasks t on t.id = m.old_id limit 1) where b.waiting > 0;
+            update buckets b set waiting = w.tasks, waiting_tokens_normal = w.tokens
+                from (select l.buckets as id, count(*) as tasks, sum(t.line_tokens) as tokens from tasks t join lines l on l.id = t.line where t.state = 'WaitingForCapacity' and t.granted_at is null group by 1) w
+                where b.id = w.id;
             drop table made;
             """);
         // As autovacuum does within the minute after such a load.

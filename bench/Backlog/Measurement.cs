@@ -15,7 +15,7 @@ internal static class Measurement
     public const int Windows = 4;
 
     private const int WarmUp = 4000, Ahead = 64;
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
 
     public static async Task<Figures> Take(PostgresServer postgres, RabbitServer rabbit, SimulatorProcess simulator, int waiting, int drain)
     {

@@ -11,12 +11,15 @@ await using var postgres = await PostgresServer.StartNew();
 await using var rabbit = await RabbitServer.StartNew();
 await using var simulator = await SimulatorProcess.Start("--unlimited");
 Console.WriteLine($"{Measurement.Windows} windows of {drain} tasks drained with so many waiting behind them; one worker, {Environment.ProcessorCount} processors");
-var rows = new List<Figures>();
-foreach (var count in waiting)
-    rows.Add(await Measurement.Take(postgres, rabbit, simulator, count, drain));
 Console.WriteLine(Figures.Heading);
-foreach (var row in rows)
-    Console.WriteLine($"{row}  {row.ProcessorMs / rows[0].ProcessorMs,5:0.00}");
+Figures? first = null;
+foreach (var count in waiting)
+{
+    var row = await Measurement.Take(postgres, rabbit, simulator, count, drain);
+    first ??= row;
+    Console.WriteLine($"{row}  {row.ProcessorMs / first.ProcessorMs,5:0.00}");
+}
+
 return 0;
 
 string Argument(string name, string unsaid) => Array.IndexOf(args, name) is var at and >= 0 && at + 1 < args.Length ? args[at + 1] : unsaid;
