@@ -258,7 +258,8 @@ public static class BucketRule
     private static double Corrected(double level, double? remaining, double inFlight, bool mayRise) =>
         remaining is not { } left ? level : mayRise ? Math.Clamp(level, left - inFlight, left) : Math.Min(level, left);
 
-    private static double Capacity(double? limit, TimeSpan window) => limit is { } l ? (window == Minute ? l * MinuteHeadroom : l) : double.PositiveInfinity;
+    /// <summary>A whole request of a minute that has only one stays a whole one: with the headroom taken off, nothing would ever fit.</summary>
+    private static double Capacity(double? limit, TimeSpan window) => limit is { } l ? (window == Minute ? Math.Max(l * MinuteHeadroom, Math.Min(l, 1)) : l) : double.PositiveInfinity;
 
     /// <summary>An unlimited window has kept no account and its level is 0: the remaining count that comes with the limit fills it.</summary>
     private static double Relimited(double level, double? before, double now, TimeSpan window) => before is null ? level : level + Capacity(now, window) - Capacity(before, window);

@@ -101,6 +101,15 @@ public sealed class BucketRuleTests
     }
 
     [Fact]
+    public void One_request_a_minute_is_one_request_a_minute()
+    {
+        var bucket = Bucket(rpm: 1, levelRpm: 0, tpm: 6000, levelTpm: 6000);
+
+        Assert.True(BucketRule.CanEverFit(bucket, new Need(1, 10)));
+        Assert.InRange(BucketRule.OpensAt(bucket, new Need(1, 10), Noon).At, Noon.AddSeconds(59), Noon.AddSeconds(61));
+    }
+
+    [Fact]
     public void Settling_gives_back_what_was_not_used_and_counts_both()
     {
         var bucket = Bucket(rpm: 30, levelRpm: 29, rpd: 1000, levelRpd: 999, tpm: 6000, levelTpm: 5000, tpd: 100_000, levelTpd: 99_000);
