@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using LlmQueue.Contracts;
 using LlmQueue.Store.Rows;
 using LlmQueue.Tests.Harness;
@@ -174,6 +175,27 @@ public sealed class ClassifyingTests(SimulatorFixture simulators) : IClassFixtur
         Assert.Equal("groq:first groq:second", task.Chain);
         Assert.StartsWith("code, widened by rest; ", task.Route, StringComparison.Ordinal);
         Assert.Equal(task.Route, (await queue.Attempts(task.CorrelationId))[^1].Why);
+    }
+
+    [Fact]
+    public async Task Who_decided_is_counted_with_where_the_task_went_and_where_it_would_have_gone()
+    {
+        var simulator = await simulators.Fresh();
+        // Names of its own: other tests count in this process as well.
+        const string catalogue = """
+            { "models": [ { "id": "groq:dear-counted", "context": 100000, "maxOutput": 2000 }, { "id": "groq:cheap-counted", "context": 100000, "maxOutput": 2000 } ],
+              "routes": [ { "name": "code", "task": "code", "complexity": "any", "models": ["groq:dear-counted"] }, { "name": "rest", "task": "any", "complexity": "any", "models": ["groq:cheap-counted"] } ] }
+            """;
+        var counted = new System.Collections.Concurrent.ConcurrentBag<string>();
+        using var listener = new MeterListener { InstrumentPublished = (instrument, l) => { if (instrument.Name == "llmqueue.routed") l.EnableMeasurementEvents(instrument); } };
+        listener.SetMeasurementEventCallback<long>((_, _, tags, _) => counted.Add(string.Join(' ', tags.ToArray().Select(t => t.Value))));
+        listener.Start();
+        await using var queue = await QueueUnderTest.Start(new QueueSetup { Catalogue = catalogue, ProviderUrl = simulator.BaseUrl });
+
+        await queue.Ended(await queue.Publish(new LlmTask { Prompt = "Why?", Kind = "code", Complexity = "high", MaxOutputTokens = 20 }));
+        await queue.Ended(await queue.Publish(new LlmTask { Prompt = "Refactor this function and write a unit test for it:\n```csharp\npublic int Sum(int a, int b) => a + b;\n```", MaxOutputTokens = 20 }));
+
+        Assert.Equal(["producer groq:dear-counted groq:dear-counted", "rules groq:dear-counted groq:cheap-counted"], counted.Where(c => c.Contains("-counted", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
     }
 
     private static Task<QueueUnderTest> Start(SimulatorProcess simulator, TestModel? small = null, string? database = null, WorkerOptions? options = null) => QueueUnderTest.Start(new QueueSetup
