@@ -37,10 +37,10 @@ public sealed class ChunkRuleTests
         }));
 
     [Theory]
-    [InlineData("One paragraph.\n\nAnother one. It goes on", "One paragraph.\n\n")]
-    [InlineData("One sentence. Another one goes on and on", "One sentence. ")]
+    [InlineData("One paragraph, not too short.\n\nAnother. It goes on", "One paragraph, not too short.\n\n")]
+    [InlineData("Just one more long sentence. Another one", "Just one more long sentence. ")]
     [InlineData("one word after another and no end", "one word after another ")]
-    [InlineData("一個句子。另一個句子沒有結束", "一個句子。")]
+    [InlineData("一個比較長的句子。另一個句子", "一個比較長的句子。")]
     public void A_text_is_cut_where_a_reader_would_pause(string text, string first)
     {
         var room = TokenEstimateRule.Units(text) * 0.8;
