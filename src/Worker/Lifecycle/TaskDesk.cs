@@ -113,10 +113,13 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
         switch (RoutingRule.Decide(request, table, conditions))
         {
             case Routed routed:
-                if (routed.Switched is { } switched && TaskPasses.IsTheAnswer(task.Pass))
+                Chain(task, routed);
+                // Parts go the same way and are no answers: they are told of, and counted, as parts.
+                if (TaskPasses.IsPart(task.Pass))
+                    return null;
+                if (routed.Switched is { } switched)
                     transition.Record(task.CorrelationId, "WindowSwitched", task.State, switched);
                 transition.Stage = Counted(task, request, routed, table, conditions);
-                Chain(task, routed);
                 return null;
             case NoModel none:
                 return new NextStep.Reject(none.Reason) { IsTooLong = none.IsTooLong };
