@@ -73,6 +73,24 @@ public sealed partial class PartsTests(SimulatorFixture simulators) : IClassFixt
     }
 
     [Fact]
+    public async Task Notes_whose_room_hidden_reasoning_took_are_asked_for_again_with_more_and_the_answer_stays_as_long_as_asked()
+    {
+        var simulator = await simulators.Fresh();
+        await using var queue = await Start(simulator, Small);
+        await simulator.PostFault(new { reasoning = true }, times: 1);
+
+        var id = await queue.Publish(Task());
+        var done = await queue.InState(id, TaskStates.Completed);
+
+        var attempts = await queue.Attempts(id);
+        Assert.Equal(attempts[0].Why, attempts[1].Why);
+        Assert.True(attempts[1].ReservedTokens > attempts[0].ReservedTokens, "it was asked again with no more room");
+        Assert.InRange(attempts[2].ReservedTokens, 1, 3600);
+        Assert.Equal(200, done.MaxOutputTokens);
+        await queue.AssertLedgerIsSettled();
+    }
+
+    [Fact]
     public async Task Its_owner_may_cancel_it_between_its_parts()
     {
         var simulator = await simulators.Fresh();
