@@ -114,7 +114,7 @@ public sealed partial class PartsTests(SimulatorFixture simulators) : IClassFixt
         await using var queue = await Start(simulator, Small);
         await simulator.PostFault(new { delayMs = 2500 });
 
-        var id = await queue.Publish(Task() with { Deadline = DateTimeOffset.UtcNow.AddSeconds(2) });
+        var id = await queue.Publish(Task() with { Deadline = TimeProvider.System.GetUtcNow().AddSeconds(2) });
         var failed = await queue.InState(id, TaskStates.Failed);
 
         Assert.Matches("^Its deadline .* UTC passed when part 1 of \\d+ had been read", failed.FailureReason);
