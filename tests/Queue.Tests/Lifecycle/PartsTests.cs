@@ -13,7 +13,7 @@ namespace LlmQueue.Tests.Lifecycle;
 public sealed partial class PartsTests(SimulatorFixture simulators) : IClassFixture<SimulatorFixture>
 {
     private const string Hidden = "In paragraph 100 the heron is said to cost 12.40.";
-    private static readonly TestModel Small = new("first") { Context = 4000 };
+    private static readonly TestModel Small = new("first") { Context = 4000, MaxOutput = 2000 };
     private static readonly WorkerOptions Quick = new() { FirstBackOff = TimeSpan.FromMilliseconds(5), MaxFaults = 3, Tick = TimeSpan.FromMilliseconds(5) };
 
     [Fact]
