@@ -15,6 +15,8 @@ namespace LlmQueue.Worker.Lifecycle;
 // Parts: a prompt that no model holds is read in parts, each a pass with a call of its own that leaves notes; the question is then put with the notes in the place of the text.
 public sealed partial class TaskDesk
 {
+    private const double ShareOfMinute = 0.75;
+
     /// <summary>Cuts a prompt that nobody holds, and the first part asks for room; else why the task cannot run.</summary>
     private async Task<NextStep?> InParts(BehaviorContext<TaskRow> context, NextStep refusal)
     {
@@ -76,12 +78,12 @@ public sealed partial class TaskDesk
 
     /// <summary>
     /// Tokens of the largest call that the task's own route leads to, for a part as well as for the question itself, and how many of them notes may take.
-    /// Of a minute nine tenths as of a window: a prompt that counts a little more than estimated must not wait for ever.
+    /// Of a minute three quarters: what a model is found to count above the estimate is reserved as well, and must fit it still when the last part is reached.
     /// </summary>
     private (int Tokens, int Notes)? LargestCallOfItsWay(TaskRow task, Transition transition)
     {
         var (table, conditions, way) = (catalogue.Now, Conditions(transition.Now), WayOf(task, transition));
-        var calls = MayAnswer(task, transition.Now).Select(m => (Tokens: (int)Math.Min(m.Context * ModelEntry.UsedShare, (LargestMinute(m) ?? int.MaxValue) * ModelEntry.UsedShare), m.MaxOutput));
+        var calls = MayAnswer(task, transition.Now).Select(m => (Tokens: (int)Math.Min(m.Context * ModelEntry.UsedShare, (LargestMinute(m) ?? int.MaxValue) * ShareOfMinute), m.MaxOutput));
         foreach (var (tokens, longest) in calls.Distinct().OrderByDescending(c => c.Tokens).ThenByDescending(c => c.MaxOutput))
         {
             var notes = ChunkRule.OutputTokens(tokens, longest);
