@@ -8,7 +8,6 @@ using LlmQueue.Worker.Estimation;
 using LlmQueue.Worker.Passes;
 using LlmQueue.Worker.Selection;
 using MassTransit;
-using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Worker.Lifecycle;
 
@@ -68,12 +67,10 @@ public sealed partial class TaskDesk
     {
         var (task, transition) = (context.Saga, Of(context));
         var count = TaskPasses.PlaceOf(task.Pass!).Count;
-        var names = Enumerable.Range(1, count).Select(number => TaskPasses.PartOf(number, count)).ToList();
-        await using var db = await contexts.CreateDbContextAsync();
-        var kept = await db.Payloads.AsNoTracking().Where(p => p.SubjectId == task.CorrelationId && names.Contains(p.Part)).ToDictionaryAsync(p => p.Part, p => p.Content);
-        foreach (var fresh in transition.Payloads.Where(p => names.Contains(p.Part)))
-            kept[fresh.Part] = fresh.Content;
-        return ChunkRule.Compose(question, [.. names.Select(name => kept[name])], LargestCallOfItsWay(task, transition)?.Tokens ?? LargestCall(task, transition.Now), task.MaxOutputTokens);
+        var notes = new List<string>(count);
+        for (var number = 1; number <= count; number++)
+            notes.Add(await PartOf(context, TaskPasses.PartOf(number, count)));
+        return ChunkRule.Compose(question, notes, LargestCallOfItsWay(task, transition)?.Tokens ?? LargestCall(task, transition.Now), task.MaxOutputTokens);
     }
 
     /// <summary>
