@@ -141,6 +141,16 @@ need_rabbitmq() {
   say "Installed RabbitMQ's programs; no service was started."
 }
 
+# For one test alone, which is skipped without it: nobody is asked, and nothing fails.
+want_faketime() {
+  local library
+  for library in /usr/lib/*/faketime/libfaketime.so.1 /usr/lib64/faketime/libfaketime.so.1; do
+    if [ -e "$library" ]; then return; fi
+  done
+  if [ -n "${CI:-}" ] && command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ] && apt_install libfaketime >/dev/null 2>&1; then say "Installed libfaketime, which moves the clock of one process."; return; fi
+  say "libfaketime was not found: the test in which a worker's clock jumps is skipped."
+}
+
 # Two builds at once in the same obj folders break each other, so they take turns. The lock must not reach the build's own
 # processes, as a compiler that lingers would hold it, nor lie on a file that .NET reads, as .NET would respect it.
 # Where there is no flock (macOS), two at once are the caller's own doing.

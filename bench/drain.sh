@@ -21,7 +21,7 @@ if printf '%s\n' "$@" | grep -qx -- --peer; then
     say "Installing bullmq into $peer."
     (cd "$peer" && npm install --no-audit --no-fund --silent) || stop "npm could not install bullmq; the lines above say why."
   fi
-  export LLMQUEUE_BENCH_PEER=$peer/drain.mjs
+  export BENCH_PEER=$peer/drain.mjs
 fi
 
 in_turn build bench/Drain/Drain.csproj

@@ -31,7 +31,7 @@ internal static class PeerRun
             calls = scenario.Calls.Select((call, i) => new { prompt = Prompts.Of(call.Prompt, i, random), maxTokens = call.Output }),
         }, JsonSerializerOptions.Web));
         await servers.Simulator.Reset();
-        var script = Environment.GetEnvironmentVariable("LLMQUEUE_BENCH_PEER") ?? throw new InvalidOperationException("LLMQUEUE_BENCH_PEER is not set: start the bench with bench/drain.sh --peer, which installs bullmq and redis-server.");
+        var script = Environment.GetEnvironmentVariable("BENCH_PEER") ?? throw new InvalidOperationException("BENCH_PEER is not set: start the bench with bench/drain.sh --peer, which installs bullmq and redis-server.");
         await using var node = ProcessUnderTest.Start("node", [script, work]);
         var line = await node.WaitForLine("drained in ", Patience);
         var taken = TimeSpan.FromMilliseconds(double.Parse(line.Split(' ')[2], CultureInfo.InvariantCulture));

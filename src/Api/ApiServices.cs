@@ -23,7 +23,6 @@ public static class ApiServices
 {
     public static IServiceCollection AddQueueApi(this IServiceCollection services, QueueSettings settings, CurrentCatalogue catalogue)
     {
-        services.TryAddSingleton(TimeProvider.System);
         services.AddCatalogue(catalogue);
         services.TryAddSingleton(_ => Prepared());
         services.AddSingleton(new Callers(settings.Tokens));

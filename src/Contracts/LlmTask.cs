@@ -58,7 +58,7 @@ public sealed record LlmTask
     /// <summary>The caller's own labels, returned with every event of the task.</summary>
     public IReadOnlyDictionary<string, string>? Metadata { get; init; }
 
-    /// <summary>An http(s) address that is called when the task ends.</summary>
+    /// <summary>An http(s) address that is told when the task has ended, signed with the tenant's secret of LLMQUEUE_WEBHOOK_SECRETS; without one nobody is told.</summary>
     public string? WebhookUrl { get; init; }
 
     /// <summary>Whose work this is, for fair shares and budgets. Over HTTP it comes from the token. Left out: <c>default</c>.</summary>

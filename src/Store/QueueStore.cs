@@ -24,7 +24,7 @@ public static class QueueStore
         if (!connectionString.Contains("Keepalive", StringComparison.OrdinalIgnoreCase))
             settings.KeepAlive = 15;
 
-        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<TimeProvider>(new DatabaseClock());
         services.AddSingleton(_ => new NpgsqlDataSourceBuilder(settings.ConnectionString).Build());
         services.AddPooledDbContextFactory<QueueDb>((provider, options) => options.UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>())
             // Migrations are written by hand (the design-time package cannot be had), so there is no snapshot to compare; a test compares the model with the database instead.
@@ -41,6 +41,8 @@ public static class QueueStore
         services.AddSingleton<Limits.BudgetBook>();
         services.AddSingleton<Doorbells>();
         services.AddSingleton<Intake.Submissions>();
+        services.AddSingleton<Intake.TaskPayloads>();
+        services.AddSingleton<Intake.Cancellations>();
         services.AddSingleton<Rankings.RankingBook>();
         services.AddSingleton<Rankings.RankingViews>();
         services.AddSingleton<Views.TaskViews>();
@@ -62,6 +64,7 @@ public static class QueueStore
         services.AddSingleton<Batches.BatchFeed>();
         services.AddSingleton<Batches.BatchResults>();
         services.AddSingleton<Views.ConversationViews>();
+        services.AddLoop<ClockWatch>();
         services.AddLoop<Announcer>();
         services.AddLoop<GroupCommits>();
         services.AddLoop<GroupLoads<TaskRow>>();
@@ -82,6 +85,7 @@ public static class QueueStore
     {
         await using var db = await services.GetRequiredService<IDbContextFactory<QueueDb>>().CreateDbContextAsync(cancellationToken);
         await Schema.Apply(db, services.GetRequiredService<ILoggerFactory>().CreateLogger("LlmQueue.Store"), cancellationToken);
+        await services.GetRequiredService<ClockWatch>().Look(cancellationToken);
     }
 
     /// <summary>A singleton that also runs in the background.</summary>

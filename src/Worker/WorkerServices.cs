@@ -44,7 +44,7 @@ public static class WorkerServices
         services.AddSingleton(new BucketDirectory(catalogue.Now, settings.Providers)).AddSingleton(new UsableProviders(settings.Providers));
         services.AddSingleton<WorkerIdentity>().AddSingleton<LineDirectory>().AddSingleton<PagePool>().AddSingleton<AdmissionDesk>().AddSingleton<KeyChoice>();
         services.AddSingleton<Breakers>().AddSingleton<ProbeTimers>().AddSingleton<StopPatience>().AddSingleton(provider => new ProviderCalls(settings.Providers, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<TaskDesk>().AddSingleton<LifecycleDoor>();
+        services.AddSingleton<OpenCalls>().AddSingleton<TaskDesk>().AddSingleton<LifecycleDoor>();
         services.AddSingleton<SummaryDesk>().AddSingleton<SummaryStages>().AddSingleton<SummaryPools>().AddSingleton<SummaryReadings>().AddSingleton<SummaryResults>().AddSingleton<PageExtracts>();
         services.AddSingleton<Rescuer>().AddSingleton<PacerRound>();
         services.TryAddSingleton(_ => new OutsideHttp(settings.PrivateHosts));
@@ -54,7 +54,7 @@ public static class WorkerServices
         services.AddSingleton<BatchLine>().AddSingleton<BatchReader>().AddSingleton<BatchOutput>().AddLoop<BatchMill>();
         services.AddGroupedSagas<TaskRow>().AddGroupedSagas<SummaryRow>();
         services.AddSingleton<SystemLoad>().AddLoop<ClassificationCache>();
-        services.AddSingleton<Calibrations>().AddSingleton<OutputUses>().AddLoop<CallEstimates>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<Pacer>().AddLoop<SummaryDeadlines>().AddLoop<RetirementWatch>().AddLoop<ModelRanking>();
+        services.AddSingleton<Calibrations>().AddSingleton<OutputUses>().AddLoop<CallEstimates>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<OwnCalls>().AddLoop<Pacer>().AddLoop<SummaryDeadlines>().AddLoop<RetirementWatch>().AddLoop<ModelRanking>();
         return services;
     }
 
@@ -165,5 +165,5 @@ public static class WorkerServices
 
     private static IServiceCollection AddGroupedSagas<TSaga>(this IServiceCollection services) where TSaga : class, ISaga =>
         // The receive endpoints build MassTransit's own repository around this factory.
-        services.AddSingleton<MassTransit.Saga.ISagaRepositoryContextFactory<TSaga>, GroupedSagaRepositoryContextFactory<TSaga>>();
+        services.AddSingleton<ISagaStore<TSaga>, GroupedSagaStore<TSaga>>().AddSingleton<MassTransit.Saga.ISagaRepositoryContextFactory<TSaga>, GroupedSagaRepositoryContextFactory<TSaga>>();
 }

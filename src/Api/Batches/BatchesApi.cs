@@ -81,6 +81,9 @@ public static class BatchesApi
     private static async Task<Guid> Inline(JsonElement requests, BatchRow batch, IdempotencyKey key, FileStore files, TimeProvider clock, CancellationToken aborted)
     {
         var file = new FileRow { Id = key.NewId(1, clock), Tenant = batch.Tenant, Purpose = "batch", Filename = $"{OpenAi.Id(OpenAi.BatchPrefix, batch.Id)}_input.jsonl", CreatedAt = batch.CreatedAt, ExpiresAt = batch.CreatedAt.AddDays(30) };
+        // A crash after the file and before the batch: the key, which belongs to this body, finds it.
+        if (key.IsGiven && await files.Find(file.Id, batch.Tenant, aborted) is { } whole)
+            return whole.Id;
         await using var writer = await files.Write(file, aborted);
         var line = new MemoryStream();
         foreach (var request in requests.EnumerateArray())

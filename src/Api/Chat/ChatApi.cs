@@ -5,7 +5,6 @@ using LlmQueue.Store.Batches;
 using LlmQueue.Store.Dialect;
 using LlmQueue.Store.Intake;
 using LlmQueue.Store.Rows;
-using LlmQueue.Store.Sagas;
 using LlmQueue.Store.Views;
 
 namespace LlmQueue.Api.Chat;
@@ -25,7 +24,7 @@ public static class ChatApi
         routes.MapGet("/v1/chat/completions/{id}", Get);
     }
 
-    private static async Task<IResult> Post(HttpContext context, ModelChecks models, TaskViews views, TaskEnds ends, Submissions submissions, RequestKeys keys, Doorbells doorbells, ChatStream stream, Patience patience, TimeProvider clock, CancellationToken aborted)
+    private static async Task<IResult> Post(HttpContext context, ModelChecks models, TaskViews views, TaskEnds ends, Submissions submissions, RequestKeys keys, Cancellations cancellations, ChatStream stream, Patience patience, TimeProvider clock, CancellationToken aborted)
     {
         var (caller, key, wait) = (context.Caller(), IdempotencyKey.Of(context, "chat"), Prefer.Wait(context) ?? LongestWait);
         using var body = await JsonBody.Read(context.Request, aborted);
@@ -45,8 +44,8 @@ public static class ChatApi
         }
         catch (OperationCanceledException) when (aborted.IsCancellationRequested && !key.IsGiven)
         {
-            // Nobody will read the answer. A bell that is lost costs an answer nobody reads.
-            await doorbells.Ring([new CancelTask(id)], CancellationToken.None);
+            // Nobody will read the answer.
+            await patience.Read(ct => cancellations.Task(id, ct), CancellationToken.None);
             throw;
         }
     }

@@ -18,13 +18,6 @@ public sealed class Readiness(IDbContextFactory<QueueDb> contexts, IServiceProvi
         return [.. missing.OfType<string>()];
     }
 
-    /// <exception cref="ProblemException">503: the bus is not connected.</exception>
-    public void RequireBus()
-    {
-        if (WhyNoBus() is { } missing)
-            throw new ProblemException(Problem.Unavailable($"{missing}, and nothing was changed. Try again in a moment."));
-    }
-
     private async Task<string?> WhyNoDatabase(CancellationToken cancellationToken)
     {
         if (!preparation.IsDone)

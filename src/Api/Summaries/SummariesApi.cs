@@ -1,13 +1,11 @@
 using System.Text.Json;
 using LlmQueue.Api.Access;
-using LlmQueue.Api.Health;
 using LlmQueue.Api.Tasks;
 using LlmQueue.Api.Wire;
 using LlmQueue.Contracts;
 using LlmQueue.Store.Bus;
 using LlmQueue.Store.Intake;
 using LlmQueue.Store.Rows;
-using LlmQueue.Store.Sagas;
 using LlmQueue.Store.Views;
 
 namespace LlmQueue.Api.Summaries;
@@ -28,12 +26,13 @@ public static class SummariesApi
     {
         var (caller, key) = (context.Caller(), IdempotencyKey.Of(context, "summary"));
         using var body = await JsonBody.Read(context.Request, aborted);
-        var taken = await Read(body.RootElement, caller.Tenant, key, models, fetch, clock, aborted);
-        var id = taken.Row.CorrelationId;
-        await key.Hold(keys, patience, aborted);
-
+        var request = Fields.Read<SummarizePages>(body.RootElement);
+        var id = request.Id is { } given && given != Guid.Empty ? given : key.NewId(0, clock);
+        // Asked before anything is fetched: who asks twice has its pages fetched once.
         var known = await patience.Read(ct => views.Known(id, ct), aborted);
-        if (known is null)
+        var taken = known is null ? await Take(request, id, body.RootElement, caller.Tenant, models, fetch, clock, aborted) : null;
+        await key.Hold(keys, patience, aborted);
+        if (taken is not null)
         {
             var isNew = false;
             await patience.Write(async ct => isNew = await submissions.Submit(taken, ct), [id], aborted);
@@ -58,15 +57,13 @@ public static class SummariesApi
             ? TypedResults.Ok(progress)
             : Problem.NoSuch("summary").Result();
 
-    private static async Task<IResult> Cancel(string id, HttpContext context, SummaryViews views, Doorbells doorbells, Readiness readiness, Patience patience, CancellationToken aborted)
+    private static async Task<IResult> Cancel(string id, HttpContext context, SummaryViews views, Cancellations cancellations, Patience patience, CancellationToken aborted)
     {
         if (!Guid.TryParse(id, out var guid) || await patience.Read(ct => views.Known(guid, ct), aborted) is not { } known || !context.Caller().MaySee(known.Tenant))
             return Problem.NoSuch("summary").Result();
         if (SummaryStates.Ends.Contains(known.State))
             return Problem.Ended("summary", known.State).Result();
-        // No row stands for a wish to cancel: what the bus cannot carry now would be lost.
-        readiness.RequireBus();
-        await doorbells.Ring([new CancelSummary(guid)], aborted);
+        await patience.Read(ct => cancellations.Summary(guid, ct), aborted);
         return TypedResults.Accepted((string?)null, Accepted.Summary(guid, known.State));
     }
 
@@ -74,9 +71,8 @@ public static class SummariesApi
     private static async Task<Guid?> Owned(string id, HttpContext context, SummaryViews views, Patience patience, CancellationToken aborted) =>
         Guid.TryParse(id, out var guid) && await patience.Read(ct => views.Known(guid, ct), aborted) is { } known && context.Caller().MaySee(known.Tenant) ? guid : null;
 
-    private static async Task<SummaryTakenIn> Read(JsonElement root, string tenant, IdempotencyKey key, ModelChecks models, PageFetch fetch, TimeProvider clock, CancellationToken aborted)
+    private static async Task<SummaryTakenIn> Take(SummarizePages request, Guid id, JsonElement root, string tenant, ModelChecks models, PageFetch fetch, TimeProvider clock, CancellationToken aborted)
     {
-        var request = Fields.Read<SummarizePages>(root);
         IReadOnlyDictionary<int, string>? wrong = null;
         if (request.Pages?.Count(page => page?.Url is not null) is var addresses and > 0)
         {
@@ -86,7 +82,6 @@ public static class SummariesApi
             request = request with { Pages = pages };
         }
 
-        var id = request.Id is { } given && given != Guid.Empty ? given : key.NewId(0, clock);
         try
         {
             var taken = SummaryIntake.Read(request, id, tenant, clock.GetUtcNow().UtcDateTime, wrong);

@@ -1,12 +1,10 @@
 using System.Text.Json;
 using LlmQueue.Api.Access;
-using LlmQueue.Api.Health;
 using LlmQueue.Api.Wire;
 using LlmQueue.Contracts;
 using LlmQueue.Store;
 using LlmQueue.Store.Intake;
 using LlmQueue.Store.Rows;
-using LlmQueue.Store.Sagas;
 using LlmQueue.Store.Views;
 
 namespace LlmQueue.Api.Tasks;
@@ -110,16 +108,14 @@ public static class TasksApi
             : Problem.NoSuch("conversation").Result();
 
     /// <summary>Asks for the end; the task's own state machine decides what that means for a call that is on its way.</summary>
-    private static async Task<IResult> Cancel(string id, HttpContext context, TaskViews views, Doorbells doorbells, Readiness readiness, Patience patience, CancellationToken aborted)
+    private static async Task<IResult> Cancel(string id, HttpContext context, TaskViews views, Cancellations cancellations, Patience patience, CancellationToken aborted)
     {
         var known = Guid.TryParse(id, out var guid) ? (await patience.Read(ct => views.Known([guid], ct), aborted)).GetValueOrDefault(guid) : null;
         if (known is null || !context.Caller().MaySee(known.Tenant))
             return Problem.NoSuch("task").Result();
         if (TaskStates.Ends.Contains(known.State))
             return Problem.Ended("task", known.State).Result();
-        // No row stands for a wish to cancel: what the bus cannot carry now would be lost.
-        readiness.RequireBus();
-        await doorbells.Ring([new CancelTask(guid)], aborted);
+        await patience.Read(ct => cancellations.Task(guid, ct), aborted);
         return TypedResults.Accepted((string?)null, Accepted.Task(guid, known.State));
     }
 

@@ -6,6 +6,9 @@ namespace LlmQueue.Api.Wire;
 public sealed class Patience(TimeProvider clock, Preparation preparation)
 {
     public static readonly TimeSpan Longest = TimeSpan.FromSeconds(5);
+    /// <summary>Ten thousand tasks take longer than one, and longer still where the machine is busy.</summary>
+    private static readonly TimeSpan ForEach = TimeSpan.FromMilliseconds(2);
+
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
 
     /// <exception cref="ProblemException">503: it stayed away.</exception>
@@ -39,7 +42,7 @@ public sealed class Patience(TimeProvider clock, Preparation preparation)
     /// <exception cref="ProblemException">503: whether it took place is not known.</exception>
     public async Task Write(Func<CancellationToken, Task> write, IReadOnlyCollection<Guid> ids, CancellationToken aborted)
     {
-        using var limit = new CancellationTokenSource(Longest, clock);
+        using var limit = new CancellationTokenSource(Longest + (ForEach * ids.Count), clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, aborted);
         try
         {

@@ -17,11 +17,18 @@ internal static class ServeCommand
                 Console.WriteLine(Banner.Simulated);
             foreach (var line in Banner.Of(process.Installation))
                 Console.WriteLine(line);
-            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, stop);
+            // A loop that met a fault it cannot go on after asks the host to stop. To stay would be worse than to go: calls would be given up as fast as they are made.
+            using var ended = CancellationTokenSource.CreateLinkedTokenSource(stop, process.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, ended.Token);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
             Console.WriteLine("Stopped.");
+        }
+        catch (OperationCanceledException)
+        {
+            await Console.Error.WriteLineAsync("The queue met a fault that it cannot go on after; the log above has it. Nothing that was accepted is lost: start it again.");
+            return ExitCodes.Failed;
         }
 
         return ExitCodes.Done;

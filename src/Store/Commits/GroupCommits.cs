@@ -157,11 +157,9 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
             var ledger = new LimitLedger(tables, thresholds);
             await ledger.Lock(connection, transaction, transitions, cancellationToken);
 
-            // What ends gives room to what begins; a transition that does both is settled only once its own reservation stands.
-            transitions.Where(t => t.Reservation is null).ToList().ForEach(ledger.Settle);
-            var without = members.Where(p => p.Transition.Reservation is not null && !ledger.TryReserveThenSettle(p.Transition)).ToHashSet();
+            var noRoom = ledger.Apply(transitions);
+            var without = members.Where(p => noRoom.Contains(p.Transition)).ToHashSet();
             var writing = members.Where(p => !without.Contains(p)).ToList();
-            writing.ForEach(p => ledger.Park(p.Transition));
 
             var alerts = ledger.Alerts(clock.GetUtcNow().UtcDateTime);
             var write = await Write(connection, transaction, writing, ledger, alerts, cancellationToken);
@@ -233,6 +231,7 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
         AddIfAny(batch, writing.SelectMany(p => p.Transition.Payloads), tables.InsertPayloads);
         AddIfAny(batch, writing.SelectMany(p => p.Transition.Announcements).Concat(alerts).Select(a => a.ToRow()), tables.InsertAnnouncements);
         AddIfAny(batch, writing.SelectMany(p => p.Transition.Webhooks), tables.InsertWebhooks);
+        AddIfAny(batch, writing.SelectMany(p => p.Transition.Cancellations), StoreTables.InsertCancellations);
         AddKeyUse(batch, writing);
         ledger.AddWrites(batch);
 
@@ -346,21 +345,19 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
 
         public void Settle(CommitOutcome outcome)
         {
-            Transition.Unhold?.Invoke();
-            if (outcome == CommitOutcome.Committed)
-                Transition.WhenCommitted?.Invoke();
+            Transition.Settle(outcome);
             Outcome.TrySetResult(outcome);
         }
 
         public void Fail(Exception e)
         {
-            Transition.Unhold?.Invoke();
+            Transition.Settle(null);
             Outcome.TrySetException(e);
         }
 
         public void Cancel()
         {
-            Transition.Unhold?.Invoke();
+            Transition.Settle(null);
             Outcome.TrySetCanceled();
         }
     }

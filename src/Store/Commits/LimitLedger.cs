@@ -8,7 +8,7 @@ namespace LlmQueue.Store.Commits;
 /// The limits a group touches, locked in one order (buckets, budgets, tenants; each by name), changed in memory and written back before the commit.
 /// Everything is exact here: the views only propose.
 /// </summary>
-internal sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
+public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
 {
     private readonly Dictionary<string, BucketRow> _buckets = new(StringComparer.Ordinal);
     private readonly Dictionary<string, BudgetRow> _budgets = new(StringComparer.Ordinal);
@@ -17,10 +17,21 @@ internal sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
     private readonly Dictionary<string, BreakerState> _breakersBefore = new(StringComparer.Ordinal);
     private readonly Dictionary<string, OpenPack> _packs = new(StringComparer.Ordinal);
     private double _virtualTime;
+
+    /// <summary>
+    /// Whoever locks limits and then falls silent (its machine lost, its network cut; the server sees neither) would hold up everybody until TCP gives up, after hours. A commit takes milliseconds.
+    /// </summary>
+    public static readonly IReadOnlyList<string> FreesIfSilent =
+    [
+        "set local idle_in_transaction_session_timeout = '5s'",
+        // And one that fell silent in the middle of saying something is not idle to the server: it waits for the rest.
+        "set local statement_timeout = '10s'",
+    ];
     private int _activeTenants;
 
     public IReadOnlyCollection<BucketRow> Buckets => _buckets.Values;
     public IReadOnlyCollection<BudgetRow> Budgets => _budgets.Values;
+    public IReadOnlyCollection<TenantRow> Tenants => _tenants.Values;
 
     /// <summary>Locks what the group names; nothing when it names nothing.</summary>
     public async Task Lock(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<Transition> group, CancellationToken cancellationToken)
@@ -47,6 +58,8 @@ internal sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
             return;
 
         await using var batch = new NpgsqlBatch(connection, transaction);
+        foreach (var frees in FreesIfSilent)
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(frees));
         if (tenants.Count > 0)
             batch.BatchCommands.Add(Named("insert into tenants select n, 1, 0 from unnest($1::text[]) n order by n on conflict do nothing", tenants));
         if (lines.Count > 0)
@@ -75,12 +88,42 @@ internal sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
         await reader.NextResultAsync(cancellationToken);
         if (await reader.ReadAsync(cancellationToken))
             (_virtualTime, _activeTenants) = (reader.GetDouble(0), (int)reader.GetInt64(1));
+        Note();
+    }
+
+    /// <summary>The rows as somebody else has locked them: copies, which become what is to be written.</summary>
+    internal void Take(IEnumerable<BucketRow> buckets, IEnumerable<BudgetRow> budgets, IEnumerable<TenantRow> tenants, double virtualTime, int activeTenants)
+    {
+        foreach (var bucket in buckets)
+            Keep(_buckets, bucket, b => b.Id);
+        foreach (var budget in budgets)
+            Keep(_budgets, budget, b => b.Id);
+        foreach (var tenant in tenants)
+            Keep(_tenants, tenant, t => t.Name);
+        (_virtualTime, _activeTenants) = (virtualTime, activeTenants);
+        Note();
+    }
+
+    /// <summary>Settles, reserves and parks for the whole group. Those for whom the true rows have no room have changed nothing, and are returned.</summary>
+    public HashSet<Transition> Apply(IReadOnlyList<Transition> group)
+    {
+        // What ends gives room to what begins; a transition that does both is settled only once its own reservation stands.
+        foreach (var transition in group.Where(t => t.Reservation is null))
+            Settle(transition);
+        var without = group.Where(t => t.Reservation is not null && !TryReserveThenSettle(t)).ToHashSet();
+        foreach (var transition in group.Where(t => !without.Contains(t)))
+            Park(transition);
+        return without;
+    }
+
+    private void Note()
+    {
         Thresholds.Note(_sharesBefore, _buckets.Values, _budgets.Values);
         BreakerChanges.Note(_breakersBefore, _buckets.Values);
     }
 
     /// <summary>Ends reservations and learns from answers; always possible, so it comes before anything new is reserved.</summary>
-    public void Settle(Transition transition)
+    private void Settle(Transition transition)
     {
         if (transition.Settlement is { } settlement && _buckets.TryGetValue(settlement.Reserved.Bucket, out var bucket))
         {
@@ -125,7 +168,7 @@ internal sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
     }
 
     /// <summary>False when the true rows have no room, and then nothing was changed.</summary>
-    public bool TryReserveThenSettle(Transition transition)
+    private bool TryReserveThenSettle(Transition transition)
     {
         if (!(transition.Packing is null ? TryReserve(transition, transition.Reservation!) : TryReserveInPack(transition)))
             return false;
@@ -178,7 +221,7 @@ internal sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
     }
 
     /// <summary>Gives a parking task its place: the tenant's virtual time, never before the present, so that a newcomer neither waits for the past nor cashes it in.</summary>
-    public void Park(Transition transition)
+    private void Park(Transition transition)
     {
         if (transition.Parking is not { } parking)
             return;

@@ -60,6 +60,9 @@ public sealed class StoreTables(IModel model)
 
     public NpgsqlBatchCommand InsertWebhooks(IReadOnlyList<WebhookRow> rows) => _webhooks.Insert(rows, Twice);
 
+    public static NpgsqlBatchCommand InsertCancellations(IReadOnlyList<Guid> subjects) =>
+        new($"insert into cancellations (subject_id) select * from unnest($1::uuid[]) {Twice}") { Parameters = { new NpgsqlParameter<Guid[]> { TypedValue = [.. subjects] } } };
+
     public NpgsqlBatchCommand UpdateBuckets(IReadOnlyList<BucketRow> rows) => _buckets.Update(rows, [nameof(BucketRow.Id)], [.. _buckets.Properties.Except([nameof(BucketRow.Id), nameof(BucketRow.Provider), nameof(BucketRow.Organisation), nameof(BucketRow.Model)])]);
 
     public NpgsqlBatchCommand UpdateBudgets(IReadOnlyList<BudgetRow> rows) =>

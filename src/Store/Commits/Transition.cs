@@ -14,6 +14,9 @@ public sealed class Transition(DateTime now)
 
     public DateTime Now { get; } = now;
 
+    /// <summary>The message that led to it; null where none did.</summary>
+    public MassTransit.ConsumeContext? Cause { get; init; }
+
     public TaskRow? Task { get; set; }
     public bool TaskIsNew { get; set; }
     public SummaryRow? Summary { get; set; }
@@ -27,6 +30,8 @@ public sealed class Transition(DateTime now)
     public List<PayloadRow> Payloads { get; } = [];
     public List<Announcement> Announcements { get; } = [];
     public List<WebhookRow> Webhooks { get; } = [];
+    /// <summary>Tasks whose end is wished for; see Intake.Cancellations.</summary>
+    public List<Guid> Cancellations { get; } = [];
     public Reservation? Reservation { get; private set; }
     /// <summary>The reservation is for a question that may be answered by another task's call; null for a call of its own.</summary>
     public Packing? Packing { get; private set; }
@@ -62,6 +67,18 @@ public sealed class Transition(DateTime now)
 
     /// <summary>What is to be counted once this is committed, and only then: a transition that is decided again counts once.</summary>
     public Action? WhenCommitted { get; set; }
+
+    /// <summary>Told what became of this, once: also when it never came to a commit, then as null.</summary>
+    public Action<CommitOutcome?>? WhenSettled { get; set; }
+
+    /// <summary>The end of this transition, whatever it is.</summary>
+    internal void Settle(CommitOutcome? outcome)
+    {
+        Unhold?.Invoke();
+        if (outcome == CommitOutcome.Committed)
+            WhenCommitted?.Invoke();
+        WhenSettled?.Invoke(outcome);
+    }
 
     public void Reserve(Reservation reservation, Action unhold)
     {

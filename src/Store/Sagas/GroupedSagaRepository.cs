@@ -12,7 +12,7 @@ namespace LlmQueue.Store.Sagas;
 /// The token of the delivery is not asked: it is canceled when the broker goes away, and what has begun is as true without the broker. The message comes
 /// again and finds that everything is done; an answer that came with no message would be lost, and so would the bells of a commit that nobody awaits.
 /// </summary>
-public sealed class GroupedSagaRepositoryContextFactory<TSaga>(GroupCommits commits, GroupLoads<TSaga> loads, Doorbells doorbells, TimeProvider clock) : ISagaRepositoryContextFactory<TSaga>
+public sealed class GroupedSagaRepositoryContextFactory<TSaga>(ISagaStore<TSaga> store, TimeProvider clock) : ISagaRepositoryContextFactory<TSaga>
     where TSaga : class, ISaga
 {
     private const int MaxTries = 100;
@@ -21,25 +21,25 @@ public sealed class GroupedSagaRepositoryContextFactory<TSaga>(GroupCommits comm
     {
         for (var attempt = 1; ; attempt++)
         {
-            var transition = new Transition(clock.GetUtcNow().UtcDateTime);
+            var transition = new Transition(clock.GetUtcNow().UtcDateTime) { Cause = context };
             try
             {
-                await next.Send(new GroupedSagaRepositoryContext<TSaga, T>(context, transition, loads, insertFirst: attempt == 1));
+                await next.Send(new GroupedSagaRepositoryContext<TSaga, T>(context, transition, store, isFirst: attempt == 1));
             }
             catch
             {
-                transition.Unhold?.Invoke();
+                transition.Settle(null);
                 throw;
             }
 
-            if (!transition.ChangesNothing && await commits.Commit(transition) is not CommitOutcome.Committed)
+            if (!transition.ChangesNothing && await store.Commit(transition) is not CommitOutcome.Committed)
             {
                 if (attempt == MaxTries)
                     throw new InvalidOperationException($"{typeof(TSaga).Name} {context.CorrelationId} was decided {MaxTries} times and its row had changed each time; the message goes to the error queue.");
                 continue;
             }
 
-            await doorbells.Ring(transition.Doorbells, CancellationToken.None);
+            await store.Ring(transition.Doorbells);
             return;
         }
     }
@@ -50,7 +50,7 @@ public sealed class GroupedSagaRepositoryContextFactory<TSaga>(GroupCommits comm
     public void Probe(ProbeContext context) => context.Add("persistence", "postgresql, grouped commits");
 }
 
-internal sealed class GroupedSagaRepositoryContext<TSaga, TMessage>(ConsumeContext<TMessage> context, Transition transition, GroupLoads<TSaga> loads, bool insertFirst)
+internal sealed class GroupedSagaRepositoryContext<TSaga, TMessage>(ConsumeContext<TMessage> context, Transition transition, ISagaStore<TSaga> store, bool isFirst)
     : ConsumeContextScope<TMessage>(context, transition), SagaRepositoryContext<TSaga, TMessage>
     where TSaga : class, ISaga
     where TMessage : class
@@ -66,15 +66,16 @@ internal sealed class GroupedSagaRepositoryContext<TSaga, TMessage>(ConsumeConte
     /// <summary>The first try of a creating message writes without looking; if the row exists the commit says so, and the second try loads it.</summary>
     public async Task<SagaConsumeContext<TSaga, TMessage>> Insert(TSaga instance)
     {
-        if (!insertFirst)
+        if (!isFirst)
             return null!;
         Born(instance);
         return await Wrap(instance, SagaConsumeContextMode.Insert);
     }
 
+    /// <summary>The first try takes a row that the sender has just written itself; had it changed since, the commit would say so, and the second try loads it.</summary>
     public async Task<SagaConsumeContext<TSaga, TMessage>> Load(Guid correlationId)
     {
-        if (await loads.Load(correlationId) is not { } instance)
+        if ((isFirst && TryGetPayload<TSaga>(out var known) ? known : await store.Load(correlationId)) is not { } instance)
             return null!;
         switch (instance)
         {

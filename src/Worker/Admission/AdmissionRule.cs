@@ -47,13 +47,14 @@ public static class AdmissionRule
         if (gone.Count == candidates.Count)
             return new AdmissionDecision.Impossible($"Every model that may answer is gone: {Sentence(gone[0])}. Name a model in service, or mend the catalogue's routes.");
 
-        var fitting = candidates.Where(c => BucketRule.CanEverFit(c.Bucket, c.Need)).ToList();
+        // Who is gone opens for nobody: a task that fits nowhere else would stand in a line without a bucket.
+        var fitting = candidates.Except(gone).Where(c => BucketRule.CanEverFit(c.Bucket, c.Need)).ToList();
         if (fitting.Count == 0)
-            return new AdmissionDecision.Impossible(TooLarge(candidates));
+            return new AdmissionDecision.Impossible(TooLarge([.. candidates.Except(gone)]));
 
         var usable = fitting.Where(c => c.Bucket.DisabledReason is null).ToList();
         if (usable.Count == 0)
-            return new AdmissionDecision.NoRoom([.. fitting.Except(gone).Select(c => c.BucketId)], Sentence(fitting[0]), null, Mean(fitting));
+            return new AdmissionDecision.NoRoom([.. fitting.Select(c => c.BucketId)], Sentence(fitting[0]), null, Mean(fitting));
 
         var openings = usable.ConvertAll(c => (Candidate: c, Opening: Opening(c, now)));
         var open = openings.Where(o => o.Opening.At <= now).Select(o => o.Candidate).ToList();

@@ -20,6 +20,15 @@ public sealed class Pacer(NpgsqlDataSource database, PacerRound round, BatchFeed
     /// <summary>Any number will do as long as every worker uses the same.</summary>
     private const long Leadership = 7_255_142_002;
 
+    /// <summary>
+    /// A leader whose machine is lost, or whose network is cut, must not lead for the hours that TCP gives it: the connection asks every five seconds, and a server that has not heard of it for twelve ends
+    /// it, also where a proxy between them still answers. Asked by name, as older servers do not know them all.
+    /// </summary>
+    private const string LosesIfSilent = """
+        select set_config(s.name, u.value, false) from (values ('idle_session_timeout', '12000'), ('tcp_keepalives_idle', '5'), ('tcp_keepalives_interval', '2'), ('tcp_keepalives_count', '3'), ('tcp_user_timeout', '12000')) u(name, value)
+        join pg_settings s on s.name = u.name and s.context = 'user'
+        """;
+
     // A bell can be lost with its connection; then this sweep finds the line.
     private static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(5);
     private readonly SemaphoreSlim _bell = new(0, 1);
@@ -42,7 +51,9 @@ public sealed class Pacer(NpgsqlDataSource database, PacerRound round, BatchFeed
             }
             catch (Exception e) when (e is not OutOfMemoryException)
             {
-                if (DatabaseFaults.IsPassing(e))
+                if (e is UnheardException)
+                    logger.LogWarning("The broker does not hear the Pacer; it steps down, so that another worker may lead.");
+                else if (DatabaseFaults.IsPassing(e))
                     logger.LogInformation("The Pacer lost its connection ({Reason}) and seeks to lead again.", e.Message);
                 else
                     logger.LogError(e, "A round of the Pacer failed; it begins again.");
@@ -72,7 +83,7 @@ public sealed class Pacer(NpgsqlDataSource database, PacerRound round, BatchFeed
         // Outside the pool: this one connection waits for the lock, holds it and hears the bell for as long as it lives.
         var settings = new NpgsqlConnectionStringBuilder(database.ConnectionString) { Pooling = false, CommandTimeout = 0, ApplicationName = "LlmQueue Pacer", KeepAlive = 5 };
         await using var connection = await OpenWithPassword(settings, stopping);
-        await using (var wait = new NpgsqlCommand($"select pg_advisory_lock({Leadership}); listen {LineBell.Channel}", connection))
+        await using (var wait = new NpgsqlCommand($"{LosesIfSilent}; select pg_advisory_lock({Leadership}); listen {LineBell.Channel}", connection))
             await wait.ExecuteNonQueryAsync(stopping);
         logger.LogInformation("This worker's Pacer leads.");
         connection.Notification += (_, _) => Ring();
@@ -87,9 +98,9 @@ public sealed class Pacer(NpgsqlDataSource database, PacerRound round, BatchFeed
                 lost.Token.ThrowIfCancellationRequested();
                 var began = clock.GetUtcNow().UtcDateTime;
                 var result = await round.Run(lost.Token);
-                await doorbells.Ring(result.Bells, lost.Token);
+                await RingOrStepDown(result.Bells, lost.Token);
                 var (fed, lookAgain) = await feed.Feed(lost.Token);
-                await doorbells.Ring(fed, lost.Token);
+                await RingOrStepDown(fed, lost.Token);
                 await Sleep(began, result.NextOpening is { } opening && (lookAgain is null || opening < lookAgain) ? opening : lookAgain, lost.Token);
             }
         }
@@ -104,6 +115,13 @@ public sealed class Pacer(NpgsqlDataSource database, PacerRound round, BatchFeed
             await lost.CancelAsync();
             await hearing;
         }
+    }
+
+    /// <summary>Who has the database and not the broker would book room and tell nobody, for as long as it leads: another may be better off.</summary>
+    private async Task RingOrStepDown(IReadOnlyCollection<object> bells, CancellationToken cancellationToken)
+    {
+        if (!await doorbells.Ring(bells, cancellationToken))
+            throw new UnheardException();
     }
 
     private async Task<NpgsqlConnection> OpenWithPassword(NpgsqlConnectionStringBuilder settings, CancellationToken stopping)
@@ -156,4 +174,6 @@ public sealed class Pacer(NpgsqlDataSource database, PacerRound round, BatchFeed
             await lost.CancelAsync();
         }
     }
+
+    private sealed class UnheardException() : Exception("The broker did not take the bells.");
 }

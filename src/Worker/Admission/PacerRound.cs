@@ -66,6 +66,8 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
     private async Task<Locked> Lock(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTime now, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(connection, transaction);
+        foreach (var frees in LimitLedger.FreesIfSilent)
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(frees));
         batch.BatchCommands.Add(new NpgsqlBatchCommand($"select {StoreTables.BucketColumns} from buckets where waiting > 0 order by id for update"));
         batch.BatchCommands.Add(new NpgsqlBatchCommand("select * from budgets where (period_start <= $1 and period_end > $1) or waiting > 0 order by id for update") { Parameters = { new NpgsqlParameter<DateTime> { TypedValue = now } } });
         batch.BatchCommands.Add(new NpgsqlBatchCommand("""
@@ -129,7 +131,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
     /// Who goes where: in order, each to the first bucket of its line that has room. One for whom none has room keeps the bucket that opens soonest for it,
     /// so that smaller tasks behind it may use the others but cannot starve it.
     /// </summary>
-    private async Task<RoundPlan> Plan(IReadOnlyList<LineHead> heads, Locked work, DateTime now)
+    internal async Task<RoundPlan> Plan(IReadOnlyList<LineHead> heads, Locked work, DateTime now)
     {
         var buckets = work.Buckets.ToDictionary(b => b.Id, BucketRule.Copy, StringComparer.Ordinal);
         var money = work.Budgets.ToDictionary(b => b.Id, b => new Purse(b), StringComparer.Ordinal);
@@ -243,17 +245,7 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
             await using (var reader = await update.ExecuteReaderAsync(cancellationToken))
                 while (await reader.ReadAsync(cancellationToken))
                     booked.Add(reader.GetGuid(0));
-            // Those that were canceled in the meantime took nothing.
-            foreach (var grant in plan.Grants.Where(g => booked.Contains(g.Head.Id)))
-            {
-                grant.Booked = true;
-                BucketRule.Reserve(work.Buckets.Find(b => b.Id == grant.Bucket)!, grant.Need);
-                if (grant.PriceUsd is { } usd)
-                    foreach (var budget in work.Budgets.Where(b => grant.Head.Budgets.Contains(b.Id)))
-                        budget.ReservedUsd += usd;
-                foreach (var bucket in work.Buckets.Where(b => grant.Line.BucketIds.Contains(b.Id)))
-                    Backlog.Leave(bucket, grant.Head.Priority, grant.Head.LineTokens);
-            }
+            Book(plan, work, booked);
         }
 
         await using var write = new NpgsqlBatch(connection, transaction);
@@ -270,9 +262,24 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
         await write.ExecuteNonQueryAsync(cancellationToken);
     }
 
+    /// <summary>Room and money for those whose rows took the grant; those that were canceled in the meantime took nothing.</summary>
+    internal static void Book(RoundPlan plan, Locked work, HashSet<Guid> booked)
+    {
+        foreach (var grant in plan.Grants.Where(g => booked.Contains(g.Head.Id)))
+        {
+            grant.Booked = true;
+            BucketRule.Reserve(work.Buckets.Find(b => b.Id == grant.Bucket)!, grant.Need);
+            if (grant.PriceUsd is { } usd)
+                foreach (var budget in work.Budgets.Where(b => grant.Head.Budgets.Contains(b.Id)))
+                    budget.ReservedUsd += usd;
+            foreach (var bucket in work.Buckets.Where(b => grant.Line.BucketIds.Contains(b.Id)))
+                Backlog.Leave(bucket, grant.Head.Priority, grant.Head.LineTokens);
+        }
+    }
+
     private static DateTime? Earlier(DateTime? a, DateTime? b) => a is null ? b : b is null || a < b ? a : b;
 
-    private sealed class Locked
+    internal sealed class Locked
     {
         public List<BucketRow> Buckets { get; } = [];
         public List<BudgetRow> Budgets { get; } = [];
@@ -281,12 +288,12 @@ public sealed class PacerRound(NpgsqlDataSource database, StoreTables tables, Li
         public DateTime? NextDue { get; set; }
     }
 
-    private sealed record PlannedGrant(LineHead Head, string Bucket, string Model, Need Need, decimal? PriceUsd, LineRow Line)
+    internal sealed record PlannedGrant(LineHead Head, string Bucket, string Model, Need Need, decimal? PriceUsd, LineRow Line)
     {
         public bool Booked { get; set; }
     }
 
-    private sealed class RoundPlan
+    internal sealed class RoundPlan
     {
         public List<PlannedGrant> Grants { get; } = [];
         public List<Guid> ToDecideAgain { get; } = [];

@@ -22,20 +22,32 @@ namespace LlmQueue.Worker.Calling;
 /// what the provider has been paid for is durable as soon as the database can make it so. A claimed call belongs to this worker, not to the message that
 /// rang for it: when the broker goes away it is finished all the same, and the message that then comes again finds it taken.
 /// </summary>
-public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers breakers, UsableProviders providers, LifecycleDoor lifecycle, TokenSpeaker speaker, StopPatience patience,
+public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers breakers, UsableProviders providers, LifecycleDoor lifecycle, OpenCalls open, TokenSpeaker speaker, StopPatience patience,
     LimitViews views, BucketDirectory directory, CurrentCatalogue catalogue, ProbeTimers probes, WorkerOptions options, TimeProvider clock, ILogger<CallConsumer> logger) : IConsumer<CallProvider>
 {
     public async Task Consume(ConsumeContext<CallProvider> context)
     {
         var (taskId, attempt) = (context.Message.TaskId, context.Message.Attempt);
-        if (await claims.Take(taskId, attempt) is not { } claim)
+        var provider = context.Message.Provider ?? "";
+        await open.Take(provider, patience.IsOver);
+        try
         {
-            logger.LogDebug("Attempt {Attempt} of task {TaskId} is old, taken or ended; nothing is called.", attempt, taskId);
-            return;
+            if (await claims.Take(taskId, attempt) is { } claim)
+                await Make(claim, finished => lifecycle.Raise(context, finished));
+            else
+                logger.LogDebug("Attempt {Attempt} of task {TaskId} is old, taken or ended; nothing is called.", attempt, taskId);
         }
+        finally
+        {
+            open.Leave(provider);
+        }
+    }
 
+    /// <summary>Makes a claimed call and raises what came of it.</summary>
+    internal async Task Make(ClaimedCall claim, Func<CallFinished, Task> raise)
+    {
         var finished = claim.State == TaskStates.Classifying ? await Classify(claim) : [await Answer(claim)];
-        await Task.WhenAll(finished.Select(one => lifecycle.Raise(context, one)));
+        await Task.WhenAll(finished.Select(raise));
         // After the commit, so that the timer is set for what the row says.
         if (finished[0].Outcome.IsProvidersFault && views.Bucket(claim.Bucket)?.At(clock.GetUtcNow().UtcDateTime) is { BrokenSince: not null, ProbeAt: { } probeAt })
             await probes.Set(claim.Bucket, probeAt);

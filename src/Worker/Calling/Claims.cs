@@ -22,18 +22,20 @@ public sealed record ClaimedCall(Guid TaskId, int Attempt, string State, string 
 /// Claims attempts: of any number of CallProvider messages for one attempt, in any number of workers, exactly one makes the call.
 /// The claim also reads the prompt, so that a call costs one statement before it is made; claims that arrive together share it.
 /// </summary>
-public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, TimeProvider clock, ILogger<Claims> logger) : BackgroundService
+public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, WorkerOptions options, TimeProvider clock, ILogger<Claims> logger) : BackgroundService
 {
     private const int MaxGroup = 128;
 
     private const string Claimed = "a.task_id, a.number, t.state, a.model, a.bucket, a.key_alias, coalesce(t.pass_output_tokens, t.max_output_tokens), p.content, t.chain, t.faults, a.created_at, a.pack, t.pass";
 
+    /// <summary>A worker that was cut off for longer than its lease and claims again says in the same breath that it lives: else it would lose the call that it has just begun to make.</summary>
     private const string Claim = $"""
-        update attempts a set worker = $3, started_at = $4
-        from (select * from unnest($1::uuid[], $2::int[]) as x(task_id, number) order by task_id) u
+        with alive as (update workers set seen_at = now() where id = $3 and seen_at < now() - $5)
+        update attempts a set worker = $3, started_at = u.at
+        from (select * from unnest($1::uuid[], $2::int[], $4::timestamptz[]) as x(task_id, number, at) order by task_id) u
         join tasks t on t.id = u.task_id and t.attempt = u.number and t.state in ({TaskStates.Called})
         join payloads p on p.subject_id = u.task_id and p.part = 'prompt' || coalesce('/' || nullif(t.pass, '{TaskPasses.Extraction}'), '')
-        where a.task_id = u.task_id and a.number = u.number and (a.worker is null or (a.worker = $3 and a.started_at = $4)) and a.ended_at is null
+        where a.task_id = u.task_id and a.number = u.number and (a.worker is null or (a.worker = $3 and a.started_at = u.at)) and a.ended_at is null
         returning {Claimed}
         """;
 
@@ -47,9 +49,12 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, T
     private readonly Channel<Waiting> _waiting = Channel.CreateUnbounded<Waiting>();
 
     /// <summary>Null when the attempt is old, taken or ended.</summary>
-    public Task<ClaimedCall?> Take(Guid taskId, int attempt)
+    /// <param name="taskId">The task.</param>
+    /// <param name="attempt">The attempt.</param>
+    /// <param name="claimedAt">The moment of a claim of this worker's that may stand already; null for a new one.</param>
+    public Task<ClaimedCall?> Take(Guid taskId, int attempt, DateTime? claimedAt = null)
     {
-        var waiting = new Waiting(taskId, attempt, new TaskCompletionSource<ClaimedCall?>(TaskCreationOptions.RunContinuationsAsynchronously));
+        var waiting = new Waiting(taskId, attempt, claimedAt, new TaskCompletionSource<ClaimedCall?>(TaskCreationOptions.RunContinuationsAsynchronously));
         return _waiting.Writer.TryWrite(waiting) ? waiting.Call.Task : throw new OperationCanceledException("The worker is stopping.");
     }
 
@@ -148,7 +153,8 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, T
                 new NpgsqlParameter<Guid[]> { TypedValue = [.. ids.Select(w => w.TaskId)] },
                 new NpgsqlParameter<int[]> { TypedValue = [.. ids.Select(w => w.Attempt)] },
                 new NpgsqlParameter<Guid> { TypedValue = identity.Id },
-                new NpgsqlParameter<DateTime> { TypedValue = claimedAt },
+                new NpgsqlParameter<DateTime[]> { TypedValue = [.. ids.Select(w => w.ClaimedAt ?? claimedAt)] },
+                new NpgsqlParameter<TimeSpan> { TypedValue = options.WorkerGoneAfter / 2 },
             },
         };
         await using var reader = await command.ExecuteReaderAsync(stopping);
@@ -163,5 +169,5 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, T
             Pass = r.IsDBNull(12) ? null : r.GetString(12),
         };
 
-    private sealed record Waiting(Guid TaskId, int Attempt, TaskCompletionSource<ClaimedCall?> Call);
+    private sealed record Waiting(Guid TaskId, int Attempt, DateTime? ClaimedAt, TaskCompletionSource<ClaimedCall?> Call);
 }

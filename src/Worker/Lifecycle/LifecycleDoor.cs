@@ -23,6 +23,11 @@ public sealed class LifecycleDoor(TaskLifecycle machine, ISagaRepositoryContextF
         return repository.Send(consume, new SendSagaPipe<TaskRow, CallFinished>(new AnyExistingSagaPolicy<TaskRow, CallFinished>(), _pipe, finished.TaskId));
     }
 
+    /// <summary>The outcome of a call that no message rang for.</summary>
+    /// <param name="call">The call, with the row as this process wrote it when it opened the attempt.</param>
+    /// <param name="finished">The outcome.</param>
+    public Task Raise(OwnCall call, CallFinished finished) => Raise(call.IsDoubted ? new NoDelivery(call.Cause) : new NoDelivery(call.Cause, call.Task), finished);
+
     private sealed class EventFilter(TaskLifecycle machine) : IFilter<SagaConsumeContext<TaskRow, CallFinished>>
     {
         private readonly StateMachineSagaMessageFilter<TaskRow, CallFinished> _filter = new(machine, machine.Finished);

@@ -150,13 +150,15 @@ public sealed partial class TaskDesk
         task.Attempt++;
         task.RungAt = transition.Now;
         var bucket = directory.Find(task.Bucket!);
-        transition.Opened.Add(new AttemptRow
+        var attempt = new AttemptRow
         {
             TaskId = task.CorrelationId, Number = task.Attempt, Model = task.Model!, Bucket = task.Bucket!, KeyAlias = bucket is null ? "" : keys.For(bucket).Alias, Why = task.Why ?? "",
             ReservedTokens = task.ReservedTokens, ReservedUsd = task.ReservedUsd, CreatedAt = transition.Now,
-        });
+        };
+        transition.Opened.Add(attempt);
         transition.Record(task.CorrelationId, state, state, $"attempt {task.Attempt} on {task.Model} ({task.Why})");
-        transition.Ring(CallOf(task));
+        if (state == TaskStates.Classifying || !openCalls.TryKeep(task, attempt, transition))
+            transition.Ring(CallOf(task));
     }
 
     private static CallProvider CallOf(TaskRow task) => new(task.CorrelationId, task.Attempt, task.Model is { } model ? ModelId.Parse(model).Provider : null);

@@ -9,7 +9,6 @@ using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Passes;
 using LlmQueue.Worker.Selection;
 using MassTransit;
-using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Worker.Lifecycle;
 
@@ -83,7 +82,7 @@ public sealed partial class TaskDesk
     }
 
     /// <summary>An answer is what its pass was for: that is kept, and the next pass begins, or none is needed.</summary>
-    private static AfterCall Given(TaskRow task, Transition transition, CallOutcome.Answered answer, string model)
+    private AfterCall Given(TaskRow task, Transition transition, CallOutcome.Answered answer, string model)
     {
         if (TaskPasses.IsPart(task.Pass))
             return Noted(task, transition, answer, model);
@@ -106,7 +105,7 @@ public sealed partial class TaskDesk
             ? new CallOutcome.Malformed("what it made of the images is not the JSON that was asked for", answer.InputTokens, answer.OutputTokens) : outcome;
 
     /// <summary>Keeps what a pass gave and asks the rule what follows.</summary>
-    private static AfterCall AfterPass(TaskRow task, Transition transition, CallOutcome.Answered answer, string model)
+    private AfterCall AfterPass(TaskRow task, Transition transition, CallOutcome.Answered answer, string model)
     {
         transition.Payloads.Add(new PayloadRow { SubjectId = task.CorrelationId, Part = task.Pass ?? TaskPasses.Draft, Content = answer.Text });
         var critique = task.Pass is TaskPasses.Critique or TaskPasses.Verdict ? CritiquePrompt.Read(answer.Text) : null;
@@ -120,6 +119,8 @@ public sealed partial class TaskDesk
                 break;
             case TaskPasses.Critique:
                 (task.Critic, task.DraftScore) = (model, critique?.Score);
+                if (critique is not null && task.DraftedBy is { } author)
+                    transition.WhenCommitted += () => ranking.Rate(task, author, critique.Score);
                 break;
         }
 
@@ -161,13 +162,7 @@ public sealed partial class TaskDesk
     private static RouteRequest RequestOf(TaskRow task) => new() { PromptTokens = task.PromptTokens, MaxOutputTokens = task.CallOutputTokens };
 
     /// <summary>The question as it was put: as it came, or as something was made of it.</summary>
-    private async Task<StoredPrompt> ReadQuestion(Guid taskId)
-    {
-        await using var db = await contexts.CreateDbContextAsync();
-        var composed = PayloadRow.PromptOf(TaskPasses.Draft);
-        var parts = await db.Payloads.AsNoTracking().Where(p => p.SubjectId == taskId && (p.Part == composed || p.Part == PayloadRow.Prompt)).Select(p => new { p.Part, p.Content }).ToListAsync();
-        return StoredPrompt.Read((parts.Find(p => p.Part == composed) ?? parts[0]).Content);
-    }
+    private async Task<StoredPrompt> ReadQuestion(Guid taskId) => StoredPrompt.Read(await payloads.ReadQuestion(taskId));
 
     private async Task<string> PartOf(BehaviorContext<TaskRow> context, string part) =>
         Of(context).Payloads.Find(p => p.Part == part)?.Content ?? await ReadPayload(context.Saga.CorrelationId, part);

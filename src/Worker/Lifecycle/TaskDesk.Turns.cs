@@ -7,7 +7,6 @@ using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Estimation;
 using LlmQueue.Worker.Passes;
-using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Worker.Lifecycle;
 
@@ -51,19 +50,8 @@ public sealed partial class TaskDesk
         return continued.Messages;
     }
 
-    private async Task<List<Turn>> EarlierTurns(TaskRow task)
-    {
-        await using var db = await contexts.CreateDbContextAsync();
-        var answered = await (from t in db.Tasks.AsNoTracking()
-                              where t.Tenant == task.Tenant && t.Conversation == task.Conversation && t.State == TaskStates.Completed
-                                  && (t.SubmittedAt < task.SubmittedAt || (t.SubmittedAt == task.SubmittedAt && t.CorrelationId < task.CorrelationId))
-                              join prompt in db.Payloads on new { Id = t.CorrelationId, Part = PayloadRow.Prompt } equals new { Id = prompt.SubjectId, prompt.Part }
-                              join answer in db.Payloads on new { Id = t.CorrelationId, Part = PayloadRow.Answer } equals new { Id = answer.SubjectId, answer.Part }
-                              orderby t.SubmittedAt descending, t.CorrelationId descending
-                              select new { Prompt = prompt.Content, Answer = answer.Content }).Take(MostTurns).ToListAsync();
-        answered.Reverse();
-        return answered.ConvertAll(turn => new Turn(TaskIntake.ReadPrompt(turn.Prompt).LastOrDefault(m => m.Role == "user")?.Content ?? "", turn.Answer));
-    }
+    private async Task<List<Turn>> EarlierTurns(TaskRow task) =>
+        [.. (await payloads.ReadEarlierTurns(task, MostTurns)).Select(turn => new Turn(TaskIntake.ReadPrompt(turn.Prompt).LastOrDefault(m => m.Role == "user")?.Content ?? "", turn.Answer))];
 
     /// <summary>Tokens of the largest call that any model takes which may answer the task.</summary>
     private int LargestCall(TaskRow task, DateTime now) =>

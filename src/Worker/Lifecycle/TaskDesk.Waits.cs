@@ -59,9 +59,11 @@ public sealed partial class TaskDesk
                 task.ReservedUsd = null;
                 break;
             case var state when TaskStates.IsCalled(state):
-                EndAttempt(task, transition, "canceled", $"{(context.Message is DeadlinePassed ? "the task's deadline passed" : "its owner canceled the task")} while the call was on its way");
+                var cutOff = EndAttempt(task, transition, "canceled", $"{(context.Message is DeadlinePassed ? "the task's deadline passed" : "its owner canceled the task")} while the call was on its way");
                 transition.Settlement = new Settlement { Reserved = ReservationOf(task), Used = ReservationOf(task).Need, SpentUsd = task.ReservedUsd };
+                cutOff.CostUsd = task.ReservedUsd;
                 task.CostUsd += task.ReservedUsd ?? 0;
+                task.CostUnknown |= task.ReservedUsd is null;
                 ClearReservation(task);
                 break;
         }

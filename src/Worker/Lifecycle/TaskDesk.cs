@@ -1,23 +1,22 @@
 using LlmQueue.Worker.Estimation;
 using LlmQueue.Contracts;
-using LlmQueue.Store;
 using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Commits;
 using LlmQueue.Store.Intake;
 using LlmQueue.Store.Rows;
 using LlmQueue.Worker.Admission;
+using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Ranking;
 using LlmQueue.Worker.Selection;
 using MassTransit;
-using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Worker.Lifecycle;
 
 /// <summary>Does what the machine's verbs say: asks the rules and records what they decide in the transition. Sends nothing, writes nothing.</summary>
 public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory directory, AdmissionDesk admission, LimitViews views, LineDirectory lines,
-    IDbContextFactory<QueueDb> contexts, WorkerOptions options, KeyChoice keys, Chance chance, UsableProviders providers, CallEstimates estimates, ModelRanking ranking, PagePool pool,
-    ClassificationCache known, SystemLoad load)
+    TaskPayloads payloads, WorkerOptions options, KeyChoice keys, Chance chance, UsableProviders providers, CallEstimates estimates, ModelRanking ranking, PagePool pool,
+    ClassificationCache known, SystemLoad load, OpenCalls openCalls)
 {
     // ---- Taking in ----
 
@@ -203,12 +202,8 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
         return (long)largest;
     }
 
-    private async Task<string> ReadPayload(Guid taskId, string part)
-    {
-        await using var db = await contexts.CreateDbContextAsync();
-        return await db.Payloads.AsNoTracking().Where(p => p.SubjectId == taskId && p.Part == part).Select(p => p.Content).FirstOrDefaultAsync()
-            ?? throw new InvalidOperationException($"Task {taskId} has no row '{part}'; it was written in the transaction that the row's state stands for, so it was removed by hand.");
-    }
+    private async Task<string> ReadPayload(Guid taskId, string part) => await payloads.Read(taskId, part)
+        ?? throw new InvalidOperationException($"Task {taskId} has no row '{part}'; it was written in the transaction that the row's state stands for, so it was removed by hand.");
 
     private static Transition Of(PipeContext context) => context.GetPayload<Transition>();
 }

@@ -202,7 +202,10 @@ public sealed class SummaryDesk(SummaryPools pools, SummaryStages stages, Summar
     {
         await using var db = await contexts.CreateDbContextAsync();
         foreach (var task in await db.Tasks.AsNoTracking().Where(t => t.SummaryId == summary.CorrelationId && t.EndedAt == null).Select(t => t.CorrelationId).ToListAsync())
+        {
+            transition.Cancellations.Add(task);
             transition.Ring(new CancelTask(task));
+        }
     }
 
     private async Task End(SummaryRow summary, Transition transition, string state)

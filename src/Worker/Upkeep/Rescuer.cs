@@ -1,5 +1,6 @@
 using LlmQueue.Contracts;
 using LlmQueue.Store.Commits;
+using LlmQueue.Store.Intake;
 using LlmQueue.Store.Rows;
 using LlmQueue.Store.Sagas;
 using LlmQueue.Worker.PageSummaries;
@@ -39,6 +40,7 @@ public sealed class Rescuer(NpgsqlDataSource database, Doorbells doorbells, Anno
         bells.AddRange(await Read(connection, Unlooked, r => new StartTask(r.GetGuid(0)), cancellationToken, unanswered));
         bells.AddRange(await Read(connection, UnansweredGrants, r => new CapacityGranted(r.GetGuid(0), r.GetInt32(1) + 1), cancellationToken, unanswered));
         bells.AddRange(await Read(connection, PastDeadline, r => new DeadlinePassed(r.GetGuid(0)), cancellationToken));
+        bells.AddRange(await Cancellations.Bells(connection, cancellationToken));
         bells.AddRange(await Read(connection, SettledStages, SummaryBell, cancellationToken, unanswered));
         await NoteDeadlines(connection, cancellationToken);
         if (bells.Count > 0)

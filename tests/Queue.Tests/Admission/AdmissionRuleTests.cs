@@ -57,6 +57,17 @@ public sealed class AdmissionRuleTests
     }
 
     [Fact]
+    public void Who_fits_only_a_model_that_is_gone_is_told_so_and_waits_in_no_line()
+    {
+        var gone = Way("first", change: b => b.DisabledReason = $"{DisabledReasons.Gone}: decommissioned");
+        var small = Way("second", change: b => b.TokensPerMinute = 1);
+
+        var impossible = Assert.IsType<AdmissionDecision.Impossible>(Decide(gone, small));
+
+        Assert.Contains("groq:second", impossible.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_can_never_fit_is_impossible_with_the_largest_limit_and_advice()
     {
         var impossible = Assert.IsType<AdmissionDecision.Impossible>(Decide(Way("first", limit: 400), Way("second", limit: 300)));

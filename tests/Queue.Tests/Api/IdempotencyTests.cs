@@ -2,6 +2,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using LlmQueue.Tests.Batches;
 using LlmQueue.Tests.Harness;
+using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Tests.Api;
 
@@ -77,6 +78,23 @@ public sealed class IdempotencyTests(SimulatorFixture simulators) : IClassFixtur
         Assert.NotEmpty(ids);
         Assert.Single(ids.Distinct(StringComparer.Ordinal));
         Assert.Equal(1, (await simulator.Statistics()).Calls);
+    }
+
+    [Fact]
+    public async Task A_batch_whose_requests_were_written_before_a_crash_is_made_by_the_next_try()
+    {
+        await using var queue = await WholeQueue.Start(Catalogue, (await simulators.Fresh()).BaseUrl);
+        using var anna = queue.Anna;
+        var first = await anna.PostText("/v1/batches", Batch, ("Idempotency-Key", "crashed")).Body(200);
+        await anna.Becomes(first.Text("id"), "completed");
+        // As the crash left it: the file is there, the batch is not.
+        await queue.Read(db => db.Batches.ExecuteDeleteAsync(TestContext.Current.CancellationToken));
+        await queue.Read(db => db.Tasks.ExecuteDeleteAsync(TestContext.Current.CancellationToken));
+
+        var again = await anna.PostText("/v1/batches", Batch, ("Idempotency-Key", "crashed")).Body(200);
+
+        Assert.Equal((first.Text("id"), first.Text("input_file_id")), (again.Text("id"), again.Text("input_file_id")));
+        await anna.Becomes(again.Text("id"), "completed");
     }
 
     [Fact]

@@ -18,7 +18,7 @@ public sealed class BatchesApiTests(SimulatorFixture simulators) : IClassFixture
         string[] lines =
         [
             BatchClient.Line("a", "first"), "", BatchClient.Line("b", "second", "small"), BatchClient.Line("c", "third", "auto"), BatchClient.Line("d", "fourth", "large", ",\"temperature\":0.3,\"seed\":7"),
-            BatchClient.Line("bad-model", model: "gpt-of-nobody"), BatchClient.Line("bad-stream", more: ",\"stream\":true"), BatchClient.Line("bad-field", more: ",\"temperatur\":1"),
+            BatchClient.Line("bad-model", model: "gpt-of-nobody"), BatchClient.Line("bad-stream", more: ",\"stream\":true"), BatchClient.Line("bad-field", more: ",\"temperatur\":1"), BatchClient.Line("bad-n", more: ",\"n\":2"), BatchClient.Line("bad-logprobs", more: ",\"logprobs\":true"),
             """{"custom_id":"bad-body","method":"POST","url":"/v1/chat/completions","body":{"model":"auto"}}""",
         ];
 
@@ -26,11 +26,11 @@ public sealed class BatchesApiTests(SimulatorFixture simulators) : IClassFixture
         Assert.Equal("validating", created.Text("status"));
         var batch = await anna.Becomes(created.Text("id"), "completed");
 
-        Assert.Equal("""{"total":8,"completed":4,"failed":4}""", batch.GetProperty("request_counts").GetRawText());
+        Assert.Equal("""{"total":10,"completed":4,"failed":6}""", batch.GetProperty("request_counts").GetRawText());
         var output = await anna.Lines(batch, "output_file_id");
         var errors = await anna.Lines(batch, "error_file_id");
         Assert.Equal(["a", "b", "c", "d"], output.Keys.Order(StringComparer.Ordinal));
-        Assert.Equal(["bad-body", "bad-field", "bad-model", "bad-stream"], errors.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(["bad-body", "bad-field", "bad-logprobs", "bad-model", "bad-n", "bad-stream"], errors.Keys.Order(StringComparer.Ordinal));
         Assert.All(output.Values, line =>
         {
             Assert.Equal(JsonValueKind.Null, line.GetProperty("error").ValueKind);
@@ -48,6 +48,8 @@ public sealed class BatchesApiTests(SimulatorFixture simulators) : IClassFixture
         AssertRefusal(errors["bad-model"], 404, "model_not_found", "model");
         AssertRefusal(errors["bad-stream"], 400, "invalid_value", "stream");
         AssertRefusal(errors["bad-field"], 400, "unknown_parameter", "temperatur");
+        AssertRefusal(errors["bad-n"], 400, "invalid_value", "n");
+        AssertRefusal(errors["bad-logprobs"], 400, "unsupported_value", "logprobs");
         AssertRefusal(errors["bad-body"], 400, "missing_required_parameter", "messages");
         Assert.True(batch.GetProperty("usage").GetProperty("output_tokens").GetInt64() > 0);
     }

@@ -13,10 +13,21 @@ internal static class Census
         union all select 'now', now()::text
         """;
 
-    public static async Task<string> Take(Installation installation)
+    private const string Who = """
+        select pid || ' ' || application_name || ' ' || coalesce(state, '') || ' ' || coalesce(wait_event_type || '/' || wait_event, ''),
+            'for ' || (now() - coalesce(state_change, backend_start))::text || ', blocked by ' || pg_blocking_pids(pid)::text || ': ' || left(regexp_replace(query, '\s+', ' ', 'g'), 100)
+        from pg_stat_activity where datname = current_database() and state <> 'idle'
+        """;
+
+    public static Task<string> Take(Installation installation) => Ask(installation, Question, $"accepted {installation.Producer.Accepted.Count}, heard of {installation.Subscriber.Tasks}");
+
+    /// <summary>Who is in the middle of something, and who waits for whom.</summary>
+    public static Task<string> Sessions(Installation installation) => Ask(installation, Who);
+
+    private static async Task<string> Ask(Installation installation, string question, params string[] before)
     {
-        var lines = new List<string> { $"accepted {installation.Producer.Accepted.Count}, heard of {installation.Subscriber.Tasks}" };
-        await using var query = installation.Database.CreateCommand(Question);
+        var lines = before.ToList();
+        await using var query = installation.Database.CreateCommand(question);
         await using var rows = await query.ExecuteReaderAsync(CancellationToken.None);
         while (await rows.ReadAsync(CancellationToken.None))
         {

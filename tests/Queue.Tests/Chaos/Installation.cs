@@ -6,47 +6,26 @@ namespace LlmQueue.Tests.Chaos;
 
 /// <summary>
 /// A whole installation of real processes: workers on RabbitMQ and PostgreSQL, a provider with latency and limits, a producer and a
-/// subscriber outside. Two models hold about 430 of the 500 tasks at once; the others stand in line and are let in as the minute refills,
-/// so that a fault finds tasks in every state.
+/// subscriber outside.
 /// </summary>
 internal sealed class Installation : IAsyncDisposable
 {
-    public const int Tasks = 500;
     public const int CallsAtOnce = 16;
 
     /// <summary>How this test's own connections are called in pg_stat_activity.</summary>
     public const string OurName = "chaos test";
-
-    private const string Catalogue = """
-        {
-          "models": [
-            { "id": "groq:first", "context": 32000, "maxOutput": 1000, "limits": { "rpm": 220, "tpm": 200000 },
-              "price": { "inputUsdPerMillion": 0.10, "outputUsdPerMillion": 0.40 } },
-            { "id": "groq:second", "context": 32000, "maxOutput": 1000, "limits": { "rpm": 200, "tpm": 200000 },
-              "price": { "inputUsdPerMillion": 0.20, "outputUsdPerMillion": 0.80 } },
-            { "id": "groq:critic", "context": 32000, "maxOutput": 8000,
-              "price": { "inputUsdPerMillion": 0.20, "outputUsdPerMillion": 0.80 } }
-          ],
-          "passes": { "critique": ["groq:critic"] },
-          "routes": [
-            { "task": "code", "complexity": "any", "models": ["groq:second", "groq:first"] },
-            { "task": "any", "complexity": "any", "models": ["groq:first", "groq:second"] }
-          ]
-        }
-        """;
 
     // Long enough for the longest: a killed worker's calls are noticed, its events published by another, and the lines drained.
     private static readonly TimeSpan AllWithin = TimeSpan.FromSeconds(120);
 
     private readonly ChaosServers servers;
     private readonly DirectoryInfo home;
-    private readonly string database;
-    private readonly string broker;
+    private readonly Shape shape;
     private readonly List<ProcessUnderTest> workers = [];
 
-    private Installation(ChaosServers servers, DirectoryInfo home, string database, string broker, SimulatorProcess simulator, Subscriber subscriber)
+    private Installation(ChaosServers servers, DirectoryInfo home, Shape shape, string database, string broker, SimulatorProcess simulator, Subscriber subscriber)
     {
-        (this.servers, this.home, this.database, this.broker, Simulator, Subscriber, Producer) = (servers, home, database, broker, simulator, subscriber, new Producer(broker));
+        (this.servers, this.home, this.shape, DatabaseUrl, BrokerUrl, Simulator, Subscriber, Producer) = (servers, home, shape, database, broker, simulator, subscriber, new Producer(broker, shape));
         Database = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database) { ApplicationName = OurName });
     }
 
@@ -54,6 +33,11 @@ internal sealed class Installation : IAsyncDisposable
     public static bool RunsLong { get; } = string.Equals(Environment.GetEnvironmentVariable("LLMQUEUE_TESTS"), "long", StringComparison.Ordinal);
 
     public NpgsqlDataSource Database { get; }
+
+    /// <summary>Of the servers themselves, as a worker is told them that no fault stands between.</summary>
+    public string DatabaseUrl { get; }
+
+    public string BrokerUrl { get; }
 
     public SimulatorProcess Simulator { get; }
 
@@ -63,24 +47,32 @@ internal sealed class Installation : IAsyncDisposable
 
     public IReadOnlyList<ProcessUnderTest> Workers => workers;
 
+    /// <summary>How many tasks are asked of it.</summary>
+    public int Tasks => shape.Tasks;
+
+    /// <summary>A folder of its own, gone with it.</summary>
+    public string Home => home.FullName;
+
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    public static async Task<Installation> Start(ChaosServers servers, int workers = 2)
+    public static Task<Installation> Start(ChaosServers servers, int workers = 2) => Start(servers, new Shape { Workers = workers });
+
+    public static async Task<Installation> Start(ChaosServers servers, Shape shape, string? database = null)
     {
         var folder = Directory.CreateTempSubdirectory("llmqueue-chaos-");
         var catalogue = Path.Combine(folder.FullName, "catalogue.json");
-        await File.WriteAllTextAsync(catalogue, Catalogue, Cancel);
-        var simulator = await SimulatorProcess.Start("--catalogue", catalogue, "--latency-ms", "200-600");
+        await File.WriteAllTextAsync(catalogue, shape.Catalogue, Cancel);
+        var simulator = await SimulatorProcess.Start("--catalogue", catalogue, "--latency-ms", shape.LatencyMs);
         var bus = await servers.Rabbit.CreateVirtualHost();
-        var address = await servers.Postgres.CreateDatabase();
+        var address = database ?? await servers.Postgres.CreateDatabase();
         var subscriber = await Subscriber.Start(bus, Cancel);
-        var installation = new Installation(servers, folder, address, bus, simulator, subscriber);
-        for (var i = 0; i < workers; i++)
+        var installation = new Installation(servers, folder, shape, address, bus, simulator, subscriber);
+        for (var i = 0; i < shape.Workers; i++)
         {
             await installation.StartWorker();
         }
 
-        await Eventually.True("every worker takes calls", TimeSpan.FromSeconds(60), async () => await Rabbit.Consumers(bus, "llm-provider-calls", Cancel) == workers);
+        await Eventually.True("every worker takes calls", TimeSpan.FromSeconds(60), async () => await Rabbit.Consumers(bus, "llm-provider-calls", Cancel) == shape.Workers);
         return installation;
     }
 
@@ -89,8 +81,8 @@ internal sealed class Installation : IAsyncDisposable
         var environment = new Dictionary<string, string?>(StringComparer.Ordinal)
         {
             ["LLMQUEUE_HOME"] = home.FullName,
-            ["DATABASE_URL"] = database,
-            ["RABBITMQ_URL"] = broker,
+            ["DATABASE_URL"] = DatabaseUrl,
+            ["RABBITMQ_URL"] = BrokerUrl,
             ["GROQ_API_KEY"] = "sk-chaos-1",
             ["GROQ_BASE_URL"] = Simulator.BaseUrl,
             ["CATALOGUE_PATH"] = Path.Combine(home.FullName, "catalogue.json"),
@@ -100,19 +92,24 @@ internal sealed class Installation : IAsyncDisposable
             ["RESCUE_EVERY_SECONDS"] = "1",
             ["CALL_TIMEOUT_SECONDS"] = "10",
         };
+        foreach (var (name, value) in shape.Variables?.Invoke(this, workers.Count) ?? new Dictionary<string, string?>(StringComparer.Ordinal))
+        {
+            environment[name] = value;
+        }
+
         var worker = ProcessUnderTest.StartDotnet(BuiltPrograms.Worker, [], environment);
         workers.Add(worker);
         await worker.WaitForLine("The worker starts", TimeSpan.FromSeconds(60));
         return worker;
     }
 
-    public Task<IReadOnlyDictionary<string, long>> MessagesByQueue() => servers.Rabbit.MessagesByQueue(broker);
+    public Task<IReadOnlyDictionary<string, long>> MessagesByQueue() => servers.Rabbit.MessagesByQueue(BrokerUrl);
 
-    /// <summary>Five hundred tasks; each fault happens once as many as it names are completed, while others wait, are called, or still come.</summary>
+    /// <summary>All its tasks; each fault happens once as many as it names are completed, while others wait, are called, or still come.</summary>
     public async Task<Moments> Run(params (int AfterCompletions, Func<Task> Fault)[] faults)
     {
         var moments = new Moments();
-        var publishing = Producer.Publish(Tasks, Cancel);
+        var publishing = Producer.Publish(Cancel);
         foreach (var (after, fault) in faults)
         {
             await Subscriber.Completions(after, AllWithin, Cancel);

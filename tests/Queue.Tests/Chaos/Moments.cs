@@ -6,6 +6,8 @@ namespace LlmQueue.Tests.Chaos;
 internal sealed class Moments
 {
     private readonly List<Fault> faults = [];
+    private readonly List<TimeSpan> recoveries = [];
+    private TimeSpan longest;
 
     public IReadOnlyList<Fault> Faults => faults;
 
@@ -28,14 +30,21 @@ internal sealed class Moments
 
         foreach (var (fault, over) in faults)
         {
+            recoveries.Add(ends.FirstOrDefault(end => end > over, over) - over);
             var after = ends.Where(end => end > fault).ToList();
-            var gap = after.Prepend(fault).Zip(after, (earlier, later) => later - earlier).DefaultIfEmpty().Max();
+            var gap = longest = after.Prepend(fault).Zip(after, (earlier, later) => later - earlier).DefaultIfEmpty().Max();
             Write(
                 $"recovery: {after.Count} tasks were open; the fault took {Seconds(over - fault)}, the next completion came after {Seconds(after.FirstOrDefault(fault) - fault)}, "
                     + $"the next after its end {Seconds(after.FirstOrDefault(end => end > over, over) - over)} later, the longest gap was {Seconds(gap)}, all had ended after {Seconds(ends[^1] - fault)}"
             );
         }
     }
+
+    /// <summary>From the end of each fault tasks were completed again within this time.</summary>
+    public void AssertRecoveredWithin(TimeSpan limit) => Assert.All(recoveries, recovery => Assert.InRange(recovery, TimeSpan.Zero, limit));
+
+    /// <summary>At no time after the last fault began did nothing end for longer than this.</summary>
+    public void AssertNeverStoodFor(TimeSpan limit) => Assert.InRange(longest, TimeSpan.Zero, limit);
 
     public static void Write(string line) => TestContext.Current.TestOutputHelper?.WriteLine(line);
 

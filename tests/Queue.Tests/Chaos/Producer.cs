@@ -9,11 +9,8 @@ namespace LlmQueue.Tests.Chaos;
 /// A service without .NET or MassTransit, as far as the wire is concerned: plain JSON to the exchange of LlmTask. It gives every task an
 /// id and publishes it again, across any number of connections, until the broker has confirmed it: from then on the task is the queue's.
 /// </summary>
-internal sealed class Producer(string broker)
+internal sealed class Producer(string broker, Shape shape)
 {
-    private const int Wave = 20;
-
-    // Twenty tasks every fifth of a second: five hundred are on their way for five seconds, so that a fault in the middle meets new work as well.
     private static readonly TimeSpan Rhythm = TimeSpan.FromMilliseconds(200);
     private static readonly string[] Kinds = ["summarization", "analysis", "code"];
 
@@ -22,9 +19,9 @@ internal sealed class Producer(string broker)
     /// <summary>Confirmed by the broker: the prompt of each.</summary>
     public IReadOnlyDictionary<Guid, string> Accepted => accepted;
 
-    public async Task Publish(int count, CancellationToken cancellationToken)
+    public async Task Publish(CancellationToken cancellationToken)
     {
-        var pending = new Queue<LlmTask>(Enumerable.Range(1, count).Select(NewTask));
+        var pending = new Queue<LlmTask>(Enumerable.Range(1, shape.Tasks).Select(NewTask));
         using var rhythm = new PeriodicTimer(Rhythm, TimeProvider.System);
         while (pending.Count > 0)
         {
@@ -57,7 +54,7 @@ internal sealed class Producer(string broker)
 
     private async Task PublishWave(IChannel channel, Queue<LlmTask> pending, CancellationToken cancellationToken)
     {
-        var wave = pending.Take(Wave).ToList();
+        var wave = pending.Take(shape.Wave).ToList();
         await Task.WhenAll(wave.Select(task => Confirmed(channel, task, cancellationToken)));
         foreach (var task in wave)
         {

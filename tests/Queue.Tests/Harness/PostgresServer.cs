@@ -18,22 +18,33 @@ public sealed class PostgresServer : IAsyncDisposable
     private ProcessUnderTest? server;
     private int databases;
 
-    private PostgresServer(PostgresPrograms programs, ServerFolder folder) => (this.programs, this.folder) = (programs, folder);
+    private readonly ServerPlace? place;
 
-    private string Data => Path.Combine(folder.Path, "data");
+    private PostgresServer(PostgresPrograms programs, ServerFolder folder, ServerPlace? place) => (this.programs, this.folder, this.place) = (programs, folder, place);
+
+    private string Data => Path.Combine(place?.Path ?? folder.Path, "data");
 
     /// <summary>What the server itself has printed, for example the statements of a database whose log_statement is on.</summary>
     public IReadOnlyCollection<string> Output => server?.Output ?? [];
 
     public bool IsRunning => server is { HasExited: false };
 
-    public static async Task<PostgresServer> StartNew()
+    /// <summary>The server's first process, for whoever reads its clocks.</summary>
+    public int ProcessId => server?.Id ?? throw new InvalidOperationException("PostgreSQL does not run.");
+
+    public static Task<PostgresServer> StartNew() => StartNew(place: null);
+
+    /// <summary>With its data in that place.</summary>
+    public static async Task<PostgresServer> StartNew(ServerPlace? place)
     {
         var installed = await PostgresPrograms.Find(major: null, CancellationToken.None);
-        var postgres = new PostgresServer(installed, await ServerFolder.Create("postgres", PostgresPrograms.ServerUser));
-        string[] arguments = ["-D", postgres.Data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
-        var (code, output) = await installed.Run("initdb", arguments, CancellationToken.None);
-        Assert.True(code == 0, $"initdb failed: {output}");
+        var postgres = new PostgresServer(installed, await ServerFolder.Create("postgres", PostgresPrograms.ServerUser), place);
+        var command = postgres.Command("initdb", "-D", postgres.Data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync");
+        await using (var initdb = ProcessUnderTest.Start(command[0], command[1..]))
+        {
+            Assert.True(await initdb.ExitCode(StartsWithin) == 0, $"initdb failed: {initdb.Tail()}");
+        }
+
         await postgres.Start();
         return postgres;
     }
@@ -48,10 +59,10 @@ public sealed class PostgresServer : IAsyncDisposable
             "unix_socket_directories=",
             "max_connections=300",
             "shared_buffers=256MB",
-            "max_wal_size=2GB",
+            place is null ? "max_wal_size=2GB" : "max_wal_size=64MB",
             "fsync=on",
         ];
-        var command = folder.AsUser([Path.Combine(programs.Folder, "postgres"), "-D", Data, .. settings.SelectMany(setting => new[] { "-c", setting })]);
+        var command = Command("postgres", ["-D", Data, .. settings.SelectMany(setting => new[] { "-c", setting })]);
         await Forget();
         await Eventually.True("PostgreSQL accepts connections", StartsWithin, () => StartedOrTryAgain(command));
     }
@@ -103,6 +114,13 @@ public sealed class PostgresServer : IAsyncDisposable
         folder.Dispose();
     }
 
+    /// <summary>As the server's user, in its place.</summary>
+    private string[] Command(string program, params string[] arguments)
+    {
+        var command = folder.AsUser([Path.Combine(programs.Folder, program), .. arguments]);
+        return place?.Inside(command) ?? command;
+    }
+
     private async Task End(PosixSignalNumber signal)
     {
         if (server is not null)
@@ -134,3 +152,8 @@ public sealed class PostgresServer : IAsyncDisposable
             Pooling = !string.Equals(database, "postgres", StringComparison.Ordinal),
         }.ConnectionString;
 }
+
+/// <summary>A small place that only those who are led in can see.</summary>
+/// <param name="Path">Where it is, for those who are in.</param>
+/// <param name="Inside">The command that leads a command in.</param>
+public sealed record ServerPlace(string Path, Func<string[], string[]> Inside);

@@ -35,6 +35,9 @@ public sealed class RabbitServer : IAsyncDisposable
 
     public bool IsRunning => server is { HasExited: false };
 
+    /// <summary>The broker's process, for whoever reads its clocks.</summary>
+    public int ProcessId => server?.Id ?? throw new InvalidOperationException("RabbitMQ does not run.");
+
     public static async Task<RabbitServer> StartNew()
     {
         var installed = FindProgram();

@@ -15,6 +15,8 @@ public sealed class SimulatorProcess : IAsyncDisposable
 
     public HttpClient Client { get; }
 
+    public int ProcessId => process.Id;
+
     /// <summary>For <c>GROQ_BASE_URL</c> and its like.</summary>
     public string BaseUrl => new Uri(Client.BaseAddress!, "openai/v1").ToString();
 

@@ -3,6 +3,8 @@ using LlmQueue.Store.Commits;
 using LlmQueue.Store.Rows;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker;
+using LlmQueue.Worker.Ranking;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LlmQueue.Tests.Lifecycle;
@@ -34,6 +36,10 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
         Assert.Equal(["draft; any/any; producer said analysis, high", "critique of the draft by groq:first", "revision after the critique by groq:critic", "critique of the revision by groq:first"], attempts.Select(a => a.Why));
         Assert.Equal(["Submitted", "Calling", "Drafted", "Critiquing", "Critiqued", "Revising", "Revised", "Critiquing", "Critiqued", "RevisionKept", "Completed"], (await queue.History(id)).Select(h => h.Entry));
         Assert.Equal((attempts.Sum(a => a.InputTokens!.Value), attempts.Sum(a => a.CostUsd!.Value)), (task.InputTokens, task.CostUsd));
+        // What the critic thought of the draft counts for its author.
+        await queue.Services.GetRequiredService<ModelRanking>().Share(TestContext.Current.CancellationToken);
+        var quality = await queue.Read(db => db.Rankings.Where(r => r.Model == "groq:first").Select(r => new { r.Quality, r.QualityWeight }).SingleAsync(TestContext.Current.CancellationToken));
+        Assert.Equal((0.4, 1.0), (quality.Quality, quality.QualityWeight));
         var view = await queue.View(id);
         Assert.Equal([("draft", "It does, always."), ("critique", Flawed), ("revision", "Sometimes: evaporation takes some of it."), ("verdict", Better)], view.Passes.Select(p => (p.Pass, p.Text)));
         await queue.AssertLedgerIsSettled();

@@ -1,0 +1,27 @@
+using LlmQueue.Store.Commits;
+using MassTransit;
+
+namespace LlmQueue.Store.Sagas;
+
+/// <summary>What a saga's repository asks of the store.</summary>
+public interface ISagaStore<TRow> where TRow : class, ISaga
+{
+    /// <summary>A row of the caller's own, as last committed; null when there is none.</summary>
+    Task<TRow?> Load(Guid id);
+
+    /// <summary>Returns when the transition is durable, or must be decided again.</summary>
+    Task<CommitOutcome> Commit(Transition transition);
+
+    /// <summary>Rings what a commit has made due. Never fails: a bell that is lost stands in its row.</summary>
+    Task Ring(IReadOnlyCollection<object> bells);
+}
+
+/// <summary>PostgreSQL, in groups.</summary>
+public sealed class GroupedSagaStore<TRow>(GroupCommits commits, GroupLoads<TRow> loads, Doorbells doorbells) : ISagaStore<TRow> where TRow : class, ISaga
+{
+    public Task<TRow?> Load(Guid id) => loads.Load(id);
+
+    public Task<CommitOutcome> Commit(Transition transition) => commits.Commit(transition);
+
+    public Task Ring(IReadOnlyCollection<object> bells) => doorbells.Ring(bells, CancellationToken.None);
+}

@@ -1,0 +1,160 @@
+using LlmQueue.Contracts;
+using LlmQueue.Store.Catalogue;
+using LlmQueue.Store.Commits;
+using LlmQueue.Store.Intake;
+using LlmQueue.Store.Limits;
+using LlmQueue.Store.Rows;
+using LlmQueue.Store.Sagas;
+using LlmQueue.Store.Settings;
+using LlmQueue.Tests.Harness;
+using LlmQueue.Worker;
+using LlmQueue.Worker.Admission;
+using LlmQueue.Worker.Calling;
+using LlmQueue.Worker.Classification;
+using LlmQueue.Worker.Estimation;
+using LlmQueue.Worker.Lifecycle;
+using LlmQueue.Worker.Ranking;
+using LlmQueue.Worker.Selection;
+using LlmQueue.Worker.Upkeep;
+using MassTransit;
+using MassTransit.Configuration;
+using MassTransit.Context;
+using MassTransit.Middleware;
+using MassTransit.Saga;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace LlmQueue.Tests.Exploration;
+
+/// <summary>
+/// One worker: the real machine, desk, admission, repository and plan of the Pacer, put together as WorkerServices does it, on a store that is told what to do. Built once and used for many
+/// histories: what it keeps between messages is the view of the limits, which each history shows it anew. Nothing is learned: the models charge the longest answer, and the ranking is off.
+/// </summary>
+internal sealed class Machine
+{
+    public static readonly ModelCatalogue Catalogue = ModelCatalogue.Parse(TestCatalogue.Of(["critic"],
+        new TestModel("first") { Rpm = 6, Tpm = 500 }, new TestModel("second") { Rpm = 3, Tpm = 300 }, new TestModel("critic") { Rpm = 20, Tpm = 30_000 }), "explored.json");
+
+    private static readonly Dictionary<string, ProviderSettings> Providers = new(StringComparer.Ordinal)
+    {
+        ["groq"] = new ProviderSettings("groq", new Uri("http://nowhere.invalid/v1"), [new ProviderKey("groq", 1, "groq-1", "org-1", "sk-none")]),
+    };
+
+    private static readonly WorkerOptions Options = new() { Ranking = false, PoolAdjustment = false, MaxFaults = 4 };
+
+    private readonly TaskLifecycle lifecycle;
+    private readonly GroupedSagaRepositoryContextFactory<TaskRow> repository;
+    private readonly ConsumeContext consumed;
+    private readonly Func<World> world;
+    private readonly BudgetBook budgets;
+    private readonly Dictionary<Type, Func<object, Guid, Task>> doors = [];
+    private readonly BucketDirectory directory = new(Catalogue, Providers);
+    private readonly LineDirectory lines;
+    private readonly CallEstimates estimates;
+    private readonly PagePool pool;
+    private readonly StillClock clock;
+    private readonly SystemLoad load;
+
+    public Machine(Func<World> world, ISagaStore<TaskRow> store, Func<double> chance, LineDirectory lines, ConsumeContext consumed)
+    {
+        (this.world, this.consumed, this.lines, clock) = (world, consumed, lines, new StillClock(() => world().Now));
+        // What stands for a database is never asked: every row these look for is shown to the views first.
+        var catalogue = new CurrentCatalogue(Catalogue);
+        budgets = new BudgetBook(database: null!, contexts: null!, tables: null!, Views, lineBell: null!, clock);
+        estimates = new CallEstimates(new Calibrations(database: null!), new OutputUses(database: null!), clock, NullLogger<CallEstimates>.Instance);
+        var luck = new ScriptedChance(chance);
+        var ranking = new ModelRanking(shared: null!, Options, luck, clock, NullLogger<ModelRanking>.Instance);
+        pool = new PagePool(ranking, Options);
+        var admission = new AdmissionDesk(directory, Views, budgets, estimates, pool, Options);
+        load = new SystemLoad(directory, Views);
+        var known = new ClassificationCache(database: null!, clock, NullLogger<ClassificationCache>.Instance);
+        // Every call is left to a message here: which of two workers claims it, and when, is for chance to say.
+        var openCalls = new OpenCalls(new WorkerIdentity(), Options);
+        _ = openCalls.Close();
+        var desk = new TaskDesk(catalogue, directory, admission, Views, lines, new Parts(world), Options, new KeyChoice(Views), luck, new UsableProviders(Providers), estimates, ranking, pool, known, load, openCalls);
+        lifecycle = new TaskLifecycle(desk, clock);
+        repository = new GroupedSagaRepositoryContextFactory<TaskRow>(store, clock);
+        Door<LlmTask>();
+        Door<StartTask>();
+        Door<CapacityGranted>();
+        Door<BudgetReleased>();
+        Door<RetryDelayElapsed>();
+        Door<CallFinished>();
+        Door<LeaseExpired>();
+        Door<CancelTask>();
+        Door<DeadlinePassed>();
+    }
+
+    public LimitViews Views { get; } = new();
+
+    /// <summary>Through the real repository and the real machine; done when the real repository is.</summary>
+    public Task Raise(object message, Guid task) => doors[message.GetType()](message, task);
+
+    public IReadOnlyList<string> BudgetsOf(TaskRow task) => budgets.Of(task.Tenant, task.Agent, task.Kind, world().Now);
+
+    public PacerRound NewPacer() => new(database: null!, tables: null!, Views, directory, budgets, new Thresholds(), announcer: null!, lines, estimates, pool, Options, clock);
+
+    public static IEnumerable<BucketRow> NewBuckets(DateTime now) => new BucketDirectory(Catalogue, Providers).All.Select(bucket => bucket.NewRow(now));
+
+    /// <summary>The true limits, as a commit brings them back.</summary>
+    public void Show()
+    {
+        foreach (var bucket in world().Buckets.Values)
+        {
+            Views.Show(World.Copy(bucket));
+        }
+
+        foreach (var budget in world().Budgets.Values)
+        {
+            Views.Show(World.Copy(budget));
+        }
+
+    }
+
+    /// <summary>A person has put another key, and has started it again.</summary>
+    public void TakeKey() => Views.ShowKey("groq-1", null);
+
+    /// <summary>Forgets what the history before has taught.</summary>
+    public void Forget()
+    {
+        Show();
+        TakeKey();
+        load.At(DateTime.MinValue.AddDays(1));
+    }
+
+    private void Door<T>() where T : class
+    {
+        var correlation = lifecycle.Correlations.OfType<EventCorrelation<TaskRow, T>>().Single();
+        var pipe = Pipe.New<SagaConsumeContext<TaskRow, T>>(made => made.AddPipeSpecification(new FilterPipeSpecification<SagaConsumeContext<TaskRow, T>>(new Raised<T>(lifecycle, correlation.Event))));
+        doors[typeof(T)] = (message, task) =>
+        {
+            var context = new CorrelationIdConsumeContextProxy<T>(new MessageConsumeContext<T>(consumed, (T)message), task);
+            return repository.Send(context, new SendSagaPipe<TaskRow, T>(correlation.Policy, pipe, task));
+        };
+    }
+
+    private sealed class Raised<T>(TaskLifecycle lifecycle, Event<T> raised) : IFilter<SagaConsumeContext<TaskRow, T>> where T : class
+    {
+        private readonly StateMachineSagaMessageFilter<TaskRow, T> filter = new(lifecycle, raised);
+
+        public Task Send(SagaConsumeContext<TaskRow, T> context, IPipe<SagaConsumeContext<TaskRow, T>> next) => filter.Send(context, next);
+
+        public void Probe(ProbeContext context) => context.CreateFilterScope("raised");
+    }
+
+    private sealed class Parts(Func<World> world) : TaskPayloads(contexts: null!)
+    {
+        public override Task<string?> Read(Guid taskId, string part) => Task.FromResult(world().Payloads.GetValueOrDefault((taskId, part)));
+
+        public override Task<string> ReadQuestion(Guid taskId) => Task.FromResult(world().Payloads[(taskId, PayloadRow.Prompt)]);
+    }
+
+    private sealed class ScriptedChance(Func<double> next) : Chance(0)
+    {
+        public override double Next() => next();
+    }
+
+    private sealed class StillClock(Func<DateTime> now) : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => new(now(), TimeSpan.Zero);
+    }
+}
