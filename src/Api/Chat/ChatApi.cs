@@ -28,7 +28,7 @@ public static class ChatApi
     {
         var (caller, key, wait) = (context.Caller(), IdempotencyKey.Of(context, "chat"), Prefer.Wait(context) ?? LongestWait);
         using var body = await JsonBody.Read(context.Request, aborted);
-        var request = ChatRequest.Read(body.RootElement, models);
+        var request = ChatRequest.Read(body.RootElement, models, inParts: false);
         var id = key.NewId(0, clock);
         var taken = Taken(request, id, caller.Tenant, clock);
         await key.Hold(keys, patience, aborted);

@@ -50,7 +50,7 @@ public sealed class TaskReader(ModelChecks models, WebhookChecks webhooks, TimeP
         try
         {
             var taken = TaskIntake.Read(task, id, tenant, clock.GetUtcNow().UtcDateTime);
-            var refusal = taken.Refusal ?? models.WhyUnknown(task.Model) ?? models.WhyTooLarge(Characters(task), task.Model) ?? webhooks.WhyNot(task.WebhookUrl, tenant);
+            var refusal = taken.Refusal ?? models.WhyUnknown(task.Model) ?? models.WhyTooLarge(Characters(task), task.Model, inParts: true) ?? webhooks.WhyNot(task.WebhookUrl, tenant);
             return refusal is null ? taken : throw new ProblemException(Problem.Refused(refusal));
         }
         catch (UnreadableMessageException nothing)

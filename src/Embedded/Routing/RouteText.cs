@@ -78,6 +78,8 @@ internal sealed record RouteText(IReadOnlyList<string> Lines, bool HasChain)
         if (reading.Choice is NoModel none)
         {
             yield return $"nobody           {none.Reason}";
+            if (none.IsTooLong)
+                yield return $"{Indent} a running queue reads one long message in up to {TaskPasses.MostParts} parts, and has the task answered from the notes of them";
             yield break;
         }
 

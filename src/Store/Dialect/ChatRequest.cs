@@ -11,14 +11,17 @@ public sealed record ChatRequest(LlmTask Task, bool Stream, bool IncludeUsage)
     private static readonly string[] PassedOver = ["store", "service_tier", "safety_identifier", "prompt_cache_key", "modalities"];
     private static readonly string[] Own = ["model", "messages", "max_tokens", "max_completion_tokens", "stream", "stream_options", "metadata", "logprobs", .. PassedOver];
 
+    /// <param name="body">The body.</param>
+    /// <param name="models">What the catalogue can refuse.</param>
+    /// <param name="inParts">A prompt that is too long for one call is taken all the same, to be read in parts.</param>
     /// <exception cref="RefusedRequestException">400 or 404: what is wrong, and in which field.</exception>
-    public static ChatRequest Read(JsonElement body, ModelChecks models)
+    public static ChatRequest Read(JsonElement body, ModelChecks models, bool inParts)
     {
         if (body.ValueKind is not JsonValueKind.Object)
             throw Refused("The body is not an object; expected {\"model\": …, \"messages\": […]}.", null);
         var messages = Messages(body);
         var model = Model(body, models);
-        if (models.WhyTooLarge(messages.Sum(m => (long)m.Content.Length), model) is { } tooLarge)
+        if (models.WhyTooLarge(messages.Sum(m => (long)m.Content.Length), model, inParts) is { } tooLarge)
             throw Refused(tooLarge, "messages", "context_length_exceeded");
         if (Field(body, "logprobs") is { } logprobs && Flag(logprobs, "logprobs"))
             throw Refused("'logprobs' is true; the queue keeps an answer's text and its tool calls, not how likely its tokens were: leave it out.", "logprobs", "unsupported_value");

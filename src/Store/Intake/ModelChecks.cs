@@ -1,4 +1,5 @@
 using LlmQueue.Store.Catalogue;
+using LlmQueue.Store.Rows;
 
 namespace LlmQueue.Store.Intake;
 
@@ -45,15 +46,19 @@ public sealed class ModelChecks(CurrentCatalogue current)
     }
 
     /// <summary>Why a prompt fits no model, or not the one that alone may answer; null when it may fit.</summary>
-    public string? WhyTooLarge(long characters, string? model)
+    /// <param name="characters">The prompt's length.</param>
+    /// <param name="model">The model that alone may answer; null where the queue chooses.</param>
+    /// <param name="inParts">It may be read in parts, as tasks and lines of batches are; a client of chat completions is told at once that it is too long, which it knows what to do about.</param>
+    public string? WhyTooLarge(long characters, string? model, bool inParts)
     {
         var catalogue = current.Now;
         var named = ModelId.TryParse(model?.Trim(), out var id) ? catalogue.Find(id) : null;
         var largest = named ?? catalogue.Models.MaxBy(m => m.Context)!;
         var tokens = characters / MostCharactersPerToken;
-        if (tokens <= largest.Context)
+        if (tokens <= (inParts ? (long)largest.Context * TaskPasses.MostParts : largest.Context))
             return null;
         var limit = named is null ? $"the largest context of any model in the catalogue is {largest.Context:N0} ({largest.Id})" : $"the context of '{largest.Id}' is {largest.Context:N0}";
-        return $"The prompt has {characters:N0} characters, which are at least {tokens:N0} tokens; {limit}. Split it, or hand its pages in as a summary (POST /v1/summaries).";
+        var parts = inParts ? $", and a prompt is read in at most {TaskPasses.MostParts} parts" : "";
+        return $"The prompt has {characters:N0} characters, which are at least {tokens:N0} tokens; {limit}{parts}. Split it, or hand its pages in as a summary (POST /v1/summaries).";
     }
 }

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using MassTransit;
 
 namespace LlmQueue.Store.Rows;
@@ -79,6 +81,8 @@ public sealed class TaskRow : SagaStateMachineInstance
 
     /// <summary>The longest answer of the call it is at or waits for.</summary>
     public int CallOutputTokens => PassOutputTokens ?? MaxOutputTokens;
+    /// <summary>What such calls have in common, for what is learned of the length of their answers.</summary>
+    public string? CallKind => TaskPasses.IsPart(Pass) ? TaskPasses.Part : Pass ?? Kind;
     /// <summary>The task whose call answers this one's question as well, and whose one request covers both; null for a call of its own.</summary>
     public Guid? PackedWith { get; set; }
 
@@ -192,16 +196,40 @@ public static class TaskPasses
     /// <summary>The critic scores the revision as it scored the draft.</summary>
     public const string Verdict = "verdict";
 
+    /// <summary>How the passes begin in which a prompt that fits no call is read: part-1-of-5, part-2-of-5, …</summary>
+    public const string Part = "part";
+
+    /// <summary>A prompt is read in no more parts than this; what is longer belongs into a summary of pages.</summary>
+    public const int MostParts = 64;
+
+    public static string PartOf(int number, int count) => $"{Part}-{number}-of-{count}";
+
+    public static bool IsPart([NotNullWhen(true)] string? pass) => pass?.StartsWith($"{Part}-", StringComparison.Ordinal) == true;
+
+    /// <summary>Which part of how many; of a pass that reads one.</summary>
+    public static (int Number, int Count) PlaceOf(string part)
+    {
+        var words = part.Split('-');
+        return (int.Parse(words[1], CultureInfo.InvariantCulture), int.Parse(words[3], CultureInfo.InvariantCulture));
+    }
+
     /// <summary>The question itself is put, by whichever name.</summary>
     public static bool IsTheAnswer(string? pass) => pass is null or Draft;
 
-    /// <summary>The payloads in which what a pass gave is kept, in order.</summary>
+    /// <summary>The models asked are those of the task's own route.</summary>
+    public static bool IsRouted(string? pass) => IsTheAnswer(pass) || IsPart(pass);
+
+    /// <summary>The payloads in which what a pass gave is kept, in order; notes of parts come before the draft.</summary>
     public static readonly IReadOnlyList<string> Kept = [Extraction, Draft, Critique, Revision, Verdict];
+
+    /// <summary>The place of what a pass gave among the others'.</summary>
+    public static int Order(string kept) => kept == Extraction ? 0 : IsPart(kept) ? PlaceOf(kept).Number : MostParts + Kept.ToList().IndexOf(kept);
 
     /// <summary>The state of a task whose call for this pass is on its way.</summary>
     public static string StateOf(string? pass) => pass switch
     {
         Extraction => TaskStates.Extracting,
+        _ when IsPart(pass) => TaskStates.Extracting,
         Critique or Verdict => TaskStates.Critiquing,
         Revision => TaskStates.Revising,
         _ => TaskStates.Calling,

@@ -25,11 +25,11 @@ public sealed class TaskViews(IDbContextFactory<QueueDb> contexts, TimeProvider 
         var output = row.State != TaskStates.Completed ? null
             : await db.Payloads.AsNoTracking().Where(p => p.SubjectId == id && p.Part == PayloadRow.Answer).Select(p => p.Content).FirstOrDefaultAsync(cancellationToken);
         var passes = row is { HighStakes: false, Pass: null } ? []
-            : await db.Payloads.AsNoTracking().Where(p => p.SubjectId == id && TaskPasses.Kept.Contains(p.Part)).Select(p => new PassView(p.Part, p.Content)).ToListAsync(cancellationToken);
+            : await db.Payloads.AsNoTracking().Where(p => p.SubjectId == id && (TaskPasses.Kept.Contains(p.Part) || p.Part.StartsWith(TaskPasses.Part + "-"))).Select(p => new PassView(p.Part, p.Content)).ToListAsync(cancellationToken);
         var expectations = await Expectations.For(db, [row], clock.GetUtcNow().UtcDateTime, cancellationToken);
         return Whole(row, expectations, attempts, history, output) with
         {
-            Passes = [.. passes.OrderBy(p => TaskPasses.Kept.ToList().IndexOf(p.Pass))], Webhook = await Webhook(db, row, cancellationToken),
+            Passes = [.. passes.OrderBy(p => TaskPasses.Order(p.Pass))], Webhook = await Webhook(db, row, cancellationToken),
         };
     }
 

@@ -165,7 +165,7 @@ public sealed class AdmissionDesk(BucketDirectory directory, LimitViews views, B
 /// <param name="Requests">1 for a call of its own, 0 for what goes along with another.</param>
 public sealed record Errand(IReadOnlyList<ModelId> Chain, bool Spread, double InputUnits, int OutputTokens, string? Kind, int Requests = 1)
 {
-    public static Errand Of(TaskRow task) => new(Models(task.Chain), task.Spread, task.PromptUnits, task.CallOutputTokens, task.Pass ?? task.Kind);
+    public static Errand Of(TaskRow task) => new(Models(task.Chain), task.Spread, task.PromptUnits, task.CallOutputTokens, task.CallKind);
 
     public static IReadOnlyList<ModelId> Models(string? chain) => [.. (chain ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(ModelId.Parse)];
 }

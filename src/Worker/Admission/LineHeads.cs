@@ -1,4 +1,5 @@
 using LlmQueue.Store.Limits;
+using LlmQueue.Store.Rows;
 using Npgsql;
 
 namespace LlmQueue.Worker.Admission;
@@ -15,7 +16,7 @@ public static class LineHeads
     /// The recursion steps from line to line, and in each from priority class to priority class, through one index: its cost is the number of lines, not of tasks.
     /// $1 is how many of each, $2 before when a bell must have been rung to count as unanswered.
     /// </summary>
-    public const string Sql = """
+    public const string Sql = $"""
         with recursive l as (
             (select line, priority from tasks where state = 'WaitingForCapacity' and granted_at is null order by line, priority limit 1)
             union all
@@ -24,7 +25,7 @@ public static class LineHeads
         select h.id, l.line, h.priority, h.start_tag, h.line_tokens, h.prompt_units, h.max_output_tokens, h.attempt, h.waiting_since, h.unrung, h.tenant, h.agent, h.kind, h.bound, h.errand, h.complexity from l
         cross join lateral (
             select t.id, t.priority, t.start_tag, t.line_tokens, t.prompt_units, coalesce(t.pass_output_tokens, t.max_output_tokens) as max_output_tokens, t.attempt, t.waiting_since, t.rung_at <= t.waiting_since or t.rung_at < $2 as unrung,
-                t.tenant, t.agent, t.kind, t.complexity, t.high_stakes or t.requested_model is not null as bound, coalesce(t.pass, t.kind) as errand from tasks t
+                t.tenant, t.agent, t.kind, t.complexity, t.high_stakes or t.requested_model is not null as bound, case when t.pass like '{TaskPasses.Part}-%' then '{TaskPasses.Part}' else coalesce(t.pass, t.kind) end as errand from tasks t
             where t.state = 'WaitingForCapacity' and t.granted_at is null and t.line = l.line and t.priority = l.priority order by t.line, t.priority, t.start_tag, t.id limit $1) h
         """;
 

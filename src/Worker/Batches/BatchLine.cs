@@ -42,7 +42,7 @@ public sealed class BatchLine(ModelChecks models, TimeProvider clock)
         var (id, now) = (Guid.CreateVersion7(clock.GetUtcNow()), clock.GetUtcNow().UtcDateTime);
         try
         {
-            var request = ChatRequest.Read(body, models);
+            var request = ChatRequest.Read(body, models, inParts: true);
             if (request.Stream)
                 throw RefusedRequestException.Invalid("'stream' is true; a batch's answers come in its output file: leave it out.", "stream", "invalid_value");
             var taken = TaskIntake.Read(request.Task with { Priority = Priorities.Name(Priorities.Batch) }, id, batch.Tenant, now);

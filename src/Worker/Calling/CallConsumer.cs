@@ -57,7 +57,7 @@ public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers br
     {
         var (messages, parameters, stream) = StoredPrompt.Read(claim.Prompt);
         var model = ModelId.Parse(claim.Model).Name;
-        var request = claim.State == TaskStates.Extracting
+        var request = claim.Pass == TaskPasses.Extraction
             ? new ProviderRequest(model, ExtractionPrompt.Messages(messages), claim.MaxOutputTokens, Json: true)
             : new ProviderRequest(model, messages, claim.MaxOutputTokens, Json: claim.State == TaskStates.Critiquing)
             {

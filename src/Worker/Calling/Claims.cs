@@ -13,6 +13,9 @@ public sealed record ClaimedCall(Guid TaskId, int Attempt, string State, string 
 {
     /// <summary>The pack of small questions that it belongs to; null for a call of its own.</summary>
     public Guid? Pack { get; init; }
+
+    /// <summary>What the call is for, when its task takes more than one.</summary>
+    public string? Pass { get; init; }
 }
 
 /// <summary>
@@ -23,7 +26,7 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, W
 {
     private const int MaxGroup = 128;
 
-    private const string Claimed = "a.task_id, a.number, t.state, a.model, a.bucket, a.key_alias, coalesce(t.pass_output_tokens, t.max_output_tokens), p.content, t.chain, t.faults, a.created_at, a.pack";
+    private const string Claimed = "a.task_id, a.number, t.state, a.model, a.bucket, a.key_alias, coalesce(t.pass_output_tokens, t.max_output_tokens), p.content, t.chain, t.faults, a.created_at, a.pack, t.pass";
 
     /// <summary>A worker that was cut off for longer than its lease and claims again says in the same breath that it lives: else it would lose the call that it has just begun to make.</summary>
     private const string Claim = $"""
@@ -163,6 +166,7 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, W
         new(r.GetGuid(0), r.GetInt32(1), r.GetString(2), r.GetString(3), r.GetString(4), r.GetString(5), r.GetInt32(6), r.GetString(7), r.IsDBNull(8) ? null : r.GetString(8), r.GetInt32(9), r.GetDateTime(10))
         {
             Pack = r.IsDBNull(11) ? null : r.GetGuid(11),
+            Pass = r.IsDBNull(12) ? null : r.GetString(12),
         };
 
     private sealed record Waiting(Guid TaskId, int Attempt, DateTime? ClaimedAt, TaskCompletionSource<ClaimedCall?> Call);

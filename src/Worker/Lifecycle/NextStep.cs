@@ -18,7 +18,11 @@ public abstract record NextStep
     public sealed record WaitForMoney(AdmissionDecision.NoMoney Why) : NextStep;
 
     /// <summary>It can never run as asked, and no call was made.</summary>
-    public sealed record Reject(string Reason) : NextStep;
+    public sealed record Reject(string Reason) : NextStep
+    {
+        /// <summary>No call holds its prompt; in parts it may be read all the same.</summary>
+        public bool IsTooLong { get; init; }
+    }
 
     /// <summary>It can run no further, after calls were made.</summary>
     public sealed record Fail(string Reason) : NextStep;

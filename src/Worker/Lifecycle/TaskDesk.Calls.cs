@@ -70,8 +70,8 @@ public sealed partial class TaskDesk
         transition.KeyUse = finished.KeyAlias.Length == 0 ? null : new KeyUse(finished.KeyAlias, input, output, outcome is CallOutcome.Throttled && finished.Requests > 0,
             (outcome.IsProvidersFault || outcome is CallOutcome.Malformed) && finished.Requests > 0, (outcome as CallOutcome.KeyRefused)?.Detail) { Calls = finished.Requests };
 
-        if (outcome is CallOutcome.Answered && task.State is not (TaskStates.Classifying or TaskStates.Extracting))
-            estimates.Learn(task.Model!, task.Pass ?? task.Kind, task.PromptUnits, input, output);
+        if (outcome is CallOutcome.Answered && task.State != TaskStates.Classifying && task.Pass != TaskPasses.Extraction)
+            estimates.Learn(task.Model!, task.CallKind, task.PromptUnits, input, output);
         if (task.State == TaskStates.Calling && task.Model is { } ran)
             transition.WhenCommitted += () => ranking.Learn(task, ran, outcome, finished.Took);
         task.InputTokens += input;
@@ -115,7 +115,11 @@ public sealed partial class TaskDesk
                 break;
             case RecoveryDecision.AllowMore more:
                 transition.Record(task.CorrelationId, Entry(outcome), task.State, more.Reason);
-                task.MaxOutputTokens = more.MaxOutputTokens;
+                // Of a pass with an answer of its own length, that one: what was asked of the answer itself stays.
+                if (task.PassOutputTokens is null)
+                    task.MaxOutputTokens = more.MaxOutputTokens;
+                else
+                    task.PassOutputTokens = more.MaxOutputTokens;
                 transition.Left = null;
                 transition.Decision = new AfterCall.SeekAgain();
                 break;
@@ -165,9 +169,9 @@ public sealed partial class TaskDesk
         var model = catalogue.Now.Find(ModelId.Parse(task.Model!));
         var othersWereAnswered = row?.AnsweredAt >= now - finished.Took && BreakerRule.StateOf(row, now) == BreakerState.Closed;
         var hasTime = task.Deadline is not null || now - task.SubmittedAt < options.KeepTrying;
-        var prompt = task.ReservedTokens - task.MaxOutputTokens;
-        var most = Math.Min(model?.MaxOutput ?? task.MaxOutputTokens, Math.Min((model?.Context ?? int.MaxValue) - prompt, (row?.TokensPerMinute ?? int.MaxValue) * 0.95 - prompt));
-        return new Trial(task.Model!, task.Faults, task.Outages, othersWereAnswered, hasTime, task.MaxOutputTokens, (int)Math.Max(0, most));
+        var prompt = task.ReservedTokens - task.CallOutputTokens;
+        var most = Math.Min(model?.MaxOutput ?? task.CallOutputTokens, Math.Min((model?.Context ?? int.MaxValue) - prompt, (row?.TokensPerMinute ?? int.MaxValue) * 0.95 - prompt));
+        return new Trial(task.Model!, task.Faults, task.Outages, othersWereAnswered, hasTime, task.CallOutputTokens, (int)Math.Max(0, most));
     }
 
     private void Downgrade(TaskRow task, Transition transition, string from, string why)

@@ -41,9 +41,17 @@ public sealed partial class TaskDesk
     {
         var (task, transition) = (context.Saga, Of(context));
         var next = (AfterCall.NextPass)transition.Decision!;
+        transition.Left = null;
+        if (TaskPasses.IsPart(next.Pass))
+        {
+            await BeginPart(context, next.Pass);
+            return;
+        }
+
         var question = await ReadQuestion(task.CorrelationId);
         var messages = next.Pass switch
         {
+            TaskPasses.Draft when TaskPasses.IsPart(task.Pass) => await WithEarlierTurns(task, transition, await WithNotes(context, question)),
             TaskPasses.Draft => await WithEarlierTurns(task, transition, ExtractionPrompt.Compiled(question.Messages, await PartOf(context, TaskPasses.Extraction))),
             TaskPasses.Revision => RevisionPrompt.Messages(question.Messages, await PartOf(context, PayloadRow.Draft), next.Issues),
             TaskPasses.Critique => CritiquePrompt.Messages(question.Messages, await PartOf(context, PayloadRow.Draft)),
@@ -55,7 +63,6 @@ public sealed partial class TaskDesk
         // The question itself goes the ordinary way: what it is, and who is asked, is decided when room is sought.
         task.Chain = next.Pass == TaskPasses.Draft ? null
             : string.Join(' ', RoutingRule.Able(WhoMay(task, DateOnly.FromDateTime(transition.Now)), RequestOf(task), catalogue.Now, Conditions(transition.Now)));
-        transition.Left = null;
         transition.Payloads.Add(new PayloadRow { SubjectId = task.CorrelationId, Part = PayloadRow.PromptOf(next.Pass), Content = StoredPrompt.Write(prompt.Messages, prompt.Parameters, prompt.Stream) });
     }
 
@@ -77,6 +84,8 @@ public sealed partial class TaskDesk
     /// <summary>An answer is what its pass was for: that is kept, and the next pass begins, or none is needed.</summary>
     private AfterCall Given(TaskRow task, Transition transition, CallOutcome.Answered answer, string model)
     {
+        if (TaskPasses.IsPart(task.Pass))
+            return Noted(task, transition, answer, model);
         if (task.Pass != TaskPasses.Extraction)
         {
             if (answer.Ending is { } ending)
@@ -126,7 +135,8 @@ public sealed partial class TaskDesk
 
     /// <summary>Nothing more can be done in this pass: a draft that stands is the answer all the same.</summary>
     private static AfterCall Lost(TaskRow task, string reason) =>
-        HasDraft(task) ? new AfterCall.Keep(PayloadRow.Draft, $"nobody gave the {task.Pass}: {reason}") : new AfterCall.Fail(task.Pass == TaskPasses.Extraction ? $"Its images could not be read: {reason}" : reason);
+        HasDraft(task) ? new AfterCall.Keep(PayloadRow.Draft, $"nobody gave the {task.Pass}: {reason}")
+            : new AfterCall.Fail(task.Pass == TaskPasses.Extraction ? $"Its images could not be read: {reason}" : TaskPasses.IsPart(task.Pass) ? $"Of its prompt, {Place(task.Pass)} could not be read: {reason}" : reason);
 
     private static bool HasDraft(TaskRow task) => task.DraftedBy is not null;
 
@@ -162,6 +172,7 @@ public sealed partial class TaskDesk
     {
         null or TaskPasses.Draft => task.HighStakes ? $"draft; {task.Route}" : WhyHere(task),
         TaskPasses.Extraction => "extraction of what its images show",
+        _ when TaskPasses.IsPart(task.Pass) => $"{Place(task.Pass)}: notes for the answer",
         TaskPasses.Critique => $"critique of the draft by {task.DraftedBy}",
         TaskPasses.Revision => $"revision after the critique by {task.Critic}",
         _ => $"critique of the revision by {task.DraftedBy}",

@@ -22,6 +22,9 @@ public sealed partial class TaskDesk
     /// <summary>Puts the earlier turns before a task that names its conversation and was not sent on its way yet.</summary>
     private async Task Continue(TaskRow task, Transition transition, StoredPrompt own)
     {
+        // Too long by itself: it is read in parts first, and the turns before it go with what is made of it.
+        if ((long)task.PromptTokens + task.MaxOutputTokens > LargestCall(task, transition.Now))
+            return;
         var messages = await WithEarlierTurns(task, transition, own.Messages);
         if (ReferenceEquals(messages, own.Messages))
             return;
@@ -38,7 +41,7 @@ public sealed partial class TaskDesk
         var earlier = await EarlierTurns(task);
         if (earlier.Count == 0)
             return own;
-        var room = Math.Min(MostTokens, LargestCall(transition.Now) - TokenEstimateRule.Estimate(TokenEstimateRule.UnitsWithFrame(own), TokenCalibration.None) - task.MaxOutputTokens);
+        var room = Math.Min(MostTokens, LargestCall(task, transition.Now) - TokenEstimateRule.Estimate(TokenEstimateRule.UnitsWithFrame(own), TokenCalibration.None) - task.MaxOutputTokens);
         var continued = ConversationRule.Compose(earlier, own, Math.Max(0, room));
         transition.Record(task.CorrelationId, continued.Summarised == 0 ? "Continued" : "HandedOver", task.State, continued.Summarised == 0
             ? $"with the {continued.Verbatim} turns of '{task.Conversation}' before it"
@@ -50,11 +53,16 @@ public sealed partial class TaskDesk
     private async Task<List<Turn>> EarlierTurns(TaskRow task) =>
         [.. (await payloads.ReadEarlierTurns(task, MostTurns)).Select(turn => new Turn(TaskIntake.ReadPrompt(turn.Prompt).LastOrDefault(m => m.Role == "user")?.Content ?? "", turn.Answer))];
 
-    /// <summary>Tokens of the largest call that any model in service with a key takes.</summary>
-    private int LargestCall(DateTime now)
+    /// <summary>Tokens of the largest call that any model takes which may answer the task.</summary>
+    private int LargestCall(TaskRow task, DateTime now) =>
+        (int)MayAnswer(task, now).Select(m => Math.Min((long)(m.Context * ModelEntry.UsedShare), LargestMinute(m) ?? long.MaxValue)).DefaultIfEmpty(0).Max();
+
+    /// <summary>Models in service with a key: the one that was asked for, else all.</summary>
+    private IEnumerable<ModelEntry> MayAnswer(TaskRow task, DateTime now)
     {
         var today = DateOnly.FromDateTime(now);
-        return (int)Math.Min(int.MaxValue, catalogue.Now.Models.Where(m => !m.IsRetired(today) && providers.Has(m.Id.Provider))
-            .Select(m => Math.Min((long)(m.Context * ModelEntry.UsedShare), LargestMinute(m) ?? long.MaxValue)).DefaultIfEmpty(0).Max());
+        IEnumerable<ModelEntry> all = task.RequestedModel is null ? catalogue.Now.Models.Where(m => !m.IsRetired(today))
+            : ModelId.TryParse(task.RequestedModel.Trim(), out var asked) && catalogue.Now.InService(asked, today) is { } serving ? [serving] : [];
+        return all.Where(m => providers.Has(m.Id.Provider));
     }
 }

@@ -66,9 +66,9 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
             return;
         }
 
-        if (task.Chain is null && Route(task, transition) is { } refusal)
+        if (task.Chain is null && Route(task, transition) is { } refusal && await InParts(context, refusal) is { } hopeless)
         {
-            transition.Decision = refusal;
+            transition.Decision = hopeless;
             return;
         }
 
@@ -79,7 +79,7 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
         }
 
         var decision = await admission.Decide(task, transition, WithoutRetired(task, transition));
-        if (decision is AdmissionDecision.Impossible && TaskPasses.IsTheAnswer(task.Pass) && !Errand.Models(task.Chain).Any(id => directory.Of(id).Count > 0))
+        if (decision is AdmissionDecision.Impossible && TaskPasses.IsRouted(task.Pass) && !Errand.Models(task.Chain).Any(id => directory.Of(id).Count > 0))
         {
             // The catalogue has changed since it was routed, and no model of its chain is there any more.
             task.Spread = false;
@@ -107,28 +107,35 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
 
     private NextStep? Route(TaskRow task, Transition transition)
     {
-        var request = new RouteRequest
-        {
-            Kind = task.Kind, Complexity = task.Complexity, Priority = Priorities.Name(task.Priority), HighStakes = task.HighStakes,
-            PromptTokens = task.PromptTokens, MaxOutputTokens = task.MaxOutputTokens, Model = task.RequestedModel,
-            Agent = task.Agent, Tenant = task.Tenant, ConversationTurns = task.Turns,
-            // A conversation that is handed in whole was handed in for a reason, unless somebody has looked and found none.
-            NeedsContext = task.NeedsContext ?? task.Turns > 1,
-            Confidence = task.Confidence ?? 1, AlsoLikely = (transition.Classified as Classification.Classification)?.AlsoLikely ?? [],
-        };
+        var request = WayOf(task, transition);
         var (table, conditions) = (catalogue.Now, Conditions(transition.Now));
         switch (RoutingRule.Decide(request, table, conditions))
         {
             case Routed routed:
-                transition.Stage = Counted(task, request, routed, table, conditions);
                 Chain(task, routed);
+                // Parts go the same way and are no answers: they are told of, and counted, as parts.
+                if (TaskPasses.IsPart(task.Pass))
+                    return null;
+                if (routed.Switched is { } switched)
+                    transition.Record(task.CorrelationId, "WindowSwitched", task.State, switched);
+                transition.Stage = Counted(task, request, routed, table, conditions);
                 return null;
             case NoModel none:
-                return new NextStep.Reject(none.Reason);
+                return new NextStep.Reject(none.Reason) { IsTooLong = none.IsTooLong };
             case var other:
                 throw new InvalidOperationException($"No step is written for {other.GetType().Name}.");
         }
     }
+
+    private static RouteRequest WayOf(TaskRow task, Transition transition) => new()
+    {
+        Kind = task.Kind, Complexity = task.Complexity, Priority = Priorities.Name(task.Priority), HighStakes = task.HighStakes,
+        PromptTokens = task.PromptTokens, MaxOutputTokens = task.CallOutputTokens, Model = task.RequestedModel,
+        Agent = task.Agent, Tenant = task.Tenant, ConversationTurns = task.Turns,
+        // A conversation that is handed in whole was handed in for a reason, unless somebody has looked and found none.
+        NeedsContext = task.NeedsContext ?? task.Turns > 1,
+        Confidence = task.Confidence ?? 1, AlsoLikely = (transition.Classified as Classification.Classification)?.AlsoLikely ?? [],
+    };
 
     /// <summary>For the count: where the task goes, and where it would have gone if nobody had said what it is.</summary>
     private static StageDecision? Counted(TaskRow task, RouteRequest request, Routed routed, ModelCatalogue table, RouteConditions conditions)

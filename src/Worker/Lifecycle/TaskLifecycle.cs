@@ -45,7 +45,7 @@ public sealed class TaskLifecycle : MassTransitStateMachine<TaskRow>
             SeekRoom(When(Finished, desk.IsCurrent).SettleCall(desk).KeepClassification(desk), desk),
             SeekRoom(When(LeaseRanOut, desk.IsCurrentLease).AbandonCall(desk).KeepClassification(desk), desk));
 
-        // Whatever the call is for: what its images show, the answer, and with much at stake its critique and its revision.
+        // Whatever the call is for: what its images show, notes of a part, the answer, and with much at stake its critique and its revision.
         DuringEach([Extracting, Calling, Critiquing, Revising],
             AfterCalling(When(Finished, desk.IsCurrent).SettleCall(desk), desk),
             AfterCalling(When(LeaseRanOut, desk.IsCurrentLease).AbandonCall(desk), desk));
@@ -111,7 +111,7 @@ public sealed class TaskLifecycle : MassTransitStateMachine<TaskRow>
     /// <summary>The small model is asked what the task is. The worker that made that call moves it on, whatever the answer.</summary>
     public State Classifying { get; private set; } = null!;
 
-    /// <summary>A model that reads images makes JSON of them for the one that answers. The worker that made that call moves it on.</summary>
+    /// <summary>What no model could answer as it came is made into text it can: JSON of its images, notes of each part of a prompt too long for one call. The worker that made that call moves it on.</summary>
     public State Extracting { get; private set; } = null!;
 
     /// <summary>A call is on its way. The worker that claimed it moves the task on; should that worker die, the Rescuer does.</summary>
@@ -170,7 +170,7 @@ public sealed class TaskLifecycle : MassTransitStateMachine<TaskRow>
 
     /// <summary>A call is open; the state says what for.</summary>
     private EventActivityBinder<TaskRow, T> ToCall<T>(EventActivityBinder<TaskRow, T> opened) where T : class => opened
-        .If(TaskDesk.Calls<T>(TaskStates.Extracting), images => images.TransitionTo(Extracting))
+        .If(TaskDesk.Calls<T>(TaskStates.Extracting), material => material.TransitionTo(Extracting))
         .If(TaskDesk.Calls<T>(TaskStates.Calling), answer => answer.TransitionTo(Calling))
         .If(TaskDesk.Calls<T>(TaskStates.Critiquing), critique => critique.TransitionTo(Critiquing))
         .If(TaskDesk.Calls<T>(TaskStates.Revising), revision => revision.TransitionTo(Revising));

@@ -52,11 +52,19 @@ public abstract record RouteChoice
 /// <summary>The chain to try in order; never empty, nobody twice, and each can take the task.</summary>
 /// <param name="Rule">Why this chain: the row's name, and what was changed about it.</param>
 /// <param name="Models">First choice first.</param>
-public sealed record Routed(string Rule, IReadOnlyList<ModelId> Models) : RouteChoice;
+public sealed record Routed(string Rule, IReadOnlyList<ModelId> Models) : RouteChoice
+{
+    /// <summary>Who was passed over because the prompt is too long, and who takes it; null when nobody was.</summary>
+    public string? Switched { get; init; }
+}
 
 /// <summary>Nobody can take the task as it is.</summary>
 /// <param name="Reason">What was found, what was expected and what to do.</param>
-public sealed record NoModel(string Reason) : RouteChoice;
+public sealed record NoModel(string Reason) : RouteChoice
+{
+    /// <summary>Somebody would give such an answer, but no call holds the prompt beside it.</summary>
+    public bool IsTooLong { get; init; }
+}
 
 /// <summary>What is known besides the task and the catalogue.</summary>
 /// <param name="HasKey">Whether a provider, by its lower-case name, can be called.</param>
@@ -86,17 +94,19 @@ public static class RoutingRule
             var chain = ChainOf(row, request, catalogue, conditions);
             if (chain.Count > 0)
             {
-                var rule = Rule(row, first, chain) + WindowRule.PassedOver(row, chain[0].Named, request, catalogue, conditions);
-                return request.Confidence < (double)catalogue.WidenBelow ? Widened(rule, row, chain, facts, request, catalogue, conditions) : new Routed(rule, Ids(chain));
+                var over = WindowRule.PassedOver(row, chain[0].Named, request, catalogue, conditions);
+                var rule = Rule(row, first, chain) + over;
+                var routed = request.Confidence < (double)catalogue.WidenBelow ? Widened(rule, row, chain, facts, request, catalogue, conditions) : new Routed(rule, Ids(chain));
+                return over.Length == 0 ? routed : routed with { Switched = $"{over.Trim(' ', '(', ')')}; {routed.Models[0]} holds it" };
             }
         }
 
         var named = catalogue.Routes.Where(row => row.Fits(facts)).SelectMany(row => row.Models).Select(id => catalogue.InService(id, conditions.Today)).OfType<ModelEntry>().Distinct().ToList();
         if (WindowRule.Longer(named, request, catalogue, conditions) is { } longer)
             return longer;
-        return new NoModel(first is null
-            ? $"No route of the catalogue fits a task of kind '{request.Kind}' and complexity '{request.Complexity}'; add one with task 'any' and complexity 'any' at the end of its routes."
-            : WhyNobody(named, request, conditions));
+        return first is null
+            ? new NoModel($"No route of the catalogue fits a task of kind '{request.Kind}' and complexity '{request.Complexity}'; add one with task 'any' and complexity 'any' at the end of its routes.")
+            : WhyNobody(named, request, conditions);
     }
 
     /// <summary>Those of a chain who can take the task today, in order: the retired are replaced, and who has no key or is too small is left out.</summary>
@@ -148,7 +158,7 @@ public static class RoutingRule
         if (!conditions.HasKey(entry.Id.Provider))
             return new NoModel($"'{entry.Id}' cannot be called: no key of {entry.Id.Provider} is set; set {KeyName(entry.Id.Provider)}, or leave 'model' out to let the queue choose.");
         if (!Takes(entry, request, conditions))
-            return new NoModel(TooLarge([entry], request, conditions));
+            return TooLarge([entry], request, conditions);
         return new Routed(entry.Id == id ? "requested" : $"requested (retired: {id} → {entry.Id})", [entry.Id]);
     }
 
@@ -161,7 +171,7 @@ public static class RoutingRule
         : !FitsMinute(entry, request, conditions) ? $"its minute has at most {conditions.TokensPerMinute!(entry)} tokens; prompt and answer may take {(long)request.PromptTokens + request.MaxOutputTokens}"
         : null;
 
-    private static bool Takes(ModelEntry entry, RouteRequest request, RouteConditions conditions) =>
+    internal static bool Takes(ModelEntry entry, RouteRequest request, RouteConditions conditions) =>
         entry.Takes(request.PromptTokens, request.MaxOutputTokens) && FitsMinute(entry, request, conditions);
 
     private static bool FitsMinute(ModelEntry entry, RouteRequest request, RouteConditions conditions) =>
@@ -195,28 +205,28 @@ public static class RoutingRule
             : $"known providers are {string.Join(", ", serving.Select(model => model.Id.Provider).Distinct())}, and a model is named 'provider:model'";
     }
 
-    private static string WhyNobody(List<ModelEntry> candidates, RouteRequest request, RouteConditions conditions)
+    private static NoModel WhyNobody(List<ModelEntry> candidates, RouteRequest request, RouteConditions conditions)
     {
         var callable = candidates.Where(entry => conditions.HasKey(entry.Id.Provider)).ToList();
         if (callable.Count > 0)
             return TooLarge(callable, request, conditions);
         var providers = candidates.Select(entry => entry.Id.Provider).Distinct().ToList();
-        return providers.Count == 0
+        return new NoModel(providers.Count == 0
             ? "Every model of the routes that fit has retired without a successor; name one in the catalogue that serves."
-            : $"No provider with a key can take this task: its routes name models of {string.Join(", ", providers)}; set {string.Join(" or ", providers.Select(KeyName))}.";
+            : $"No provider with a key can take this task: its routes name models of {string.Join(", ", providers)}; set {string.Join(" or ", providers.Select(KeyName))}.");
     }
 
-    private static string TooLarge(List<ModelEntry> callable, RouteRequest request, RouteConditions conditions)
+    private static NoModel TooLarge(List<ModelEntry> callable, RouteRequest request, RouteConditions conditions)
     {
         var talkative = callable.MaxBy(entry => entry.MaxOutput)!;
         if (request.MaxOutputTokens > talkative.MaxOutput)
-            return $"'maxOutputTokens' is {request.MaxOutputTokens}; the longest answer that can be had here is {talkative.MaxOutput} tokens, from {talkative.Id}: ask for no more than that.";
+            return new NoModel($"'maxOutputTokens' is {request.MaxOutputTokens}; the longest answer that can be had here is {talkative.MaxOutput} tokens, from {talkative.Id}: ask for no more than that.");
         var found = $"The prompt is estimated at {request.PromptTokens} tokens and its answer may take {request.MaxOutputTokens}";
         var fitting = callable.Where(entry => entry.Takes(request.PromptTokens, request.MaxOutputTokens)).ToList();
         if (fitting.MaxBy(entry => conditions.TokensPerMinute?.Invoke(entry) ?? long.MaxValue) is { } busiest)
-            return $"{found}; a minute's limit here is at most {conditions.TokensPerMinute!(busiest)} tokens, of {busiest.Id}, so the call could never be made: shorten or split the prompt, lower 'maxOutputTokens', or add a key with a higher limit.";
+            return new NoModel($"{found}; a minute's limit here is at most {conditions.TokensPerMinute!(busiest)} tokens, of {busiest.Id}, so the call could never be made: shorten or split the prompt, lower 'maxOutputTokens', or add a key with a higher limit.") { IsTooLong = true };
         var widest = callable.MaxBy(entry => entry.Context)!;
-        return $"{found}; the largest context that can be had here is {widest.Context} tokens, of {widest.Id}, nine tenths of it used, with answers up to {widest.MaxOutput}: shorten or split the prompt, or lower 'maxOutputTokens'.";
+        return new NoModel($"{found}; the largest context that can be had here is {widest.Context} tokens, of {widest.Id}, nine tenths of it used, with answers up to {widest.MaxOutput}: shorten or split the prompt, or lower 'maxOutputTokens'.") { IsTooLong = true };
     }
 
     private static string KeyName(string provider) => provider == "local" ? "LOCAL_BASE_URL" : $"{provider.ToUpperInvariant()}_API_KEY";

@@ -19,10 +19,12 @@ public static class WindowRule
     public static Routed? Longer(IReadOnlyList<ModelEntry> ofRoutes, RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions)
     {
         var callable = ofRoutes.Where(entry => conditions.HasKey(entry.Id.Provider)).ToList();
-        if (callable.Count == 0 || !callable.TrueForAll(entry => IsTooShort(entry, request)))
+        // A minute that never holds the call is as short as a window.
+        if (callable.Count == 0 || !callable.TrueForAll(entry => request.MaxOutputTokens <= entry.MaxOutput && !RoutingRule.Takes(entry, request, conditions)))
             return null;
         var longer = RoutingRule.Able(catalogue.Models.OrderBy(m => m.Context).Select(m => m.Id), request, catalogue, conditions).Take(LongestChain).ToList();
-        return longer.Count == 0 ? null : new Routed($"window (nobody of the routes holds {request.PromptTokens + (long)request.MaxOutputTokens} tokens)", longer);
+        var found = $"nobody of the routes holds {request.PromptTokens + (long)request.MaxOutputTokens} tokens";
+        return longer.Count == 0 ? null : new Routed($"window ({found})", longer) { Switched = $"{found}; {longer[0]} does" };
     }
 
     private static bool IsTooShort(ModelEntry entry, RouteRequest request) =>

@@ -82,7 +82,7 @@ public sealed class AnswerTests(SimulatorFixture simulators) : IClassFixture<Sim
         { new LlmTask { Prompt = "Why?", Model = "groq:secnd" }, "'groq:secnd' is not in the catalogue; known models of groq are first, second; did you mean 'groq:second'?" },
         { new LlmTask { Prompt = "Why?", Model = "openai:gpt" }, "'openai:gpt' is not in the catalogue" },
         { new LlmTask { Prompt = "Why?", MaxOutputTokens = 10_001, Kind = "code", Complexity = "low" }, "'maxOutputTokens' is 10001; the longest answer that can be had here is 10000 tokens, from groq:first: ask for no more than that." },
-        { new LlmTask { Prompt = string.Concat(Enumerable.Repeat("Every word of this prompt counts. ", 20_000)), Kind = "code", Complexity = "low" }, "the largest context that can be had here is 100000 tokens" },
+        { new LlmTask { Messages = [new("system", string.Concat(Enumerable.Repeat("Every word of these instructions counts. ", 20_000))), new("user", "Why?")], Kind = "code", Complexity = "low" }, "the largest context that can be had here is 100000 tokens" },
         { new LlmTask { Prompt = "a\0b", Kind = "code", Complexity = "low" }, "binary data and not text" },
     };
 
