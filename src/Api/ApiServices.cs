@@ -9,6 +9,7 @@ using LlmQueue.Api.Wire;
 using LlmQueue.Store;
 using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Intake;
+using LlmQueue.Store.Intake.Checks;
 using LlmQueue.Store.Outside;
 using LlmQueue.Store.Settings;
 using LlmQueue.Store.Streaming;

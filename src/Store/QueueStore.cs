@@ -1,5 +1,7 @@
 using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Commits;
+using LlmQueue.Store.Commits.Ledger;
+using LlmQueue.Store.Commits.Tables;
 using LlmQueue.Store.Rows;
 using LlmQueue.Store.Sagas;
 using Microsoft.EntityFrameworkCore;

@@ -4,6 +4,7 @@ using LlmQueue.Contracts;
 using LlmQueue.Store.Batches;
 using LlmQueue.Store.Dialect;
 using LlmQueue.Store.Intake;
+using LlmQueue.Store.Intake.Checks;
 using LlmQueue.Store.Rows;
 using LlmQueue.Store.Views;
 

@@ -4,6 +4,7 @@ using LlmQueue.Contracts;
 using LlmQueue.Store;
 using LlmQueue.Store.Bus;
 using LlmQueue.Store.Intake;
+using LlmQueue.Store.Intake.Checks;
 using LlmQueue.Store.Webhooks;
 
 namespace LlmQueue.Api.Tasks;

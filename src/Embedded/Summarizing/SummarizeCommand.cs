@@ -3,6 +3,7 @@ using LlmQueue.Embedded.Doors;
 using LlmQueue.Embedded.Hosting;
 using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Intake;
+using LlmQueue.Store.Intake.Checks;
 using LlmQueue.Store.Rows;
 using LlmQueue.Store.Views;
 

@@ -5,6 +5,7 @@ using LlmQueue.Api.Wire;
 using LlmQueue.Contracts;
 using LlmQueue.Store.Bus;
 using LlmQueue.Store.Intake;
+using LlmQueue.Store.Intake.Checks;
 
 namespace LlmQueue.Embedded.Tasks;
 

@@ -1,4 +1,5 @@
 using LlmQueue.Store.Commits;
+using LlmQueue.Store.Commits.Tables;
 using LlmQueue.Store.Intake;
 using LlmQueue.Store.Rows;
 using Microsoft.EntityFrameworkCore;

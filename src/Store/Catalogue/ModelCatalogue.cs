@@ -1,3 +1,5 @@
+using LlmQueue.Store.Catalogue.Reading;
+
 namespace LlmQueue.Store.Catalogue;
 
 /// <summary>The models, the routing table and the pools: everything that ages quickly, as data. Immutable; a reload makes a new one.</summary>

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using LlmQueue.Contracts;
 using LlmQueue.Store.Intake;
+using LlmQueue.Store.Intake.Checks;
 
 namespace LlmQueue.Store.Dialect;
 

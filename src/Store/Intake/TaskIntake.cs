@@ -2,6 +2,7 @@ using System.Text.Json;
 using LlmQueue.Contracts;
 using LlmQueue.Store.Bus;
 using LlmQueue.Store.Commits;
+using LlmQueue.Store.Intake.Checks;
 using LlmQueue.Store.Rows;
 
 namespace LlmQueue.Store.Intake;

@@ -16,19 +16,6 @@ public enum LimitWindow
     TokensPerDay,
 }
 
-/// <summary>What a provider's answer said of its own count; null where it said nothing.</summary>
-public sealed record ProviderCount
-{
-    public double? LimitRequestsDay { get; init; }
-    public double? RemainingRequestsDay { get; init; }
-    public double? LimitRequestsMinute { get; init; }
-    public double? RemainingRequestsMinute { get; init; }
-    public double? LimitTokensMinute { get; init; }
-    public double? RemainingTokensMinute { get; init; }
-    public double? LimitTokensDay { get; init; }
-    public double? RemainingTokensDay { get; init; }
-}
-
 /// <summary>
 /// The arithmetic of a bucket: continuously refilled levels, as the providers' own published answers show. Pure: a row and a time in, a value out;
 /// the methods that change the row are called under its lock only.
@@ -126,7 +113,7 @@ public static class BucketRule
 
     /// <summary>
     /// Ends a reservation: what was used stays taken, the rest is given back. Where the provider counted the minute's tokens itself in the same answer,
-    /// its count decides (<see cref="Correct"/>) and nothing is given back to that window: some providers return unused output tokens, some do not.
+    /// its count decides (<see cref="ProviderCountRule.Correct"/>) and nothing is given back to that window: some providers return unused output tokens, some do not.
     /// </summary>
     public static void Settle(BucketRow bucket, Need reserved, Need used, bool providerCountsMinuteTokens, long? chargedOnArrival = null)
     {
@@ -143,44 +130,6 @@ public static class BucketRule
         // What the estimate of the prompt was wrong by is certain in either direction; without it a bucket would lose every over-estimate for good.
         var minute = providerCountsMinuteTokens ? chargedOnArrival is { } charged ? reserved.Tokens - charged : Math.Min(0, tokens) : tokens;
         bucket.LevelTokensMinute = Capped(bucket.LevelTokensMinute + minute, bucket.TokensPerMinute, Minute);
-    }
-
-    /// <summary>
-    /// What the provider says wins. Its count was made when that call arrived: calls of ours still on their way are not in it, so the true level lies
-    /// between remaining − in flight and remaining; the ledger is moved to the nearer end when it lies outside.
-    /// </summary>
-    /// <param name="bucket">The bucket.</param>
-    /// <param name="count">What the provider said.</param>
-    /// <param name="isLatest">
-    /// False when other calls were reserved or settled since this one began: the count may know nothing of them, so it can only lower a level. Answers of a
-    /// burst come in any order, and the first call's count, settled last, would give back what all the others took.
-    /// </param>
-    public static void Correct(BucketRow bucket, ProviderCount count, bool isLatest)
-    {
-        var requestsInFlight = bucket.ReservedRequests - bucket.SettledRequests - bucket.ReleasedRequests;
-        var tokensInFlight = bucket.ReservedTokens - bucket.SettledTokens - bucket.ReleasedTokens;
-        // A window whose limit nobody knew has kept no account: the count is all there is.
-        var (anyRequestsDay, anyRequestsMinute, anyTokensMinute, anyTokensDay) = (bucket.RequestsPerDay is null, bucket.RequestsPerMinute is null, bucket.TokensPerMinute is null, bucket.TokensPerDay is null);
-        Relimit(bucket, count);
-        bucket.LevelRequestsDay = Corrected(bucket.LevelRequestsDay, count.RemainingRequestsDay, requestsInFlight, isLatest || anyRequestsDay);
-        bucket.LevelRequestsMinute = Corrected(bucket.LevelRequestsMinute, count.RemainingRequestsMinute, requestsInFlight, isLatest || anyRequestsMinute);
-        bucket.LevelTokensMinute = Corrected(bucket.LevelTokensMinute, count.RemainingTokensMinute, tokensInFlight, isLatest || anyTokensMinute);
-        bucket.LevelTokensDay = Corrected(bucket.LevelTokensDay, count.RemainingTokensDay, tokensInFlight, isLatest || anyTokensDay);
-    }
-
-    /// <summary>What was used of a window stays used when its limit turns out to be another: a claim that was too low gives its burst after all.</summary>
-    private static void Relimit(BucketRow bucket, ProviderCount count)
-    {
-        if (count.LimitRequestsDay is { } rpd)
-            (bucket.LevelRequestsDay, bucket.RequestsPerDay) = (Relimited(bucket.LevelRequestsDay, bucket.RequestsPerDay, rpd, Day), rpd);
-        if (count.LimitTokensMinute is { } tpm)
-            (bucket.LevelTokensMinute, bucket.TokensPerMinute) = (Relimited(bucket.LevelTokensMinute, bucket.TokensPerMinute, tpm, Minute), tpm);
-        if (count.LimitTokensDay is { } tpd)
-            (bucket.LevelTokensDay, bucket.TokensPerDay) = (Relimited(bucket.LevelTokensDay, bucket.TokensPerDay, tpd, Day), tpd);
-        if (count.LimitRequestsMinute is not { } rpm)
-            return;
-        bucket.LevelRequestsMinute = Relimited(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, rpm, Minute);
-        RequestProof.Named(bucket, rpm, bucket.AsOf);
     }
 
     /// <summary>
@@ -255,14 +204,9 @@ public static class BucketRule
     private static DateTime RequestsFrom(BucketRow bucket) => bucket.RequestsDripFrom is { } from && from > bucket.AsOf ? from : bucket.AsOf;
 
     private static DateTime TokensFrom(BucketRow bucket) => bucket.TokensDripFrom is { } from && from > bucket.AsOf ? from : bucket.AsOf;
-    private static double Corrected(double level, double? remaining, double inFlight, bool mayRise) =>
-        remaining is not { } left ? level : mayRise ? Math.Clamp(level, left - inFlight, left) : Math.Min(level, left);
 
     /// <summary>A whole request of a minute that has only one stays a whole one: with the headroom taken off, nothing would ever fit.</summary>
-    private static double Capacity(double? limit, TimeSpan window) => limit is { } l ? (window == Minute ? Math.Max(l * MinuteHeadroom, Math.Min(l, 1)) : l) : double.PositiveInfinity;
-
-    /// <summary>An unlimited window has kept no account and its level is 0: the remaining count that comes with the limit fills it.</summary>
-    private static double Relimited(double level, double? before, double now, TimeSpan window) => before is null ? level : level + Capacity(now, window) - Capacity(before, window);
+    internal static double Capacity(double? limit, TimeSpan window) => limit is { } l ? (window == Minute ? Math.Max(l * MinuteHeadroom, Math.Min(l, 1)) : l) : double.PositiveInfinity;
 
     private static double Capped(double level, double? limit, TimeSpan window) => limit is null ? 0 : Math.Min(level, Capacity(limit, window));
 

@@ -3,6 +3,7 @@ using LlmQueue.Contracts;
 using LlmQueue.Store.Batches;
 using LlmQueue.Store.Dialect;
 using LlmQueue.Store.Intake;
+using LlmQueue.Store.Intake.Checks;
 using LlmQueue.Store.Rows;
 
 namespace LlmQueue.Worker.Batches;

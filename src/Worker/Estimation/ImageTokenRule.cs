@@ -1,5 +1,6 @@
 using LlmQueue.Contracts;
 using LlmQueue.Store.Intake;
+using LlmQueue.Store.Intake.Checks;
 
 namespace LlmQueue.Worker.Estimation;
 

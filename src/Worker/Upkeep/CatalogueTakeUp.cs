@@ -2,6 +2,7 @@ using LlmQueue.Contracts;
 using LlmQueue.Store;
 using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Commits;
+using LlmQueue.Store.Commits.Tables;
 using LlmQueue.Store.Rows;
 using LlmQueue.Worker.Admission;
 using Microsoft.EntityFrameworkCore;

@@ -1,4 +1,5 @@
 using LlmQueue.Store.Commits;
+using LlmQueue.Store.Commits.Tables;
 using LlmQueue.Store.Limits;
 using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Calling;

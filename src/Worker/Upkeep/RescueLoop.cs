@@ -1,5 +1,6 @@
 using LlmQueue.Store.Commits;
 using LlmQueue.Worker.Admission;
+using LlmQueue.Worker.Admission.Pacing;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 

@@ -7,6 +7,7 @@ using LlmQueue.Store.Settings;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker;
 using LlmQueue.Worker.Admission;
+using LlmQueue.Worker.Admission.Pacing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;

@@ -1,5 +1,6 @@
 using LlmQueue.Store.Rows;
 using LlmQueue.Worker.Admission;
+using LlmQueue.Worker.Admission.Pacing;
 
 namespace LlmQueue.Tests.Admission;
 

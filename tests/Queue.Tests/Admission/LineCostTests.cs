@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LlmQueue.Worker.Admission;
+using LlmQueue.Worker.Admission.Pacing;
 using Npgsql;
 
 namespace LlmQueue.Tests.Admission;

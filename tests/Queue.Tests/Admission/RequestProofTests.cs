@@ -62,7 +62,7 @@ public sealed class RequestProofTests
     {
         var bucket = Bucket(rpm: 600);
         bucket.SettledRequests = 1;
-        BucketRule.Correct(bucket, new ProviderCount { LimitRequestsMinute = 300 }, isLatest: false);
+        ProviderCountRule.Correct(bucket, new ProviderCount { LimitRequestsMinute = 300 }, isLatest: false);
 
         Assert.Equal(300, bucket.RequestsPerMinute);
         Assert.Equal(298, ReserveAll(bucket, Start));
@@ -84,7 +84,7 @@ public sealed class RequestProofTests
         var bucket = Bucket(rpm: 300, tpm: 30_000);
         BucketRule.Reserve(bucket, new Need(1, 3000));
 
-        BucketRule.Correct(bucket, new ProviderCount { LimitTokensMinute = 60_000, RemainingTokensMinute = 57_000 }, isLatest: false);
+        ProviderCountRule.Correct(bucket, new ProviderCount { LimitTokensMinute = 60_000, RemainingTokensMinute = 57_000 }, isLatest: false);
 
         Assert.Equal((60_000 * 0.995) - 3000, bucket.LevelTokensMinute, 6);
     }
@@ -166,7 +166,7 @@ public sealed class RequestProofTests
                     var wait = TimeSpan.FromSeconds((1 - level) * 60 / real);
                     BucketRule.Refill(bucket, now);
                     BucketRule.Settle(bucket, Call, default, providerCountsMinuteTokens: false);
-                    BucketRule.Correct(bucket, new ProviderCount { LimitRequestsMinute = real }, isLatest: false);
+                    ProviderCountRule.Correct(bucket, new ProviderCount { LimitRequestsMinute = real }, isLatest: false);
                     BucketRule.Close(bucket, now + wait, "refused", LimitWindow.RequestsPerMinute, Call, now);
                 }
             }

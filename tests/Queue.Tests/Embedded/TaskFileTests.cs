@@ -1,6 +1,7 @@
 using LlmQueue.Embedded.Tasks;
 using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Intake;
+using LlmQueue.Store.Intake.Checks;
 using LlmQueue.Tests.Harness;
 
 namespace LlmQueue.Tests.Embedded;

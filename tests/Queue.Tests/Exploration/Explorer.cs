@@ -5,6 +5,7 @@ using LlmQueue.Store.Limits;
 using LlmQueue.Store.Rows;
 using LlmQueue.Store.Sagas;
 using LlmQueue.Worker.Admission;
+using LlmQueue.Worker.Admission.Pacing;
 using LlmQueue.Worker.Calling;
 using MassTransit;
 
@@ -28,7 +29,7 @@ internal sealed class Explorer : ISagaStore<TaskRow>
     private World world = new(PlantedBug.None);
     private Laws laws;
     private Script script = new([], 0);
-    private PacerRound pacer = null!;
+    private RoundPlanner pacer = null!;
     private PlantedBug bug;
     private Delivery? current;
     private bool kind;

@@ -1,6 +1,7 @@
 using LlmQueue.Contracts;
 using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Commits;
+using LlmQueue.Store.Commits.Ledger;
 using LlmQueue.Store.Intake;
 using LlmQueue.Store.Limits;
 using LlmQueue.Store.Rows;
@@ -9,6 +10,7 @@ using LlmQueue.Store.Settings;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker;
 using LlmQueue.Worker.Admission;
+using LlmQueue.Worker.Admission.Pacing;
 using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Estimation;
@@ -91,7 +93,7 @@ internal sealed class Machine
 
     public IReadOnlyList<string> BudgetsOf(TaskRow task) => budgets.Of(task.Tenant, task.Agent, task.Kind, world().Now);
 
-    public PacerRound NewPacer() => new(database: null!, tables: null!, Views, directory, budgets, new Thresholds(), announcer: null!, lines, estimates, pool, Options, clock);
+    public RoundPlanner NewPacer() => new(directory, lines, estimates, pool, Options);
 
     public static IEnumerable<BucketRow> NewBuckets(DateTime now) => new BucketDirectory(Catalogue, Providers).All.Select(bucket => bucket.NewRow(now));
 

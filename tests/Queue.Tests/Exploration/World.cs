@@ -1,7 +1,9 @@
 using LlmQueue.Store.Commits;
+using LlmQueue.Store.Commits.Ledger;
 using LlmQueue.Store.Limits;
 using LlmQueue.Store.Rows;
 using LlmQueue.Worker.Admission;
+using LlmQueue.Worker.Admission.Pacing;
 
 namespace LlmQueue.Tests.Exploration;
 
@@ -116,9 +118,9 @@ internal sealed class World(PlantedBug bug)
     }
 
     /// <summary>One round of the Pacer over these rows: the real plan, and the real booking for those whose rows take it.</summary>
-    public IReadOnlyList<object> Pace(PacerRound round, Func<TaskRow, IReadOnlyList<string>> budgetsOf)
+    public IReadOnlyList<object> Pace(RoundPlanner planner, Func<TaskRow, IReadOnlyList<string>> budgetsOf)
     {
-        var work = new PacerRound.Locked();
+        var work = new RoundWork();
         work.Buckets.AddRange(Buckets.Values.Where(bucket => bucket.Waiting > 0).Select(Copy));
         work.Buckets.ForEach(bucket => BucketRule.Refill(bucket, Now));
         work.Budgets.AddRange(Budgets.Values.Select(Copy));
@@ -131,7 +133,7 @@ internal sealed class World(PlantedBug bug)
             .Select(task => new LineHead(task.CorrelationId, task.Line!, task.Priority, task.StartTag, task.LineTokens, task.PromptUnits, task.CallOutputTokens, task.Attempt, task.WaitingSince!.Value,
                 task.RungAt <= task.WaitingSince || task.RungAt < Now.AddSeconds(-15), task.Pass ?? task.Kind, budgetsOf(task), task.HighStakes || task.RequestedModel is not null, task.Complexity))
             .OrderBy(head => head.Priority).ThenBy(head => head.StartTag).ThenBy(head => head.Id).ToList();
-        var plan = Finished(round.Plan(heads, work, Now));
+        var plan = Finished(planner.Plan(heads, work, Now));
         if (heads.Count == 0)
         {
             work.Buckets.ForEach(Backlog.Clear);
@@ -146,7 +148,7 @@ internal sealed class World(PlantedBug bug)
             row.Version++;
         }
 
-        PacerRound.Book(plan, work, booked);
+        RoundBooking.Book(plan, work, booked);
         foreach (var bucket in work.Buckets.Where(bucket => plan.Grants.Exists(grant => grant.Booked && grant.Bucket == bucket.Id)))
         {
             Draw(bucket);

@@ -37,7 +37,8 @@ public sealed partial class HouseRulesTests
         // Npgsql lives in Store. These speak to the database themselves, each for a statement that no row of the store's model is: a claim, a sweep, a lock.
         ("Npgsql", [
             "Store/",
-            "Worker/Estimation/", "Worker/Admission/LineHeads.cs", "Worker/Admission/Pacer.cs", "Worker/Admission/PacerRound.cs",
+            "Worker/Estimation/", "Worker/Admission/Pacing/LineHeads.cs", "Worker/Admission/Pacing/Pacer.cs", "Worker/Admission/Pacing/PacerRound.cs",
+            "Worker/Admission/Pacing/RoundBooking.cs", "Worker/Admission/Pacing/RoundWork.cs",
             "Worker/Calling/Claims.cs", "Worker/Classification/ClassificationCache.cs",
             "Worker/Upkeep/CatalogueTakeUp.cs", "Worker/Upkeep/Heartbeat.cs", "Worker/Upkeep/ProbeJob.cs", "Worker/Upkeep/Rescuer.cs", "Worker/Upkeep/UpkeepJobs.cs",
             "Worker/WorkerServices.cs",
@@ -147,7 +148,7 @@ public sealed partial class HouseRulesTests
 
     private static bool IsForbidden(Type type) => Array.Exists(NotForRules, forbidden => forbidden.IsAssignableFrom(type));
 
-    [GeneratedRegex(@"^using LlmQueue\.Worker\.(\w+);", RegexOptions.Multiline, 1000)]
+    [GeneratedRegex(@"^using LlmQueue\.Worker\.(\w+)[.;]", RegexOptions.Multiline, 1000)]
     private static partial Regex WorkerUsings();
 
     private static class ImpureRule

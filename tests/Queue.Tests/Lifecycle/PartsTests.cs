@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using LlmQueue.Contracts;
 using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Intake;
+using LlmQueue.Store.Intake.Checks;
 using LlmQueue.Store.Rows;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker;

@@ -179,7 +179,7 @@ public sealed class BucketRuleTests
         var bucket = Bucket(tpm: 8000, levelTpm: ours);
         bucket.ReservedTokens = inFlight;
 
-        BucketRule.Correct(bucket, new ProviderCount { RemainingTokensMinute = theirs, LimitTokensMinute = 8000 }, isLatest: true);
+        ProviderCountRule.Correct(bucket, new ProviderCount { RemainingTokensMinute = theirs, LimitTokensMinute = 8000 }, isLatest: true);
 
         Assert.Equal((then, 8000), (bucket.LevelTokensMinute, bucket.TokensPerMinute));
     }
@@ -191,7 +191,7 @@ public sealed class BucketRuleTests
     {
         var bucket = Bucket(tpm: 6000, levelTpm: ours);
 
-        BucketRule.Correct(bucket, new ProviderCount { RemainingTokensMinute = theirs }, isLatest: false);
+        ProviderCountRule.Correct(bucket, new ProviderCount { RemainingTokensMinute = theirs }, isLatest: false);
 
         Assert.Equal(then, bucket.LevelTokensMinute);
     }
@@ -210,7 +210,7 @@ public sealed class BucketRuleTests
                 {
                     // Each was counted as it arrived, and answers in another order; all that is known at once is whether one has been settled before it.
                     BucketRule.Settle(bucket, new Need(1, 4000), new Need(1, 3000), providerCountsMinuteTokens: true);
-                    BucketRule.Correct(bucket, new ProviderCount { RemainingTokensMinute = 60_000 - (4000 * (call + 1)) }, isLatest: settled++ == 0);
+                    ProviderCountRule.Correct(bucket, new ProviderCount { RemainingTokensMinute = 60_000 - (4000 * (call + 1)) }, isLatest: settled++ == 0);
                 }
 
                 return bucket.LevelTokensMinute <= 60_000 - (4000 * order.Length);
@@ -221,7 +221,7 @@ public sealed class BucketRuleTests
     {
         var bucket = Bucket();
 
-        BucketRule.Correct(bucket, new ProviderCount { LimitTokensMinute = 6000, RemainingTokensMinute = 5000 }, isLatest: false);
+        ProviderCountRule.Correct(bucket, new ProviderCount { LimitTokensMinute = 6000, RemainingTokensMinute = 5000 }, isLatest: false);
 
         Assert.Equal((6000, 5000), (bucket.TokensPerMinute, bucket.LevelTokensMinute));
     }

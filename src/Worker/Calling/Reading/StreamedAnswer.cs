@@ -2,7 +2,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
-namespace LlmQueue.Worker.Calling;
+namespace LlmQueue.Worker.Calling.Reading;
 
 /// <summary>Reads an answer that comes in pieces, says each piece as it comes, and puts the whole together as if it had come at once: what follows need not know.</summary>
 public static class StreamedAnswer

@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace LlmQueue.Store.Catalogue;
+namespace LlmQueue.Store.Catalogue.Reading;
 
 /// <summary>Makes a catalogue of the file's parts and notes everything that doesn't fit, references between the parts included.</summary>
 internal sealed class CatalogueReader(CatalogueProblems problems)

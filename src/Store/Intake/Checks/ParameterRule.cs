@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace LlmQueue.Store.Intake;
+namespace LlmQueue.Store.Intake.Checks;
 
 /// <summary>What is wrong with a parameter.</summary>
 /// <param name="Name">The parameter.</param>

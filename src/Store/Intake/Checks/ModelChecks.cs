@@ -1,7 +1,7 @@
 using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Rows;
 
-namespace LlmQueue.Store.Intake;
+namespace LlmQueue.Store.Intake.Checks;
 
 /// <summary>What the catalogue alone can refuse at the door. The worker decides the rest: it knows the keys, and it counts tokens properly.</summary>
 public sealed class ModelChecks(CurrentCatalogue current)

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 
-namespace LlmQueue.Store.Catalogue;
+namespace LlmQueue.Store.Catalogue.Reading;
 
 /// <summary>The properties of one object of the file. Each is taken by name; what is wrong with it is noted with its line, and a stand-in is returned so that reading goes on.</summary>
 internal sealed class CatalogueFields

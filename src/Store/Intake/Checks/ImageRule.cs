@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using LlmQueue.Contracts;
 
-namespace LlmQueue.Store.Intake;
+namespace LlmQueue.Store.Intake.Checks;
 
 /// <summary>Width and height in pixels; null where only the provider will see them.</summary>
 public readonly record struct ImageSize(int Width, int Height);

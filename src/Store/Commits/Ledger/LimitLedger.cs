@@ -1,11 +1,12 @@
+using LlmQueue.Store.Commits.Tables;
 using LlmQueue.Store.Limits;
 using LlmQueue.Store.Rows;
 using Npgsql;
 
-namespace LlmQueue.Store.Commits;
+namespace LlmQueue.Store.Commits.Ledger;
 
 /// <summary>
-/// The limits a group touches, locked in one order (buckets, budgets, tenants; each by name), changed in memory and written back before the commit.
+/// The limits a group touches, as <see cref="LimitLocks"/> has locked them: changed in memory and written back before the commit.
 /// Everything is exact here: the views only propose.
 /// </summary>
 public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
@@ -17,81 +18,13 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
     private readonly Dictionary<string, BreakerState> _breakersBefore = new(StringComparer.Ordinal);
     private readonly Dictionary<string, OpenPack> _packs = new(StringComparer.Ordinal);
     private double _virtualTime;
-
-    /// <summary>
-    /// Whoever locks limits and then falls silent (its machine lost, its network cut; the server sees neither) would hold up everybody until TCP gives up, after hours. A commit takes milliseconds.
-    /// </summary>
-    public static readonly IReadOnlyList<string> FreesIfSilent =
-    [
-        "set local idle_in_transaction_session_timeout = '5s'",
-        // And one that fell silent in the middle of saying something is not idle to the server: it waits for the rest.
-        "set local statement_timeout = '10s'",
-    ];
     private int _activeTenants;
 
     public IReadOnlyCollection<BucketRow> Buckets => _buckets.Values;
     public IReadOnlyCollection<BudgetRow> Budgets => _budgets.Values;
     public IReadOnlyCollection<TenantRow> Tenants => _tenants.Values;
 
-    /// <summary>Locks what the group names; nothing when it names nothing.</summary>
-    public async Task Lock(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<Transition> group, CancellationToken cancellationToken)
-    {
-        var buckets = new SortedSet<string>(StringComparer.Ordinal);
-        var budgets = new SortedSet<string>(StringComparer.Ordinal);
-        var tenants = new SortedSet<string>(StringComparer.Ordinal);
-        var lines = new SortedDictionary<string, LineRow>(StringComparer.Ordinal);
-        foreach (var transition in group)
-        {
-            Collect(transition.Reservation, buckets, budgets);
-            Collect(transition.Settlement?.Reserved, buckets, budgets);
-            buckets.UnionWith(transition.Leaving?.Buckets ?? []);
-            budgets.UnionWith(transition.BudgetWaiters.Keys);
-            if (transition.Parking is { } parking)
-            {
-                buckets.UnionWith(parking.Line.BucketIds);
-                lines[parking.Line.Id] = parking.Line;
-                tenants.Add(transition.Task!.Tenant);
-            }
-        }
-
-        if (buckets.Count + budgets.Count + tenants.Count == 0)
-            return;
-
-        await using var batch = new NpgsqlBatch(connection, transaction);
-        foreach (var frees in FreesIfSilent)
-            batch.BatchCommands.Add(new NpgsqlBatchCommand(frees));
-        if (tenants.Count > 0)
-            batch.BatchCommands.Add(Named("insert into tenants select n, 1, 0 from unnest($1::text[]) n order by n on conflict do nothing", tenants));
-        if (lines.Count > 0)
-            batch.BatchCommands.Add(new NpgsqlBatchCommand("insert into lines select * from (select * from unnest($1::text[], $2::text[], $3::boolean[]) as l(id, buckets, spread) order by id) l on conflict do nothing")
-            {
-                Parameters =
-                {
-                    new NpgsqlParameter<string[]> { TypedValue = [.. lines.Values.Select(l => l.Id)] },
-                    new NpgsqlParameter<string[]> { TypedValue = [.. lines.Values.Select(l => l.Buckets)] },
-                    new NpgsqlParameter<bool[]> { TypedValue = [.. lines.Values.Select(l => l.Spread)] },
-                },
-            });
-        batch.BatchCommands.Add(Named($"select {StoreTables.BucketColumns} from buckets where id = any($1) order by id for update", buckets));
-        batch.BatchCommands.Add(Named("select * from budgets where id = any($1) order by id for update", budgets));
-        batch.BatchCommands.Add(Named("select * from tenants where name = any($1) order by name for update", tenants));
-        batch.BatchCommands.Add(new NpgsqlBatchCommand("select p.virtual_finish, (select count(*) from tenants t where t.virtual_finish > p.virtual_finish) from tenants p where p.name = ''"));
-        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
-        while (await reader.ReadAsync(cancellationToken))
-            Keep(_buckets, StoreTables.ReadBucket(reader), b => b.Id);
-        await reader.NextResultAsync(cancellationToken);
-        while (await reader.ReadAsync(cancellationToken))
-            Keep(_budgets, StoreTables.ReadBudget(reader), b => b.Id);
-        await reader.NextResultAsync(cancellationToken);
-        while (await reader.ReadAsync(cancellationToken))
-            Keep(_tenants, StoreTables.ReadTenant(reader), t => t.Name);
-        await reader.NextResultAsync(cancellationToken);
-        if (await reader.ReadAsync(cancellationToken))
-            (_virtualTime, _activeTenants) = (reader.GetDouble(0), (int)reader.GetInt64(1));
-        Note();
-    }
-
-    /// <summary>The rows as somebody else has locked them: copies, which become what is to be written.</summary>
+    /// <summary>The rows as they were locked, which become what is to be written.</summary>
     internal void Take(IEnumerable<BucketRow> buckets, IEnumerable<BudgetRow> budgets, IEnumerable<TenantRow> tenants, double virtualTime, int activeTenants)
     {
         foreach (var bucket in buckets)
@@ -133,7 +66,7 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
             if (settlement is { WasAnswered: true, Began: { } startedAt })
                 BucketRule.Arrived(bucket, startedAt);
             if (settlement.Count is { } count)
-                BucketRule.Correct(bucket, count, isLatest);
+                ProviderCountRule.Correct(bucket, count, isLatest);
             if (settlement is { WasAnswered: true, Began: { } answered })
                 RequestProof.Prove(bucket, settlement.Reserved.Need, answered, transition.Now);
             if (settlement.Closing is { IsLimit: false } alone)
@@ -261,16 +194,6 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
         public int Questions { get; set; } = 1;
     }
 
-    private static void Collect(Reservation? reservation, SortedSet<string> buckets, SortedSet<string> budgets)
-    {
-        if (reservation is null)
-            return;
-        buckets.Add(reservation.Bucket);
-        budgets.UnionWith(reservation.Budgets);
-    }
-
     private static void Keep<T>(Dictionary<string, T> rows, T row, Func<T, string> key) => rows[key(row)] = row;
 
-    private static NpgsqlBatchCommand Named(string sql, IEnumerable<string> names) =>
-        new(sql) { Parameters = { new NpgsqlParameter<string[]> { TypedValue = [.. names] } } };
 }

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
-namespace LlmQueue.Worker.Admission;
+namespace LlmQueue.Worker.Admission.Pacing;
 
 /// <summary>
 /// Opens lines. One Pacer leads among all workers (an advisory lock that dies with its connection). It sleeps until the next opening it knows of, or until

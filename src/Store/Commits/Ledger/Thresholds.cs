@@ -3,7 +3,7 @@ using LlmQueue.Contracts;
 using LlmQueue.Store.Limits;
 using LlmQueue.Store.Rows;
 
-namespace LlmQueue.Store.Commits;
+namespace LlmQueue.Store.Commits.Ledger;
 
 /// <summary>
 /// Watches quotas and budgets cross their thresholds: compared under the lock that guards them, so each crossing is seen by exactly one commit.

@@ -2,7 +2,7 @@ using LlmQueue.Store.Limits;
 using LlmQueue.Store.Rows;
 using Npgsql;
 
-namespace LlmQueue.Worker.Admission;
+namespace LlmQueue.Worker.Admission.Pacing;
 
 /// <summary>A task near the front of its line, with what the Pacer must know to book room for it.</summary>
 public sealed record LineHead(Guid Id, string Line, short Priority, double StartTag, double LineTokens, double PromptUnits, int MaxOutputTokens, int Attempt, DateTime WaitingSince, bool Unrung, string? Errand, IReadOnlyList<string> Budgets, bool Bound, string? Complexity);

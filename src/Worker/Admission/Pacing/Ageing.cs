@@ -1,4 +1,4 @@
-namespace LlmQueue.Worker.Admission;
+namespace LlmQueue.Worker.Admission.Pacing;
 
 /// <summary>
 /// Nobody waits for ever behind a class above his own. Of so many grants one goes to the task that has waited longest among those with somebody of a higher class before them,

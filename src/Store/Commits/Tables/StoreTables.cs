@@ -2,7 +2,7 @@ using LlmQueue.Store.Rows;
 using Microsoft.EntityFrameworkCore.Metadata;
 using Npgsql;
 
-namespace LlmQueue.Store.Commits;
+namespace LlmQueue.Store.Commits.Tables;
 
 /// <summary>The statements of the hot path, one for each kind of row.</summary>
 public sealed class StoreTables(IModel model)

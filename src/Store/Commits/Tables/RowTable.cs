@@ -5,7 +5,7 @@ using Microsoft.EntityFrameworkCore.Metadata;
 using Npgsql;
 using NpgsqlTypes;
 
-namespace LlmQueue.Store.Commits;
+namespace LlmQueue.Store.Commits.Tables;
 
 /// <summary>
 /// Writes many rows of one kind in one statement: an array a column, unnested by the server. Names and columns come from the EF model.

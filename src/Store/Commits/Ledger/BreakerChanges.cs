@@ -2,7 +2,7 @@ using LlmQueue.Contracts;
 using LlmQueue.Store.Limits;
 using LlmQueue.Store.Rows;
 
-namespace LlmQueue.Store.Commits;
+namespace LlmQueue.Store.Commits.Ledger;
 
 /// <summary>Tells when a breaker has changed: compared under the lock that guards its row, so each change is told by exactly one commit.</summary>
 internal static class BreakerChanges

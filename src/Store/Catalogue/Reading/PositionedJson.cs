@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
 
-namespace LlmQueue.Store.Catalogue;
+namespace LlmQueue.Store.Catalogue.Reading;
 
 /// <summary>A JSON value that remembers its line. JsonDocument forgets it, and a sentence without a line sends people searching.</summary>
 internal sealed record JsonPart(int Line, JsonTokenType Kind, string Text, IReadOnlyList<JsonPart> Items, IReadOnlyList<JsonMember> Members)
