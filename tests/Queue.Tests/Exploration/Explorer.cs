@@ -129,7 +129,7 @@ internal sealed class Explorer : ISagaStore<TaskRow>
         {
             var task = new LlmTask
             {
-                Id = new Guid(i + 1, 0, 0, [0, 0, 0, 0, 0, 0, 0, 1]), Prompt = "Why is the sky blue?", Kind = "analysis", Complexity = "low", MaxOutputTokens = script.Next(20) switch { 0 => 5000, < 10 => 60, _ => 130 },
+                Id = new Guid(i + 1, 0, 0, [0, 0, 0, 0, 0, 0, 0, 1]), Prompt = "Why is the sky blue?", Kind = "analysis", Complexity = "low", MaxOutputTokens = script.Next(20) switch { 0 => 50_000, < 10 => 60, _ => 130 },
                 Priority = script.Next(3) == 0 ? "interactive" : null, HighStakes = script.Next(3) == 0,
             };
             asked.Add(task);
