@@ -53,6 +53,15 @@ for ((round = 1; round <= rounds; round++)); do
     grep -o '<test [^>]*>\|recovery: [^<]*' "$results" | sed -e 's/.* name="LlmQueue\.Tests\.Chaos\.\([^"]*\)".* result="\([^"]*\)".*/\2 \1/' -e 's/&#xA;.*//' | tee -a "$cells"
   fi
 done
+# A run's output is long, and whoever looks at its end wants to know which tests failed, and of what.
+failures() {
+  sed -e 's/<test /\n&/g; s/<output>/\n&/g; s/<failure/\n&/g; s/<\/failure>/\n&/g; s/<[/]*\(message\|stack-trace\)>//g; s/<!\[CDATA\[//g; s/\]\]>//g' "$results" |
+    awk '/^<test /{failed = /result="Fail"/; name = $0; sub(/.* name="/, "", name); sub(/" type=.*|" result=.*/, "", name)}
+         /^<failure/{inside = failed; if (inside) print "FAILED " substr(name, 1, 200)}
+         /^<\/failure>/{inside = 0}
+         inside{sub(/^<failure[^>]*>/, ""); if ($0 != "") print "    " substr($0, 1, 300)}'
+}
+if [ "$code" != 0 ] && [ -s "$results" ]; then failures | head -n 200 || true; fi
 if [ "$rounds" != 1 ]; then
   say "How often each ended how, of $rounds rounds:"
   grep -E '^(Pass|Fail|Skip) ' "$cells" | sort | uniq -c
