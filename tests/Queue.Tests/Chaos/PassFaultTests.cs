@@ -31,9 +31,10 @@ public sealed class PassFaultTests(ChaosServers servers) : IClassFixture<ChaosSe
             await installation.Producer.Publish(new LlmTask { Id = id, Prompt = Question(pass), Kind = "analysis", Complexity = "high", Model = "groq:first", MaxOutputTokens = 100, HighStakes = true }, Cancel);
         }
 
-        await Eventually.True("each hangs in its pass", Soon, async () => await Count(installation,
-            "select count(*) from tasks t join attempts a on a.task_id = t.id and a.number = t.attempt and a.worker is not null and a.ended_at is null where t.state in ('Critiquing', 'Revising')") == 3);
-        await Eventually.True("each call is at the provider", Soon, async () => (await simulator.Statistics()).InFlight == 3);
+        foreach (var (pass, id) in ids)
+            await Eventually.True($"one is in its {pass}", Soon, async () => await Count(installation,
+                $"select count(*) from tasks t join attempts a on a.task_id = t.id and a.number = t.attempt and a.worker is not null and a.ended_at is null where t.id = '{id}' and t.pass = '{pass}'") == 1);
+        await Eventually.True("each of those calls is at the provider", Soon, async () => (await simulator.Statistics()).InFlight == 3);
         await installation.Workers[0].Kill();
         await installation.StartWorker();
         await Eventually.True("each has ended", Soon, async () => await Count(installation, "select count(*) from tasks where state = 'Completed'") == 3);
