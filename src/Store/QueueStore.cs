@@ -22,12 +22,13 @@ public static class QueueStore
         if (settings.MaxAutoPrepare == 0)
             settings.MaxAutoPrepare = 100;
         if (!connectionString.Contains("Pool Size", StringComparison.OrdinalIgnoreCase))
-            settings.MaxPoolSize = 20;
+            settings.MaxPoolSize = 19;
         if (!connectionString.Contains("Keepalive", StringComparison.OrdinalIgnoreCase))
             settings.KeepAlive = 15;
 
         services.TryAddSingleton<TimeProvider>(new DatabaseClock());
         services.AddSingleton(_ => new NpgsqlDataSourceBuilder(settings.ConnectionString).Build());
+        services.AddSingleton(_ => new CommitConnections(settings));
         services.AddPooledDbContextFactory<QueueDb>((provider, options) => options.UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>())
             // Migrations are written by hand (the design-time package cannot be had), so there is no snapshot to compare; a test compares the model with the database instead.
             .ConfigureWarnings(w => w.Ignore(RelationalEventId.PendingModelChangesWarning)));

@@ -36,6 +36,9 @@ public sealed record WorkerOptions
     /// <summary>A worker not seen for this long counts as gone and its open calls are made again. Default 15 s. It is seen every fifth of it.</summary>
     public TimeSpan WorkerGoneAfter { get; init; } = TimeSpan.FromSeconds(15);
 
+    /// <summary>A claim that this worker hears of later than this is asked for again before anything is called: the worker may have counted as gone meanwhile, and its attempts may be others'.</summary>
+    public TimeSpan ClaimsHoldFor => WorkerGoneAfter / 2;
+
     /// <summary>How often the Rescuer looks for what a crash left behind. Default 5 s.</summary>
     public TimeSpan RescueEvery { get; init; } = TimeSpan.FromSeconds(5);
 

@@ -13,10 +13,9 @@ namespace LlmQueue.Store.Commits;
 /// Commits transitions in groups: a loop takes whatever is waiting and writes it in one transaction; nobody waits for a group to fill.
 /// A group whose commit fails is split down to the one at fault; a database that is away is waited for.
 /// </summary>
-public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, LimitViews views, Announcer announcer, LineBell lineBell, Thresholds thresholds, WebhookBell webhookBell, QueueMetrics metrics, TimeProvider clock, ILogger<GroupCommits> logger) : BackgroundService
+public sealed class GroupCommits(CommitConnections database, StoreTables tables, LimitViews views, Announcer announcer, LineBell lineBell, Thresholds thresholds, WebhookBell webhookBell, QueueMetrics metrics, TimeProvider clock, ILogger<GroupCommits> logger) : BackgroundService
 {
     private const int MaxGroup = 128;
-    private const int Loops = 2;
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
 
     private readonly CommitQueue _waiting = new(clock);
@@ -31,14 +30,12 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
         return pending.Outcome.Task.WaitAsync(cancellationToken);
     }
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(Enumerable.Range(0, Loops).Select(_ => Run(stoppingToken)));
-
-    private async Task Run(CancellationToken stopping)
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var next = new List<PendingCommit>();
         try
         {
-            while (next.Count > 0 || await _waiting.Reader.WaitToReadAsync(stopping))
+            while (next.Count > 0 || await _waiting.Reader.WaitToReadAsync(stoppingToken))
             {
                 var group = new List<PendingCommit>();
                 var subjects = new HashSet<Guid>();
@@ -50,10 +47,10 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
                         // Two transitions of one row cannot share a transaction: the second stands back and will find a conflict.
                         (subjects.Add(pending.Subject) ? group : late).Add(pending);
                 next = late;
-                await CommitGroup(group, stopping);
+                await CommitGroup(group, stoppingToken);
             }
         }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
             logger.LogDebug("The store stops; what is not committed will be delivered again.");
         }
@@ -110,7 +107,7 @@ public sealed class GroupCommits(NpgsqlDataSource database, StoreTables tables, 
         var members = group.Where(p => !p.Outcome.Task.IsCompleted).ToList();
         while (members.Count > 0)
         {
-            await using var connection = await database.OpenConnectionAsync(cancellationToken);
+            await using var connection = await database.Open(cancellationToken);
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
             var transitions = members.ConvertAll(p => p.Transition);
             var ledger = new LimitLedger(tables, thresholds);

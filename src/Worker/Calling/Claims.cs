@@ -123,10 +123,9 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, W
         {
             try
             {
-                await TryTake(group, claimedAt, stopping);
-                foreach (var one in group.Values)
-                    one.Call.TrySetResult(null);
-                return;
+                if (await TryTake(group, claimedAt, stopping))
+                    return;
+                logger.LogInformation("{Count} attempts were claimed, but the database's word of it came late; they are claimed again by the moment they were.", group.Count);
             }
             catch (Exception e) when (DatabaseFaults.IsPassing(e))
             {
@@ -142,9 +141,11 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, W
         }
     }
 
-    private async Task TryTake(Dictionary<Guid, Waiting> group, DateTime claimedAt, CancellationToken stopping)
+    /// <returns>False when the answer came too late to be relied on.</returns>
+    private async Task<bool> TryTake(Dictionary<Guid, Waiting> group, DateTime claimedAt, CancellationToken stopping)
     {
-        var ids = group.Values.Where(w => !w.Call.Task.IsCompleted).ToList();
+        var ids = group.Values.ToList();
+        var asked = clock.GetTimestamp();
         await using var connection = await database.OpenConnectionAsync(stopping);
         await using var command = new NpgsqlCommand(Claim, connection)
         {
@@ -154,12 +155,18 @@ public sealed class Claims(NpgsqlDataSource database, WorkerIdentity identity, W
                 new NpgsqlParameter<int[]> { TypedValue = [.. ids.Select(w => w.Attempt)] },
                 new NpgsqlParameter<Guid> { TypedValue = identity.Id },
                 new NpgsqlParameter<DateTime[]> { TypedValue = [.. ids.Select(w => w.ClaimedAt ?? claimedAt)] },
-                new NpgsqlParameter<TimeSpan> { TypedValue = options.WorkerGoneAfter / 2 },
+                new NpgsqlParameter<TimeSpan> { TypedValue = options.ClaimsHoldFor },
             },
         };
+        var claimed = new Dictionary<Guid, ClaimedCall>();
         await using var reader = await command.ExecuteReaderAsync(stopping);
         while (await reader.ReadAsync(stopping))
-            group[reader.GetGuid(0)].Call.TrySetResult(Read(reader));
+            claimed[reader.GetGuid(0)] = Read(reader);
+        if (clock.GetElapsedTime(asked) > options.ClaimsHoldFor)
+            return false;
+        foreach (var one in ids)
+            one.Call.TrySetResult(claimed.GetValueOrDefault(one.TaskId));
+        return true;
     }
 
     private static ClaimedCall Read(NpgsqlDataReader r) =>

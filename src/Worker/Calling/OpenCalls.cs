@@ -13,7 +13,8 @@ namespace LlmQueue.Worker.Calling;
 /// <param name="Task">The row as the commit that opened it wrote it.</param>
 /// <param name="Provider">Whose place it has.</param>
 /// <param name="Claim">What the call needs, where the claim was part of that commit; else the attempt is claimed now.</param>
-/// <param name="IsDoubted">True when the commit came back as a conflict: perhaps its answer was lost and it stands, so the claim is asked for again by its moment.</param>
+/// <param name="IsDoubted">True when the commit came back as a conflict, and perhaps stands although its answer was lost, or when it came back so late that others may have taken this worker for
+/// gone: the claim is asked for again by its moment.</param>
 /// <param name="Cause">The message that led to it.</param>
 public sealed record OwnCall(TaskRow Task, string Provider, ClaimedCall? Claim, bool IsDoubted, ConsumeContext Cause);
 
@@ -21,7 +22,7 @@ public sealed record OwnCall(TaskRow Task, string Provider, ClaimedCall? Claim, 
 /// The places for open calls, so many a provider. A worker that opens an attempt and has a place free keeps the call to itself: the claim is part of the commit that opens
 /// the attempt where its prompt is at hand, and no message is needed. Where no place is free, CallProvider goes to whichever worker has one.
 /// </summary>
-public sealed class OpenCalls(WorkerIdentity identity, WorkerOptions options)
+public sealed class OpenCalls(WorkerIdentity identity, WorkerOptions options, TimeProvider clock)
 {
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _places = new(StringComparer.Ordinal);
     private readonly Channel<OwnCall> _own = Channel.CreateUnbounded<OwnCall>();
@@ -54,7 +55,7 @@ public sealed class OpenCalls(WorkerIdentity identity, WorkerOptions options)
         transition.WhenSettled += outcome =>
         {
             if (outcome == CommitOutcome.Committed || (outcome == CommitOutcome.Conflict && claim is not null))
-                _own.Writer.TryWrite(new OwnCall(task, provider, claim, outcome == CommitOutcome.Conflict, cause));
+                _own.Writer.TryWrite(new OwnCall(task, provider, claim, outcome == CommitOutcome.Conflict || clock.GetUtcNow().UtcDateTime - transition.Now > options.ClaimsHoldFor, cause));
             else
                 Made(provider);
         };

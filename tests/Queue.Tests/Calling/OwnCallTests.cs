@@ -1,9 +1,12 @@
+using LlmQueue.Contracts;
 using LlmQueue.Store.Rows;
+using LlmQueue.Tests.Chaos;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker;
 using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Upkeep;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 
 namespace LlmQueue.Tests.Calling;
 
@@ -63,6 +66,69 @@ public sealed class OwnCallTests(SimulatorFixture simulators) : IClassFixture<Si
         Assert.Null(await claims.Take(id, 1));
         Assert.Null(await claims.Take(id, 1, attempt.StartedAt!.Value.AddMilliseconds(1)));
         Assert.Equal(id, (await claims.Take(id, 1, attempt.StartedAt))?.TaskId);
+    }
+
+    /// <summary>
+    /// The database commits and its word of it is on the way for longer than a worker may be silent: the attempt has been given to others meanwhile, and what was claimed then is not called now.
+    /// So it is for a call that the worker kept, whose claim is part of a commit, and for one that a message rang for.
+    /// </summary>
+    [Theory]
+    [InlineData(8)]
+    [InlineData(0)]
+    public async Task A_claim_that_is_heard_of_too_late_is_asked_for_again(int places)
+    {
+        var simulator = await simulators.Fresh();
+        string direct;
+        await using (var first = await Start(simulator, Quick))
+            direct = first.Database;
+        var address = new NpgsqlConnectionStringBuilder(direct);
+        await using var wire = Wire.To(address.Port);
+        address.Port = wire.Port;
+        var options = Quick with { WorkerGoneAfter = TimeSpan.FromSeconds(2), ConcurrentCalls = Math.Max(1, places) };
+        await using var queue = await QueueUnderTest.Start(Setup(simulator, options) with { Database = address.ConnectionString });
+        await using var database = NpgsqlDataSource.Create(direct);
+        var taken = places > 0 ? null : queue.Services.GetRequiredService<OpenCalls>().Take("groq", CancellationToken.None);
+
+        try
+        {
+            var id = Guid.CreateVersion7();
+            if (taken is null)
+            {
+                // The word of a commit is the last of several: the wire is cut while the commit takes its time.
+                await Do("create function take_your_time() returns trigger language plpgsql as 'begin perform pg_sleep(1); return null; end'");
+                await Do("create constraint trigger takes_its_time after insert on attempts deferrable initially deferred for each row execute function take_your_time()");
+            }
+
+            await queue.Publish(new LlmTask { Id = id, Prompt = "Who is called too late?", Kind = "analysis", Complexity = "low", MaxOutputTokens = 100 });
+            await Eventually.True("its attempt is being opened", TimeSpan.FromSeconds(10), () => Is(taken is null ? "select count(*) from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()" : "select count(*) from attempts where started_at is null"));
+            wire.Cut(Way.ToWorker);
+            if (taken is not null)
+                queue.Services.GetRequiredService<OpenCalls>().Leave("groq");
+            await Eventually.True("its attempt is claimed", TimeSpan.FromSeconds(10), () => Is("select count(*) from attempts where started_at is not null"));
+            // As the Rescuer of another worker has it ended, and another attempt opened there.
+            await Do("update attempts set ended_at = now(), outcome = 'abandoned'; update tasks set attempt = 2, version = version + 1, state = 'WaitingToRetry'");
+            await Task.Delay(options.WorkerGoneAfter * 0.75, TimeProvider.System, TestContext.Current.CancellationToken);
+        }
+        finally
+        {
+            wire.Mend();
+        }
+
+        var next = await queue.Ask("Who is called in time?");
+        await queue.InState(next, TaskStates.Completed);
+        Assert.Single(await simulator.Log());
+
+        async Task Do(string sql)
+        {
+            await using var command = database.CreateCommand(sql);
+            await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
+        }
+
+        async Task<bool> Is(string sql)
+        {
+            await using var command = database.CreateCommand(sql);
+            return await command.ExecuteScalarAsync(TestContext.Current.CancellationToken) is 1L;
+        }
     }
 
     [Fact]

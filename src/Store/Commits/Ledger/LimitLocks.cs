@@ -10,14 +10,14 @@ public static class LimitLocks
     /// <summary>
     /// Whoever locks limits and then falls silent (its machine lost, its network cut; the server sees neither) would hold up everybody until TCP gives up, after hours. A commit takes milliseconds.
     /// </summary>
-    public static readonly IReadOnlyList<string> FreesIfSilent =
-    [
-        "set local idle_in_transaction_session_timeout = '5s'",
+    public static readonly IReadOnlyDictionary<string, string> FreesIfSilent = new Dictionary<string, string>(StringComparer.Ordinal)
+    {
+        ["idle_in_transaction_session_timeout"] = "5s",
         // And one that fell silent in the middle of saying something is not idle to the server: it waits for the rest.
-        "set local statement_timeout = '10s'",
-    ];
+        ["statement_timeout"] = "10s",
+    };
 
-    /// <summary>Locks what the group names and gives it to the ledger; nothing when it names nothing.</summary>
+    /// <summary>Locks what the group names and gives it to the ledger; nothing when it names nothing. <see cref="CommitConnections"/> see to it that silence frees it.</summary>
     public static async Task Lock(LimitLedger ledger, NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<Transition> group, CancellationToken cancellationToken)
     {
         var buckets = new SortedSet<string>(StringComparer.Ordinal);
@@ -42,8 +42,6 @@ public static class LimitLocks
             return;
 
         await using var batch = new NpgsqlBatch(connection, transaction);
-        foreach (var frees in FreesIfSilent)
-            batch.BatchCommands.Add(new NpgsqlBatchCommand(frees));
         if (tenants.Count > 0)
             batch.BatchCommands.Add(Named("insert into tenants select n, 1, 0 from unnest($1::text[]) n order by n on conflict do nothing", tenants));
         if (lines.Count > 0)
@@ -58,8 +56,12 @@ public static class LimitLocks
             });
         batch.BatchCommands.Add(Named($"select {StoreTables.BucketColumns} from buckets where id = any($1) order by id for update", buckets));
         batch.BatchCommands.Add(Named("select * from budgets where id = any($1) order by id for update", budgets));
-        batch.BatchCommands.Add(Named("select * from tenants where name = any($1) order by name for update", tenants));
-        batch.BatchCommands.Add(new NpgsqlBatchCommand("select p.virtual_finish, (select count(*) from tenants t where t.virtual_finish > p.virtual_finish) from tenants p where p.name = ''"));
+        if (tenants.Count > 0)
+        {
+            batch.BatchCommands.Add(Named("select * from tenants where name = any($1) order by name for update", tenants));
+            batch.BatchCommands.Add(new NpgsqlBatchCommand("select p.virtual_finish, (select count(*) from tenants t where t.virtual_finish > p.virtual_finish) from tenants p where p.name = ''"));
+        }
+
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         var lockedBuckets = await Rows(reader, StoreTables.ReadBucket, cancellationToken);
         var lockedBudgets = await Rows(reader, StoreTables.ReadBudget, cancellationToken);

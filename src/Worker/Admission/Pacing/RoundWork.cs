@@ -19,8 +19,8 @@ internal sealed class RoundWork
     public static async Task<RoundWork> Lock(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTime now, TimeSpan unanswered, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(connection, transaction);
-        foreach (var frees in LimitLocks.FreesIfSilent)
-            batch.BatchCommands.Add(new NpgsqlBatchCommand(frees));
+        foreach (var (setting, value) in LimitLocks.FreesIfSilent)
+            batch.BatchCommands.Add(new NpgsqlBatchCommand($"set local {setting} = '{value}'"));
         batch.BatchCommands.Add(new NpgsqlBatchCommand($"select {StoreTables.BucketColumns} from buckets where waiting > 0 order by id for update"));
         batch.BatchCommands.Add(new NpgsqlBatchCommand("select * from budgets where (period_start <= $1 and period_end > $1) or waiting > 0 order by id for update") { Parameters = { new NpgsqlParameter<DateTime> { TypedValue = now } } });
         batch.BatchCommands.Add(new NpgsqlBatchCommand("""
