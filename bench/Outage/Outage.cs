@@ -11,7 +11,7 @@ internal static class Outage
 {
     public const int Tasks = 1000, PerSecond = 40, FirstChoiceSeconds = 2;
     private const int WarmUp = 80;
-    public static readonly TimeSpan DownAfter = TimeSpan.FromSeconds(5), BackAfter = TimeSpan.FromSeconds(13);
+    public static readonly TimeSpan DownAfter = TimeSpan.FromSeconds(5), BackAfter = TimeSpan.FromSeconds(11);
 
     public static object? Fault(string way) => way switch
     {
