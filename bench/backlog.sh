@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What a task costs, what the worker and the database weigh and how long a start after a crash takes, with few and with very many tasks waiting. See bench/README.md.
 #   bench/backlog.sh [--waiting 1000,100000,1000000] [--drain 2000]
+#   bench/backlog.sh --hour [--tasks 36000] [--rate 200]    dead rows while an hour's work is done
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)

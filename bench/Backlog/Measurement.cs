@@ -21,11 +21,7 @@ internal static class Measurement
     {
         var folder = Directory.CreateTempSubdirectory("llmqueue-backlog-").FullName;
         var (database, broker) = (await postgres.CreateDatabase(), await rabbit.CreateVirtualHost());
-        var environment = new Dictionary<string, string?>(StringComparer.Ordinal)
-        {
-            ["DATABASE_URL"] = database, ["RABBITMQ_URL"] = broker, ["CATALOGUE_PATH"] = Path.Combine(folder, "catalogue.json"), ["LLMQUEUE_HOME"] = folder,
-            ["GROQ_API_KEY"] = "sk-backlog-1", ["GROQ_BASE_URL"] = simulator.BaseUrl,
-        };
+        var environment = Environment(folder, database, broker, simulator);
         await File.WriteAllTextAsync(environment["CATALOGUE_PATH"]!, Catalogue(open: false));
         await using var data = NpgsqlDataSource.Create(database);
         await using var connection = await new ConnectionFactory { Uri = new Uri(broker) }.CreateConnectionAsync();
@@ -75,7 +71,13 @@ internal static class Measurement
         return (values[(values.Count - 1) / 2] + values[values.Count / 2]) / 2;
     }
 
-    private static async Task<ProcessUnderTest> Start(Dictionary<string, string?> environment, IConnection? connection)
+    internal static Dictionary<string, string?> Environment(string folder, string database, string broker, SimulatorProcess simulator) => new(StringComparer.Ordinal)
+    {
+        ["DATABASE_URL"] = database, ["RABBITMQ_URL"] = broker, ["CATALOGUE_PATH"] = Path.Combine(folder, "catalogue.json"), ["LLMQUEUE_HOME"] = folder,
+        ["GROQ_API_KEY"] = "sk-backlog-1", ["GROQ_BASE_URL"] = simulator.BaseUrl,
+    };
+
+    internal static async Task<ProcessUnderTest> Start(Dictionary<string, string?> environment, IConnection? connection)
     {
         var worker = ProcessUnderTest.StartDotnet(BuiltPrograms.Worker, [], environment);
         await worker.WaitForLine("The worker starts", TimeSpan.FromSeconds(60));
@@ -102,7 +104,7 @@ internal static class Measurement
         return await Loader.Ask<long>(data, "select count(*) from tasks where ended_at < now() - interval '40 days'");
     }
 
-    private static string Catalogue(bool open)
+    internal static string Catalogue(bool open)
     {
         object Entry(string name, object limits) => new { id = $"groq:{name}", context = 131_072, maxOutput = 8192, limits, price = new { inputUsdPerMillion = 0.05, outputUsdPerMillion = 0.08 } };
         return JsonSerializer.Serialize(new

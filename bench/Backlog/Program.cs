@@ -10,6 +10,12 @@ var drain = int.Parse(Argument("--drain", "2000"));
 await using var postgres = await PostgresServer.StartNew();
 await using var rabbit = await RabbitServer.StartNew();
 await using var simulator = await SimulatorProcess.Start("--unlimited");
+if (args.Contains("--hour", StringComparer.Ordinal))
+{
+    await Hour.Run(postgres, rabbit, simulator, int.Parse(Argument("--tasks", "36000")), int.Parse(Argument("--rate", "200")));
+    return 0;
+}
+
 Console.WriteLine($"{Measurement.Windows} windows of {drain} tasks drained with so many waiting behind them; one worker, {Environment.ProcessorCount} processors");
 Console.WriteLine(Figures.Heading);
 Figures? first = null;
