@@ -20,9 +20,9 @@ public sealed record OwnCall(TaskRow Task, string Provider, ClaimedCall? Claim, 
 
 /// <summary>
 /// The places for open calls, so many a provider. A worker that opens an attempt and has a place free keeps the call to itself: the claim is part of the commit that opens
-/// the attempt where its prompt is at hand, and no message is needed. Where no place is free, CallProvider goes to whichever worker has one.
+/// the attempt where its prompt is at hand, and no message is needed. Where no place is free, or this worker may count as gone, CallProvider goes to whichever worker has one.
 /// </summary>
-public sealed class OpenCalls(WorkerIdentity identity, WorkerOptions options, TimeProvider clock)
+public sealed class OpenCalls(WorkerIdentity identity, Heartbeat heartbeat, WorkerOptions options, TimeProvider clock)
 {
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _places = new(StringComparer.Ordinal);
     private readonly Channel<OwnCall> _own = Channel.CreateUnbounded<OwnCall>();
@@ -38,7 +38,7 @@ public sealed class OpenCalls(WorkerIdentity identity, WorkerOptions options, Ti
     /// <summary>Keeps the call of the attempt that the transition opens, if a place is free; false leaves it to a message. Where the prompt is at hand it is claimed here as well.</summary>
     public bool TryKeep(TaskRow task, AttemptRow attempt, Transition transition)
     {
-        if (transition.Cause is not { } cause || attempt.KeyAlias.Length == 0)
+        if (transition.Cause is not { } cause || attempt.KeyAlias.Length == 0 || !heartbeat.IsHeard)
             return false;
         var provider = ModelId.Parse(attempt.Model).Provider;
         if (!Places(provider).Wait(0))

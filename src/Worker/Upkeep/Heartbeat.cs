@@ -22,7 +22,18 @@ public sealed class Heartbeat(NpgsqlDataSource database, WorkerIdentity identity
         {
             var now = clock.GetUtcNow();
             lock (_lock)
-                return now - _last < options.WorkerGoneAfter / 2 && now - _unbrokenSince >= options.WorkerGoneAfter;
+                return IsHeard && now - _unbrokenSince >= options.WorkerGoneAfter;
+        }
+    }
+
+    /// <summary>True while nobody can take this worker for gone: what it claims without saying that it lives stays its own.</summary>
+    public bool IsHeard
+    {
+        get
+        {
+            var now = clock.GetUtcNow();
+            lock (_lock)
+                return now - _last < options.WorkerGoneAfter / 2;
         }
     }
 

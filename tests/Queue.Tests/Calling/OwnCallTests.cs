@@ -131,6 +131,29 @@ public sealed class OwnCallTests(SimulatorFixture simulators) : IClassFixture<Si
         }
     }
 
+    /// <summary>Its claim would be taken from it before it had called: whoever rings for the call claims it, and says in the same breath that it lives.</summary>
+    [Fact]
+    public async Task A_worker_that_may_count_as_gone_keeps_no_call()
+    {
+        var simulator = await simulators.Fresh();
+        await using var queue = await Start(simulator, Quick with { WorkerGoneAfter = TimeSpan.FromSeconds(2) });
+        await using var database = NpgsqlDataSource.Create(queue.Database);
+        await using var connection = await database.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
+        await using (var unheard = new NpgsqlCommand("lock table workers in exclusive mode", connection, transaction))
+            await unheard.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
+        await Eventually.True("no heartbeat has been heard for half a lease", TimeSpan.FromSeconds(10), () => Task.FromResult(!queue.Services.GetRequiredService<Heartbeat>().IsHeard));
+
+        var id = await queue.Ask();
+        await queue.InState(id, TaskStates.Calling);
+        Assert.Null(Assert.Single(await queue.Attempts(id)).StartedAt);
+        await transaction.RollbackAsync(TestContext.Current.CancellationToken);
+
+        await queue.InState(id, TaskStates.Completed);
+        Assert.Single(await queue.Attempts(id));
+        Assert.Single(await simulator.Log());
+    }
+
     [Fact]
     public async Task A_worker_that_stops_waits_for_the_calls_it_kept()
     {

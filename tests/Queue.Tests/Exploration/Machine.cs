@@ -70,7 +70,8 @@ internal sealed class Machine
         load = new SystemLoad(directory, Views);
         var known = new ClassificationCache(database: null!, clock, NullLogger<ClassificationCache>.Instance);
         // Every call is left to a message here: which of two workers claims it, and when, is for chance to say.
-        var openCalls = new OpenCalls(new WorkerIdentity(), Options, clock);
+        var worker = new WorkerIdentity();
+        var openCalls = new OpenCalls(worker, new Heartbeat(database: null!, worker, Options, clock, NullLogger<Heartbeat>.Instance), Options, clock);
         _ = openCalls.Close();
         var desk = new TaskDesk(catalogue, directory, admission, Views, lines, new Parts(world), Options, new KeyChoice(Views), luck, new UsableProviders(Providers), estimates, ranking, pool, known, load, openCalls);
         lifecycle = new TaskLifecycle(desk, clock);

@@ -54,7 +54,7 @@ public sealed class Pacer(NpgsqlDataSource database, PacerRound round, BatchFeed
                 if (e is UnheardException)
                     logger.LogWarning("The broker does not hear the Pacer; it steps down, so that another worker may lead.");
                 else if (DatabaseFaults.IsPassing(e))
-                    logger.LogInformation("The Pacer lost its connection ({Reason}) and seeks to lead again.", e.Message);
+                    logger.LogInformation("The Pacer cannot go on ({Reason}) and seeks to lead again.", e.Message);
                 else
                     logger.LogError(e, "A round of the Pacer failed; it begins again.");
                 try
