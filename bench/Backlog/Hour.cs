@@ -44,9 +44,11 @@ internal static class Hour
 
         await publishing;
         await all;
+        // Too little work to compare its parts has only its samples to show.
         var third = samples.Count / 3;
-        foreach (var (name, part) in new[] { ("first", samples[..third]), ("second", samples[third..(2 * third)]), ("last", samples[(2 * third)..]) })
-            Console.WriteLine($"most in the {name} third: {string.Join(", ", Tables.Select((table, i) => $"{table} {part.Max(sample => sample.Dead[i])}"))}; {part.Max(sample => sample.Kilobytes)} kB");
+        if (third > 0)
+            foreach (var (name, part) in new[] { ("first", samples[..third]), ("second", samples[third..(2 * third)]), ("last", samples[(2 * third)..]) })
+                Console.WriteLine($"most in the {name} third: {string.Join(", ", Tables.Select((table, i) => $"{table} {part.Max(sample => sample.Dead[i])}"))}; {part.Max(sample => sample.Kilobytes)} kB");
         worker.Terminate();
         await worker.ExitCode(TimeSpan.FromSeconds(60));
         Directory.Delete(folder, recursive: true);

@@ -14,7 +14,7 @@ internal sealed record Figures(string Way, int Completed, double UsualMs, double
     /// <summary>Of a ramp that begins with two at once and doubles with each round of answers, in 200 ms: a flood would be all that waits.</summary>
     private const int MostAtOnce = 16;
 
-    public bool Hold => Completed == Outage.Tasks && InFlightP95Ms <= (Outage.FirstChoiceSeconds + 1) * 1000 && LaterP95Ms <= 50 && AtOnce200Ms <= MostAtOnce;
+    public bool Hold => Completed == Outage.Tasks && InFlightP95Ms <= (Outage.FirstChoiceSeconds + 1) * 1000 && LaterP95Ms <= 50 && ProbedAfterMs is not null && AtOnce200Ms <= MostAtOnce;
 
     public static Figures Of(string way, IReadOnlyList<Lived> tasks, DateTime down, DateTime opened, DateTime back, IReadOnlyList<SimulatedCall> sinceBack)
     {

@@ -107,7 +107,7 @@ public sealed class OwnCallTests(SimulatorFixture simulators) : IClassFixture<Si
             await Eventually.True("its attempt is claimed", TimeSpan.FromSeconds(10), () => Is("select count(*) from attempts where started_at is not null"));
             // As the Rescuer of another worker has it ended, and another attempt opened there.
             await Do("update attempts set ended_at = now(), outcome = 'abandoned'; update tasks set attempt = 2, version = version + 1, state = 'WaitingToRetry'");
-            await Task.Delay(options.WorkerGoneAfter * 0.75, TimeProvider.System, TestContext.Current.CancellationToken);
+            await Eventually.True("it was claimed too long ago to be relied on", TimeSpan.FromSeconds(10), () => Is("select count(*) from attempts where started_at < now() - interval '1500 ms'"));
         }
         finally
         {
