@@ -2,7 +2,8 @@
 # Sets up what is missing, builds everything, and runs every test against real servers.
 #   ./test.sh                      all tests
 #   ./test.sh chaos                the chaos tests alone, in their long form
-#   ./test.sh chaos --rounds 10    the same ten times over, with how often each passed
+#   ./test.sh chaos --short        the chaos tests alone, as ./test.sh runs them: small, two at a time
+#   ./test.sh chaos --rounds 10    either form ten times over, with how often each passed
 #   ./test.sh --filter NAME        only tests whose class or method contains NAME
 set -euo pipefail
 
@@ -13,21 +14,28 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 runner=()
 rounds=1
 chaos=''
+short=''
 while [ $# -gt 0 ]; do
   case $1 in
-    chaos) export LLMQUEUE_TESTS=long; chaos=1; shift ;;
+    chaos) chaos=1; shift ;;
+    --short) short=1; shift ;;
     --rounds)
       [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || { say "--rounds needs a number from 1 up."; exit 2; }
       rounds=$2; shift 2 ;;
     --filter)
       [ $# -ge 2 ] || { say "--filter needs the name, or a part of the name, of a class or method."; exit 2; }
       runner+=(-method "*$2*"); shift 2 ;;
-    *) say "Not understood: $1. Known are: chaos, --rounds N, --filter NAME."; exit 2 ;;
+    *) say "Not understood: $1. Known are: chaos, --short, --rounds N, --filter NAME."; exit 2 ;;
   esac
 done
 
-# One cell after the other: each has the machine to itself, and its recovery times mean something.
-if [ -n "$chaos" ]; then runner+=(-namespace LlmQueue.Tests.Chaos -parallel none); fi
+if [ -n "$short" ] && [ -z "$chaos" ]; then say "--short is a form of the chaos tests: ./test.sh chaos --short."; exit 2; fi
+if [ -n "$chaos" ]; then runner+=(-namespace LlmQueue.Tests.Chaos); fi
+if [ -n "$chaos" ] && [ -z "$short" ]; then
+  # One cell after the other: each has the machine to itself, and its recovery times mean something.
+  export LLMQUEUE_TESTS=long
+  runner+=(-parallel none)
+fi
 
 need_sdk
 need_postgres
