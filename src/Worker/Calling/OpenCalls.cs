@@ -13,8 +13,8 @@ namespace LlmQueue.Worker.Calling;
 /// <param name="Task">The row as the commit that opened it wrote it.</param>
 /// <param name="Provider">Whose place it has.</param>
 /// <param name="Claim">What the call needs, where the claim was part of that commit; else the attempt is claimed now.</param>
-/// <param name="IsDoubted">True when the commit came back as a conflict, and perhaps stands although its answer was lost, or when it came back so late that others may have taken this worker for
-/// gone: the claim is asked for again by its moment.</param>
+/// <param name="IsDoubted">True when the commit was refused, and perhaps stands although its answer was lost (tried again it meets its own row, or the room that it has taken itself), or when it came
+/// back so late that others may have taken this worker for gone: the claim is asked for again by its moment.</param>
 /// <param name="Cause">The message that led to it.</param>
 public sealed record OwnCall(TaskRow Task, string Provider, ClaimedCall? Claim, bool IsDoubted, ConsumeContext Cause);
 
@@ -54,8 +54,8 @@ public sealed class OpenCalls(WorkerIdentity identity, Heartbeat heartbeat, Work
         var claim = Claim(task, attempt, transition);
         transition.WhenSettled += outcome =>
         {
-            if (outcome == CommitOutcome.Committed || (outcome == CommitOutcome.Conflict && claim is not null))
-                _own.Writer.TryWrite(new OwnCall(task, provider, claim, outcome == CommitOutcome.Conflict || clock.GetUtcNow().UtcDateTime - transition.Now > options.ClaimsHoldFor, cause));
+            if (outcome == CommitOutcome.Committed || (outcome is not null && claim is not null))
+                _own.Writer.TryWrite(new OwnCall(task, provider, claim, outcome != CommitOutcome.Committed || clock.GetUtcNow().UtcDateTime - transition.Now > options.ClaimsHoldFor, cause));
             else
                 Made(provider);
         };
@@ -79,7 +79,7 @@ public sealed class OpenCalls(WorkerIdentity identity, Heartbeat heartbeat, Work
         return _allMade.Task;
     }
 
-    internal IAsyncEnumerable<OwnCall> Own(CancellationToken cancellationToken) => _own.Reader.ReadAllAsync(cancellationToken);
+    internal ChannelReader<OwnCall> Own => _own.Reader;
 
     /// <summary>A pass asks something else than the task's prompt, and so does who waited for room: theirs is read when they are claimed.</summary>
     private ClaimedCall? Claim(TaskRow task, AttemptRow attempt, Transition transition)

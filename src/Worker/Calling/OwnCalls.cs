@@ -14,7 +14,7 @@ public sealed class OwnCalls(OpenCalls open, Claims claims, LifecycleDoor lifecy
     {
         try
         {
-            await foreach (var call in open.Own(stoppingToken))
+            await foreach (var call in open.Own.ReadAllAsync(stoppingToken))
                 _ = Make(call);
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)

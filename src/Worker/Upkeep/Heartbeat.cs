@@ -87,7 +87,8 @@ public sealed class Heartbeat(NpgsqlDataSource database, WorkerIdentity identity
         while (await timer.WaitForNextTickAsync(stoppingToken).AsTask().ContinueWith(t => t.IsCompletedSuccessfully && t.Result, TaskScheduler.Default));
     }
 
-    private void Note(DateTimeOffset now)
+    /// <summary>The database has taken a beat.</summary>
+    internal void Note(DateTimeOffset now)
     {
         lock (_lock)
         {

@@ -27,12 +27,12 @@ public sealed class ExplorationTests
         var took = Stopwatch.GetElapsedTime(began);
         var met = halves.SelectMany(half => half.Met).GroupBy(met => met.Key, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.Sum(one => one.Value), StringComparer.Ordinal);
         TestContext.Current.TestOutputHelper?.WriteLine(
-            string.Create(CultureInfo.InvariantCulture, $"{halves.Sum(half => half.Lived)} histories of {halves.Sum(half => half.Steps)} steps in {took.TotalSeconds:0.0} s; ends and crashes: {string.Join(", ", met.OrderBy(m => m.Key, StringComparer.Ordinal).Select(m => $"{m.Value} {m.Key}"))}"));
+            string.Create(CultureInfo.InvariantCulture, $"{halves.Sum(half => half.Lived)} histories of {halves.Sum(half => half.Steps)} steps in {took.TotalSeconds:0.0} s; met: {string.Join(", ", met.OrderBy(m => m.Key, StringComparer.Ordinal).Select(m => $"{m.Value} {m.Key}"))}"));
         Assert.True(halves.All(half => half.Found is null), string.Join('\n', halves.Select(half => half.Found)));
         // Or they would show nothing of them.
-        foreach (var end in LlmQueue.Store.Rows.TaskStates.Ends.Where(_ => first is null))
+        foreach (var thing in LlmQueue.Store.Rows.TaskStates.Ends.Concat(["kept call", "kept call claimed later", "tried again: Conflict", "tried again: NoRoom"]).Where(_ => first is null))
         {
-            Assert.True(met.GetValueOrDefault(end) > 100, $"Hardly a history ends as {end}.");
+            Assert.True(met.GetValueOrDefault(thing) > 100, $"Hardly a history meets \"{thing}\".");
         }
     }
 
@@ -43,6 +43,7 @@ public sealed class ExplorationTests
     [InlineData(PlantedBug.ForgetsToRelease)]
     [InlineData(PlantedBug.ForgetsToSettle)]
     [InlineData(PlantedBug.ClaimsTwice)]
+    [InlineData(PlantedBug.BelievesADoubtedClaim)]
     [InlineData(PlantedBug.KeepsWhatWasGranted)]
     [InlineData(PlantedBug.NeverLeavesTheLine)]
     [InlineData(PlantedBug.NoGuard)]

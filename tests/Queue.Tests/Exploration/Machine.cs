@@ -1,3 +1,4 @@
+using System.Threading.Channels;
 using LlmQueue.Contracts;
 using LlmQueue.Store.Catalogue;
 using LlmQueue.Store.Commits;
@@ -41,7 +42,8 @@ internal sealed class Machine
         ["groq"] = new ProviderSettings("groq", new Uri("http://nowhere.invalid/v1"), [new ProviderKey("groq", 1, "groq-1", "org-1", "sk-none")]),
     };
 
-    private static readonly WorkerOptions Options = new() { Ranking = false, PoolAdjustment = false, MaxFaults = 4 };
+    // One place for a call: of two tasks at once, a worker keeps one's call to itself and leaves the other's to a message.
+    private static readonly WorkerOptions Options = new() { Ranking = false, PoolAdjustment = false, MaxFaults = 4, ConcurrentCalls = 1 };
 
     private readonly TaskLifecycle lifecycle;
     private readonly GroupedSagaRepositoryContextFactory<TaskRow> repository;
@@ -55,6 +57,9 @@ internal sealed class Machine
     private readonly PagePool pool;
     private readonly StillClock clock;
     private readonly SystemLoad load;
+    private readonly Heartbeat heartbeat;
+    private readonly OpenCalls openCalls;
+    private readonly LifecycleDoor door;
 
     public Machine(Func<World> world, ISagaStore<TaskRow> store, Func<double> chance, LineDirectory lines, ConsumeContext consumed)
     {
@@ -69,13 +74,13 @@ internal sealed class Machine
         var admission = new AdmissionDesk(directory, Views, budgets, estimates, pool, Options);
         load = new SystemLoad(directory, Views);
         var known = new ClassificationCache(database: null!, clock, NullLogger<ClassificationCache>.Instance);
-        // Every call is left to a message here: which of two workers claims it, and when, is for chance to say.
         var worker = new WorkerIdentity();
-        var openCalls = new OpenCalls(worker, new Heartbeat(database: null!, worker, Options, clock, NullLogger<Heartbeat>.Instance), Options, clock);
-        _ = openCalls.Close();
+        heartbeat = new Heartbeat(database: null!, worker, Options, clock, NullLogger<Heartbeat>.Instance);
+        openCalls = new OpenCalls(worker, heartbeat, Options, clock);
         var desk = new TaskDesk(catalogue, directory, admission, Views, lines, new Parts(world), Options, new KeyChoice(Views), luck, new UsableProviders(Providers), estimates, ranking, pool, known, load, openCalls);
         lifecycle = new TaskLifecycle(desk, clock);
         repository = new GroupedSagaRepositoryContextFactory<TaskRow>(store, clock);
+        door = new LifecycleDoor(lifecycle, repository);
         Door<LlmTask>();
         Door<StartTask>();
         Door<CapacityGranted>();
@@ -91,6 +96,18 @@ internal sealed class Machine
 
     /// <summary>Through the real repository and the real machine; done when the real repository is.</summary>
     public Task Raise(object message, Guid task) => doors[message.GetType()](message, task);
+
+    /// <summary>The calls that it keeps to itself, as they are kept.</summary>
+    public ChannelReader<OwnCall> Kept => openCalls.Own;
+
+    /// <summary>The outcome of one of them, through the real door.</summary>
+    public Task Finish(OwnCall call, CallFinished finished) => door.Raise(call, finished);
+
+    /// <summary>Its place is free.</summary>
+    public void Made(OwnCall call) => openCalls.Made(call.Provider);
+
+    /// <summary>The database hears that it lives.</summary>
+    public void Beat() => heartbeat.Note(clock.GetUtcNow());
 
     public IReadOnlyList<string> BudgetsOf(TaskRow task) => budgets.Of(task.Tenant, task.Agent, task.Kind, world().Now);
 
@@ -110,7 +127,6 @@ internal sealed class Machine
         {
             Views.Show(World.Copy(budget));
         }
-
     }
 
     /// <summary>A person has put another key, and has started it again.</summary>
@@ -121,6 +137,7 @@ internal sealed class Machine
     {
         Show();
         TakeKey();
+        Beat();
         load.At(DateTime.MinValue.AddDays(1));
     }
 

@@ -20,6 +20,9 @@ public enum PlantedBug
     /// <summary>Two workers may make the same call.</summary>
     ClaimsTwice,
 
+    /// <summary>A call that a worker kept to itself is made although its commit did not stand.</summary>
+    BelievesADoubtedClaim,
+
     /// <summary>A task that was granted room and is canceled keeps what was booked for it.</summary>
     KeepsWhatWasGranted,
 

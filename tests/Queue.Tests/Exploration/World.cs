@@ -16,6 +16,7 @@ internal sealed class World(PlantedBug bug)
     private static readonly Func<object, object> CopyOf = typeof(object).GetMethod("MemberwiseClone", System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic)!.CreateDelegate<Func<object, object>>();
 
     private readonly Thresholds thresholds = new();
+    private int claims;
 
     public Dictionary<Guid, TaskRow> Tasks { get; } = [];
 
@@ -100,20 +101,21 @@ internal sealed class World(PlantedBug bug)
         return CommitOutcome.Committed;
     }
 
-    /// <summary>The claim of a call: of any number of messages for one attempt, one makes it.</summary>
-    public bool Claim(Guid id, int number, Guid worker)
+    /// <summary>The claim of a call: of any number of messages for one attempt, one makes it. A claim of this worker's own that may stand already is known again by its moment.</summary>
+    public bool Claim(Guid id, int number, Guid worker, DateTime? claimedAt)
     {
         if (!Tasks.TryGetValue(id, out var task) || task.Attempt != number || !IsCalled(task) || !Attempts.TryGetValue((id, number), out var attempt) || attempt.EndedAt is not null)
         {
             return false;
         }
 
-        if (attempt.Worker is not null && bug != PlantedBug.ClaimsTwice)
+        if (attempt.Worker is not null && !(attempt.Worker == worker && attempt.StartedAt == claimedAt) && bug != PlantedBug.ClaimsTwice)
         {
             return false;
         }
 
-        (attempt.Worker, attempt.StartedAt) = (worker, Now);
+        // A clock moves on between two claims of one process; this world's stands still between two steps.
+        (attempt.Worker, attempt.StartedAt) = (worker, claimedAt ?? Now.AddTicks(++claims));
         return true;
     }
 
