@@ -28,6 +28,11 @@ internal sealed class Moments
             ends.Add(new DateTimeOffset(rows.GetDateTime(0), TimeSpan.Zero));
         }
 
+        if (faults.Count == 0)
+        {
+            Write($"recovery: none, as the fault lasted from beginning to end; the longest gap between two completions was {Seconds(ends.Zip(ends.Skip(1), (earlier, later) => later - earlier).DefaultIfEmpty().Max())}");
+        }
+
         foreach (var (fault, over) in faults)
         {
             recoveries.Add(ends.FirstOrDefault(end => end > over, over) - over);

@@ -35,9 +35,11 @@ public sealed class PassFaultTests(ChaosServers servers) : IClassFixture<ChaosSe
             await Eventually.True($"one is in its {pass}", Soon, async () => await Count(installation,
                 $"select count(*) from tasks t join attempts a on a.task_id = t.id and a.number = t.attempt and a.worker is not null and a.ended_at is null where t.id = '{id}' and t.pass = '{pass}'") == 1);
         await Eventually.True("each of those calls is at the provider", Soon, async () => (await simulator.Statistics()).InFlight == 3);
-        await installation.Workers[0].Kill();
+        var moments = new Moments();
+        await moments.Of(installation.Workers[0].Kill);
         await installation.StartWorker();
         await Eventually.True("each has ended", Soon, async () => await Count(installation, "select count(*) from tasks where state = 'Completed'") == 3);
+        await moments.Report(installation);
 
         Assert.Equal(3, await Count(installation, "select count(*) from attempts where outcome = 'abandoned'"));
         Assert.Equal(15, await Count(installation, "select count(*) from attempts"));
