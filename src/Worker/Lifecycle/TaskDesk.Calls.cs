@@ -55,10 +55,10 @@ public sealed partial class TaskDesk
     {
         var (task, transition) = (context.Saga, Of(context));
         var outcome = finished.Outcome;
-        var used = Used(outcome, task.ReservedTokens);
+        var used = ChargeRule.Used(outcome, task.ReservedTokens);
         var price = catalogue.Now.Find(ModelId.Parse(task.Model!))?.Price ?? ModelPrice.Unknown;
-        var cost = Cost(outcome, price, task.ReservedUsd);
-        var (input, output) = Tokens(outcome);
+        var cost = ChargeRule.Cost(outcome, price, task.ReservedUsd);
+        var (input, output) = ChargeRule.Tokens(outcome);
 
         transition.Settlement = Learn(task, new Settlement
         {
@@ -78,13 +78,13 @@ public sealed partial class TaskDesk
         task.OutputTokens += output;
         task.CostUsd += cost ?? 0;
         task.CostUnknown |= cost is null;
-        var attempt = EndAttempt(task, transition, outcome.Word, Detail(outcome));
+        var attempt = EndAttempt(task, transition, outcome.Word, outcome.Told);
         (attempt.InputTokens, attempt.OutputTokens, attempt.CostUsd) = (input, output, cost);
         (attempt.LatencyMs, attempt.PromptHash) = ((int)finished.Took.TotalMilliseconds, finished.PromptHash);
         if (outcome is CallOutcome.Answered answered)
             (attempt.ModelVersion, attempt.OutputHash) = (answered.ModelVersion, ContentHash.Of(answered.Text));
         transition.Decision = finished;
-        transition.Left = (task.Model!, Detail(outcome) ?? outcome.Word);
+        transition.Left = (task.Model!, outcome.Told ?? outcome.Word);
     }
 
     /// <summary>One decision for the outcome; see RecoveryRule.</summary>
@@ -103,18 +103,18 @@ public sealed partial class TaskDesk
                 transition.Decision = Given(task, transition, complete.Answer, model);
                 break;
             case RecoveryDecision.SeekAgain again:
-                transition.Record(task.CorrelationId, Entry(outcome), task.State, again.Reason);
+                transition.Record(task.CorrelationId, outcome.Entry, task.State, again.Reason);
                 transition.Decision = new AfterCall.SeekAgain();
                 break;
             case RecoveryDecision.LeaveModel leave:
-                transition.Record(task.CorrelationId, Entry(outcome), task.State, leave.Reason);
+                transition.Record(task.CorrelationId, outcome.Entry, task.State, leave.Reason);
                 if (outcome is CallOutcome.ModelGone && HeirOf(model, transition.Now) is { } heir && !rest.Contains(heir))
                     rest.Insert(0, heir);
                 task.Chain = string.Join(' ', rest);
                 transition.Decision = rest.Count > 0 ? new AfterCall.SeekAgain() : Lost(task, $"No model is left: {leave.Reason}");
                 break;
             case RecoveryDecision.AllowMore more:
-                transition.Record(task.CorrelationId, Entry(outcome), task.State, more.Reason);
+                transition.Record(task.CorrelationId, outcome.Entry, task.State, more.Reason);
                 // Of a pass with an answer of its own length, that one: what was asked of the answer itself stays.
                 if (task.PassOutputTokens is null)
                     task.MaxOutputTokens = more.MaxOutputTokens;
@@ -127,7 +127,7 @@ public sealed partial class TaskDesk
                 var untried = PatienceRule.Untried([.. (task.Chain ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries)], model, task.Faults).ToList();
                 task.Faults++;
                 task.Outages += fault.IsOutage ? 1 : 0;
-                transition.Record(task.CorrelationId, Entry(outcome), task.State, fault.IsOutage ? $"{fault.Reason} (an outage of its provider)" : $"{fault.Reason} (fault {task.Faults - task.Outages} of at most {options.MaxFaults})");
+                transition.Record(task.CorrelationId, outcome.Entry, task.State, fault.IsOutage ? $"{fault.Reason} (an outage of its provider)" : $"{fault.Reason} (fault {task.Faults - task.Outages} of at most {options.MaxFaults})");
                 // The others first, then this one again; where the provider itself failed, those of other providers before its own. A pool that met a fault is an order from
                 // here on, or the emptiest would be the broken one.
                 if (fault.IsOutage)
@@ -139,7 +139,7 @@ public sealed partial class TaskDesk
                 break;
             case RecoveryDecision.GiveUp end:
                 task.Faults++;
-                transition.Record(task.CorrelationId, Entry(outcome), task.State, end.Reason);
+                transition.Record(task.CorrelationId, outcome.Entry, task.State, end.Reason);
                 transition.Decision = Lost(task, end.Reason);
                 break;
         }
@@ -234,75 +234,11 @@ public sealed partial class TaskDesk
 
     private static void ClearReservation(TaskRow task) => (task.Bucket, task.Model, task.ReservedTokens, task.ReservedUsd, task.ReservedBudgets, task.PackedWith) = (null, null, 0, null, null, null);
 
-    /// <summary>What the provider has charged: nothing for what it refused, everything for what may have arrived.</summary>
-    private static Need Used(CallOutcome outcome, long reserved) => outcome switch
-    {
-        CallOutcome.Answered answered => new Need(1, answered.InputTokens + answered.OutputTokens > 0 ? answered.InputTokens + answered.OutputTokens : reserved),
-        CallOutcome.Malformed { InputTokens: > 0 } malformed => new Need(1, malformed.InputTokens + malformed.OutputTokens),
-        CallOutcome.OutputSpent spent => new Need(1, spent.InputTokens + spent.OutputTokens),
-        CallOutcome.Malformed or CallOutcome.TimedOut or CallOutcome.Abandoned or CallOutcome.Unreachable or CallOutcome.ContentRefused => new Need(1, reserved),
-        CallOutcome.BadRequest or CallOutcome.ContextExceeded or CallOutcome.Unsupported => new Need(1, 0),
-        _ => new Need(0, 0),
-    };
-
     private long? ChargedOnArrival(TaskRow task, CallOutcome outcome) => outcome switch
     {
         CallOutcome.Answered { InputTokens: > 0 } answered when catalogue.Now.Find(ModelId.Parse(task.Model!)) is { ChargesMaxOutput: false } => answered.InputTokens + answered.OutputTokens,
         CallOutcome.Answered { InputTokens: > 0 } answered => answered.InputTokens + (task.State == TaskStates.Classifying ? ClassifierPrompt.OutputTokens(leads: task.PackedWith is null) : task.CallOutputTokens),
         CallOutcome.Throttled or CallOutcome.OutOfCredit or CallOutcome.KeyRefused or CallOutcome.ModelGone or CallOutcome.TooLarge or CallOutcome.HeldBack => 0,
-        _ => null,
-    };
-
-    private static decimal? Cost(CallOutcome outcome, ModelPrice price, decimal? reservedUsd) => outcome switch
-    {
-        CallOutcome.Answered answered => price.CostUsd(answered.InputTokens, answered.OutputTokens),
-        CallOutcome.OutputSpent spent => price.CostUsd(spent.InputTokens, spent.OutputTokens),
-        CallOutcome.Malformed { BrokenOff: true, InputTokens: 0 } => reservedUsd,
-        CallOutcome.Malformed malformed => price.CostUsd(malformed.InputTokens, malformed.OutputTokens),
-        // The provider may have answered what nobody received: the highest price is the safe one.
-        CallOutcome.Abandoned or CallOutcome.TimedOut => reservedUsd,
-        _ => 0,
-    };
-
-    private static (long Input, long Output) Tokens(CallOutcome outcome) => outcome switch
-    {
-        CallOutcome.Answered answered => (answered.InputTokens, answered.OutputTokens),
-        CallOutcome.Malformed malformed => (malformed.InputTokens, malformed.OutputTokens),
-        CallOutcome.OutputSpent spent => (spent.InputTokens, spent.OutputTokens),
-        _ => (0, 0),
-    };
-
-    private static string Entry(CallOutcome outcome) => outcome switch
-    {
-        CallOutcome.Throttled => "Throttled",
-        CallOutcome.HeldBack => "HeldBack",
-        CallOutcome.OutputSpent => "OutputSpent",
-        CallOutcome.Abandoned => "Abandoned",
-        CallOutcome.KeyRefused => "KeyRefused",
-        CallOutcome.ModelGone => "ModelGone",
-        CallOutcome.OutOfCredit => "OutOfCredit",
-        _ => "Faulted",
-    };
-
-    private static string? Detail(CallOutcome outcome) => outcome switch
-    {
-        CallOutcome.Answered { CutShort: true } => "cut short at maxOutputTokens",
-        CallOutcome.Answered => null,
-        CallOutcome.Throttled throttled => throttled.Detail,
-        CallOutcome.TooLarge large => large.Detail,
-        CallOutcome.ContextExceeded context => context.Detail,
-        CallOutcome.KeyRefused key => key.Detail,
-        CallOutcome.ModelGone gone => gone.Detail,
-        CallOutcome.ContentRefused content => content.Detail,
-        CallOutcome.Malformed malformed => malformed.Detail,
-        CallOutcome.OutputSpent spent => spent.Detail,
-        CallOutcome.HeldBack held => held.Detail,
-        CallOutcome.Unsupported unsupported => unsupported.Detail,
-        CallOutcome.TimedOut timedOut => $"no answer within {timedOut.After.TotalSeconds:0.#} s",
-        CallOutcome.Unreachable unreachable => unreachable.Detail,
-        CallOutcome.OutOfCredit credit => credit.Detail,
-        CallOutcome.BadRequest bad => bad.Detail,
-        CallOutcome.Abandoned abandoned => abandoned.Detail,
         _ => null,
     };
 }
