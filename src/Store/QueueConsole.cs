@@ -1,9 +1,11 @@
 using System.Net.Sockets;
+using LlmQueue.Store.Commits;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Logging.Console;
+using Npgsql;
 using RabbitMQ.Client.Exceptions;
 
 namespace LlmQueue.Store;
@@ -27,7 +29,10 @@ public static class QueueConsole
     }
 }
 
-/// <summary>Time, level, who, what; an exception on the same line. A broker that is away is a sentence: the bus tries again by itself, and its stack says nothing of why.</summary>
+/// <summary>
+/// Time, level, who, what; an exception on the same line. A broker or a database that is away is a sentence: whoever asked tries again by itself, and the stack, thousands of characters of it
+/// where libraries wrap each other's, says nothing of why.
+/// </summary>
 public sealed class LineFormatter() : ConsoleFormatter(Id)
 {
     public const string Id = "line";
@@ -44,7 +49,8 @@ public sealed class LineFormatter() : ConsoleFormatter(Id)
     private static bool IsAway(Exception exception)
     {
         for (var e = exception; e is not null; e = e.InnerException)
-            if (e is BrokerUnreachableException or AlreadyClosedException or OperationInterruptedException or ConnectionException or SocketException or EndOfStreamException)
+            if (e is BrokerUnreachableException or AlreadyClosedException or OperationInterruptedException or ConnectionException or SocketException or EndOfStreamException
+                || (e is NpgsqlException && DatabaseFaults.IsPassing(e)))
                 return true;
         return false;
     }

@@ -7,6 +7,7 @@ internal sealed class Moments
 {
     private readonly List<Fault> faults = [];
     private readonly List<TimeSpan> recoveries = [];
+    private readonly List<int> open = [];
     private TimeSpan longest;
 
     public IReadOnlyList<Fault> Faults => faults;
@@ -37,6 +38,7 @@ internal sealed class Moments
         {
             recoveries.Add(ends.FirstOrDefault(end => end > over, over) - over);
             var after = ends.Where(end => end > fault).ToList();
+            open.Add(after.Count);
             var gap = longest = after.Prepend(fault).Zip(after, (earlier, later) => later - earlier).DefaultIfEmpty().Max();
             Write(
                 $"recovery: {after.Count} tasks were open; the fault took {Seconds(over - fault)}, the next completion came after {Seconds(after.FirstOrDefault(fault) - fault)}, "
@@ -47,6 +49,9 @@ internal sealed class Moments
 
     /// <summary>From the end of each fault tasks were completed again within this time.</summary>
     public void AssertRecoveredWithin(TimeSpan limit) => Assert.All(recoveries, recovery => Assert.InRange(recovery, TimeSpan.Zero, limit));
+
+    /// <summary>None came when everything was done.</summary>
+    public void AssertEachFoundTasksOpen() => Assert.DoesNotContain(0, open);
 
     /// <summary>At no time after the last fault began did nothing end for longer than this.</summary>
     public void AssertNeverStoodFor(TimeSpan limit) => Assert.InRange(longest, TimeSpan.Zero, limit);
