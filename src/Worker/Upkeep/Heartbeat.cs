@@ -37,17 +37,20 @@ public sealed class Heartbeat(NpgsqlDataSource database, WorkerIdentity identity
         }
     }
 
+    /// <summary>One beat, and a second at once when the first did not get through.</summary>
     public async Task Beat(CancellationToken cancellationToken)
     {
-        // The database's clock alone is compared with itself: workers' clocks may differ.
-        await using var command = database.CreateCommand("insert into workers values ($1, $2, now(), now()) on conflict (id) do update set seen_at = now()");
-        command.Parameters.AddWithValue(identity.Id);
-        command.Parameters.AddWithValue(identity.Name);
-        // One that hangs, on a connection that nobody answers any more, must not cost the lease: the next may get through on another.
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(options.WorkerGoneAfter / 3);
-        await command.ExecuteNonQueryAsync(limit.Token);
-        Note(clock.GetUtcNow());
+        try
+        {
+            await TryBeat(cancellationToken);
+        }
+        catch (Exception e) when ((DatabaseFaults.IsPassing(e) || e is OperationCanceledException) && !cancellationToken.IsCancellationRequested)
+        {
+            // Connections break together. Those that lie idle in the pool would cost a beat each, and after five of them this worker counted as gone while it lives.
+            logger.LogDebug("No heartbeat on the connection at hand ({Reason}); the idle ones are left and it is tried on a new one.", e.Message);
+            database.Clear();
+            await TryBeat(cancellationToken);
+        }
     }
 
     /// <summary>A worker that stops in good order says so; its claims need not wait for the lease.</summary>
@@ -85,6 +88,19 @@ public sealed class Heartbeat(NpgsqlDataSource database, WorkerIdentity identity
             }
         }
         while (await timer.WaitForNextTickAsync(stoppingToken).AsTask().ContinueWith(t => t.IsCompletedSuccessfully && t.Result, TaskScheduler.Default));
+    }
+
+    private async Task TryBeat(CancellationToken cancellationToken)
+    {
+        // The database's clock alone is compared with itself: workers' clocks may differ.
+        await using var command = database.CreateCommand("insert into workers values ($1, $2, now(), now()) on conflict (id) do update set seen_at = now()");
+        command.Parameters.AddWithValue(identity.Id);
+        command.Parameters.AddWithValue(identity.Name);
+        // One that hangs, on a connection that nobody answers any more, must not cost the lease: the next may get through on another.
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(options.WorkerGoneAfter / 3);
+        await command.ExecuteNonQueryAsync(limit.Token);
+        Note(clock.GetUtcNow());
     }
 
     /// <summary>The database has taken a beat.</summary>
