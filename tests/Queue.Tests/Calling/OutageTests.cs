@@ -48,7 +48,7 @@ public sealed class OutageTests : IAsyncLifetime
         Assert.True(P95(inFlight) <= FirstChoice + TimeSpan.FromSeconds(1), $"p95 of those on their way: {P95(inFlight)}");
         Assert.All(after, task => Assert.Equal((0, 1, "mistral:spare"), (task.Faults, task.Attempt, task.AnsweredModel)));
         Assert.Empty(await primary.Log());
-        Assert.Contains(queue.Events<LlmTaskDowngraded>(), e => e.From == "groq:first" && e.Reason.Contains("has its circuit breaker open until", StringComparison.Ordinal));
+        await queue.Event<LlmTaskDowngraded>(e => e.From == "groq:first" && e.Reason.Contains("has its circuit breaker open until", StringComparison.Ordinal));
 
         // It is back; the row lets the first call through ten seconds after it opened.
         await primary.Reset();
@@ -65,7 +65,7 @@ public sealed class OutageTests : IAsyncLifetime
         Assert.InRange(AtOnce(log, 3), 1, 2);
         Assert.InRange(AtOnce(log, 7), 1, 4);
         Assert.InRange(AtOnce(log, 15), 1, 8);
-        Assert.Contains(queue.Events<ProviderHealthChanged>(), e => e.State == "recovering");
+        await queue.Event<ProviderHealthChanged>(e => e.State == "recovering");
         await queue.AssertLedgerIsSettled();
     }
 
