@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using LlmQueue.Bench.Throughput;
 using LlmQueue.Tests.Harness;
 using Npgsql;
 using RabbitMQ.Client;

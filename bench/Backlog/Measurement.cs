@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
-using LlmQueue.Bench.Throughput;
-using LlmQueue.Store.Bus;
+using LlmQueue.Api.Wire;
+using LlmQueue.Contracts;
 using LlmQueue.Tests.Harness;
 using Npgsql;
 using RabbitMQ.Client;

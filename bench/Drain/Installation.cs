@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using LlmQueue.Embedded.Hosting;
 using LlmQueue.Tests.Harness;
 
 namespace LlmQueue.Bench.Drain;

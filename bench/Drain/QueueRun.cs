@@ -1,4 +1,8 @@
 using System.Diagnostics;
+using LlmQueue.Api.Wire;
+using LlmQueue.Contracts;
+using LlmQueue.Embedded;
+using LlmQueue.Embedded.Hosting;
 using LlmQueue.Tests.Harness;
 using RabbitMQ.Client;
 
@@ -50,7 +54,7 @@ internal static class QueueRun
     private static Task AllConsume(IConnection connection, int workers) => Eventually.True("every worker consumes", TimeSpan.FromSeconds(60), async () =>
     {
         await using var channel = await connection.CreateChannelAsync();
-        foreach (var queue in new[] { Store.Bus.QueueNames.Intake, Store.Bus.QueueNames.Lifecycle, Store.Bus.QueueNames.CallsOf("groq") })
+        foreach (var queue in new[] { QueueNames.Intake, QueueNames.Lifecycle, QueueNames.CallsOf("groq") })
             if ((await channel.QueueDeclarePassiveAsync(queue)).ConsumerCount < workers)
                 return false;
         return true;

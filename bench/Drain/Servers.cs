@@ -1,3 +1,4 @@
+using LlmQueue.Embedded.Hosting;
 using LlmQueue.Tests.Harness;
 
 namespace LlmQueue.Bench.Drain;

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using LlmQueue.Bench.Drain;
 using LlmQueue.Tests.Harness;
 using Npgsql;
 using RabbitMQ.Client;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using LlmQueue.Bench.Outage;
 using LlmQueue.Tests.Harness;
 
 // Figures are read by people and scripts alike: a point is a point.

@@ -1,7 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using LlmQueue.Store.Bus;
-using LlmQueue.Store.Catalogue;
+using LlmQueue.Api.Wire;
+using LlmQueue.Catalogue;
+using LlmQueue.Contracts;
+using LlmQueue.Embedded.Hosting;
 using LlmQueue.Tests.Harness;
 using Npgsql;
 using RabbitMQ.Client;

@@ -1,5 +1,5 @@
 using System.Globalization;
-using LlmQueue.Bench.Routing;
+using LlmQueue.Embedded.Hosting;
 
 // Figures are read by people and scripts alike: a point is a point.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;

@@ -1,4 +1,5 @@
-using LlmQueue.Store.Catalogue;
+using LlmQueue.Catalogue;
+using LlmQueue.Embedded.Hosting;
 
 namespace LlmQueue.Bench.Routing;
 

@@ -1,7 +1,8 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text.Json;
-using LlmQueue.Store.Bus;
+using LlmQueue.Api.Wire;
+using LlmQueue.Contracts;
 using LlmQueue.Tests.Harness;
 using Npgsql;
 using RabbitMQ.Client;

@@ -1,11 +1,12 @@
 using System.Net;
 using System.Net.Sockets;
 using LlmQueue.Api.Wire;
-using LlmQueue.Store;
-using LlmQueue.Store.Bus;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Settings;
+using LlmQueue.Catalogue;
+using LlmQueue.Hosting;
+using LlmQueue.Hosting.Bus;
+using LlmQueue.Hosting.Settings;
+using LlmQueue.Storage;
+using LlmQueue.Storage.Commits;
 
 namespace LlmQueue.Api;
 
@@ -58,7 +59,7 @@ public static class ApiHost
         builder.WebHost.UseUrls(settings.ListenUrl.ToString());
         builder.Logging.AddQueueConsole();
         builder.Services.AddSingleton<Preparation>();
-        builder.Services.AddQueueStore(settings.DatabaseUrl ?? throw new ArgumentException("The API needs DATABASE_URL."));
+        builder.Services.AddStorage(settings.DatabaseUrl ?? throw new ArgumentException("The API needs DATABASE_URL."));
         builder.Services.AddQueueBus(settings.RabbitMq);
         builder.Services.AddQueueApi(settings, catalogue);
         return builder.Build().MapQueueApi();
@@ -120,7 +121,7 @@ public static class ApiHost
         {
             try
             {
-                await app.Services.PrepareQueueStore(stopping);
+                await app.Services.PrepareStorage(stopping);
                 app.Services.GetRequiredService<Preparation>().Done();
                 if (said)
                     app.Logger.LogInformation("The database answers.");

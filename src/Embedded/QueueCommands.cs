@@ -1,11 +1,13 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using LlmQueue.Catalogue;
 using LlmQueue.Embedded.Checkup;
 using LlmQueue.Embedded.Hosting;
 using LlmQueue.Embedded.Routing;
 using LlmQueue.Embedded.Summarizing;
 using LlmQueue.Embedded.Tasks;
-using LlmQueue.Store.Intake;
+using LlmQueue.Limits;
+using LlmQueue.Storage.Intake;
 
 namespace LlmQueue.Embedded;
 

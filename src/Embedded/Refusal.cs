@@ -1,6 +1,6 @@
 using System.Data.Common;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Settings;
+using LlmQueue.Catalogue;
+using LlmQueue.Hosting.Settings;
 
 namespace LlmQueue.Embedded;
 

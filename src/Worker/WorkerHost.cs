@@ -1,8 +1,9 @@
-using LlmQueue.Store;
-using LlmQueue.Store.Bus;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Settings;
+using LlmQueue.Catalogue;
+using LlmQueue.Hosting;
+using LlmQueue.Hosting.Bus;
+using LlmQueue.Hosting.Settings;
+using LlmQueue.Storage;
+using LlmQueue.Storage.Commits;
 
 namespace LlmQueue.Worker;
 
@@ -32,7 +33,7 @@ public static class WorkerHost
             var options = WorkerVariables.Read(variables);
             var builder = Host.CreateApplicationBuilder(args);
             builder.Logging.AddQueueConsole();
-            builder.Services.AddQueueStore(settings.DatabaseUrl!);
+            builder.Services.AddStorage(settings.DatabaseUrl!);
             builder.Services.AddQueueWorker(settings, catalogue, options);
             builder.Services.AddQueueUpkeep(settings.DatabaseUrl!);
             // Last, so that it stops first: open calls finish while claims, commits and the heartbeat still run.
@@ -73,7 +74,7 @@ public static class WorkerHost
         {
             try
             {
-                await services.PrepareQueueStore(cancellationToken);
+                await services.PrepareStorage(cancellationToken);
                 await services.PrepareQueueWorker(cancellationToken);
                 return;
             }

@@ -1,27 +1,27 @@
-using LlmQueue.Worker.Estimation;
+using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
-using LlmQueue.Store;
-using LlmQueue.Store.Bus;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Intake.Checks;
-using LlmQueue.Store.Outside;
-using LlmQueue.Store.Rows;
-using LlmQueue.Store.Sagas;
-using LlmQueue.Store.Settings;
-using LlmQueue.Store.Webhooks;
+using LlmQueue.Hosting.Bus;
+using LlmQueue.Hosting.Http;
+using LlmQueue.Hosting.Settings;
+using LlmQueue.Storage;
+using LlmQueue.Storage.Budgets;
+using LlmQueue.Storage.Sagas;
+using LlmQueue.Storage.Summaries;
+using LlmQueue.Storage.Tasks;
+using LlmQueue.Storage.Webhooks;
 using LlmQueue.Worker.Admission;
-using LlmQueue.Worker.Admission.Pacing;
 using LlmQueue.Worker.Batches;
 using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Classification;
+using LlmQueue.Worker.Estimation;
+using LlmQueue.Worker.Leases;
 using LlmQueue.Worker.Lifecycle;
+using LlmQueue.Worker.Maintenance;
 using LlmQueue.Worker.PageSummaries;
 using LlmQueue.Worker.PageSummaries.Extraction;
 using LlmQueue.Worker.Ranking;
-using LlmQueue.Worker.Selection;
-using LlmQueue.Worker.Upkeep;
+using LlmQueue.Worker.Routing;
+using LlmQueue.Worker.Scheduling;
 using LlmQueue.Worker.Webhooks;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
@@ -41,22 +41,22 @@ public static class WorkerServices
     public static IServiceCollection AddQueueWorker(this IServiceCollection services, QueueSettings settings, CurrentCatalogue catalogue, WorkerOptions options)
     {
         services.AddCatalogue(catalogue).AddSingleton(settings).AddSingleton(options);
-        services.AddSingleton<CatalogueTakeUp>().AddSingleton<ICatalogueFollower>(provider => provider.GetRequiredService<CatalogueTakeUp>());
-        services.AddSingleton(new Chance(Environment.ProcessId));
+        services.AddSingleton<CatalogueSynchronizer>().AddSingleton<ICatalogueFollower>(provider => provider.GetRequiredService<CatalogueSynchronizer>());
+        services.AddSingleton(new Jitter(Environment.ProcessId));
         services.AddSingleton(new BucketDirectory(catalogue.Now, settings.Providers)).AddSingleton(new UsableProviders(settings.Providers));
-        services.AddSingleton<WorkerIdentity>().AddSingleton<LineDirectory>().AddSingleton<PagePool>().AddSingleton<AdmissionDesk>().AddSingleton<KeyChoice>();
-        services.AddSingleton<Breakers>().AddSingleton<ProbeTimers>().AddSingleton<StopPatience>().AddSingleton(provider => new ProviderCalls(settings.Providers, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<OpenCalls>().AddSingleton<TaskDesk>().AddSingleton<LifecycleDoor>();
+        services.AddSingleton<WorkerIdentity>().AddSingleton<WaitQueueDirectory>().AddSingleton<PagePool>().AddSingleton<AdmissionController>().AddSingleton<KeyChoice>();
+        services.AddSingleton<Breakers>().AddSingleton<ProbeTimers>().AddSingleton<DrainTimeout>().AddSingleton(provider => new ProviderCalls(settings.Providers, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<CallSlots>().AddSingleton<TaskDesk>().AddSingleton<StateMachineInvoker>();
         services.AddSingleton<SummaryDesk>().AddSingleton<SummaryStages>().AddSingleton<SummaryPools>().AddSingleton<SummaryReadings>().AddSingleton<SummaryResults>().AddSingleton<PageExtracts>();
-        services.AddSingleton<Rescuer>().AddSingleton<RoundPlanner>().AddSingleton<PacerRound>();
-        services.TryAddSingleton(_ => new OutsideHttp(settings.PrivateHosts));
+        services.AddSingleton<Rescuer>().AddSingleton<CyclePlanner>().AddSingleton<SchedulingCycle>();
+        services.TryAddSingleton(_ => new OutboundHttp(settings.PrivateHosts));
         services.AddLoop<WebhookLoop>();
         services.TryAddSingleton<ModelChecks>();
-        services.TryAddSingleton(provider => new WebhookChecks(settings, provider.GetRequiredService<OutsideHttp>()));
-        services.AddSingleton<BatchLine>().AddSingleton<BatchReader>().AddSingleton<BatchOutput>().AddLoop<BatchMill>();
+        services.TryAddSingleton(provider => new WebhookChecks(settings, provider.GetRequiredService<OutboundHttp>()));
+        services.AddSingleton<BatchLine>().AddSingleton<BatchReader>().AddSingleton<BatchOutput>().AddLoop<BatchProcessor>();
         services.AddGroupedSagas<TaskRow>().AddGroupedSagas<SummaryRow>();
         services.AddSingleton<SystemLoad>().AddLoop<ClassificationCache>();
-        services.AddSingleton<Calibrations>().AddSingleton<OutputUses>().AddLoop<CallEstimates>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<OwnCalls>().AddLoop<Pacer>().AddLoop<SummaryDeadlines>().AddLoop<RetirementWatch>().AddLoop<ModelRanking>();
+        services.AddSingleton<Calibrations>().AddSingleton<OutputUses>().AddLoop<CallEstimates>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<LocalCallLoop>().AddLoop<CapacityScheduler>().AddLoop<SummaryDeadlines>().AddLoop<RetirementWatch>().AddLoop<ModelRanking>();
         return services;
     }
 
@@ -89,10 +89,10 @@ public static class WorkerServices
 
     public static void Register(IBusRegistrationConfigurator bus)
     {
-        bus.AddSagaStateMachine<TaskLifecycle, TaskRow>();
-        bus.AddSagaStateMachine<SummaryLifecycle, SummaryRow>();
+        bus.AddSagaStateMachine<TaskStateMachine, TaskRow>();
+        bus.AddSagaStateMachine<SummaryStateMachine, SummaryRow>();
         bus.AddConsumer<CallConsumer>();
-        bus.AddConsumer<BatchDoor>();
+        bus.AddConsumer<MoveBatchConsumer>();
     }
 
     public static void Endpoints(IBusRegistrationContext context, IBusFactoryConfigurator bus)
@@ -116,7 +116,7 @@ public static class WorkerServices
             endpoint.ConfigureSaga<SummaryRow>(context);
         }, messageIsTheOnlyCopy: true);
         bus.QueueEndpoint(QueueNames.SummaryLifecycle, 16, endpoint => endpoint.ConfigureSaga<SummaryRow>(context));
-        bus.QueueEndpoint(QueueNames.Batches, 1, endpoint => endpoint.ConfigureConsumer<BatchDoor>(context));
+        bus.QueueEndpoint(QueueNames.Batches, 1, endpoint => endpoint.ConfigureConsumer<MoveBatchConsumer>(context));
     }
 
     /// <summary>Opens the buckets and budgets and reads what is known of them; call it after PrepareQueueStore and before the host runs.</summary>
@@ -142,8 +142,8 @@ public static class WorkerServices
             await batch.ExecuteNonQueryAsync(cancellationToken);
         }
 
-        await services.GetRequiredService<CatalogueTakeUp>().OpenAll(cancellationToken);
-        await services.GetRequiredService<LlmQueue.Store.Limits.BudgetBook>().Begin(settings.DailyBudgetUsd, cancellationToken);
+        await services.GetRequiredService<CatalogueSynchronizer>().OpenAll(cancellationToken);
+        await services.GetRequiredService<BudgetRepository>().Begin(settings.DailyBudgetUsd, cancellationToken);
         await services.GetRequiredService<CallEstimates>().Load(cancellationToken);
         await services.GetRequiredService<ModelRanking>().Load(cancellationToken);
         await services.GetRequiredService<ClassificationCache>().Load(cancellationToken);

@@ -1,5 +1,5 @@
 using System.Globalization;
-using LlmQueue.Store.Settings;
+using LlmQueue.Hosting.Settings;
 
 namespace LlmQueue.Worker;
 

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
-using LlmQueue.Store.Settings;
+using LlmQueue.Hosting.Settings;
 
 namespace LlmQueue.Api.Access;
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LlmQueue.Api.Wire;
+using LlmQueue.Catalogue;
 
 namespace LlmQueue.Api.Batches;
 
@@ -33,7 +34,7 @@ public sealed record BatchRequest
         if (body.ValueKind is not JsonValueKind.Object)
             throw Refused("The body is not an object; expected {\"input_file_id\": …, \"endpoint\": …, \"completion_window\": …}.", null);
         if (Fields.Names(body).FirstOrDefault(n => !Known.Contains(n, StringComparer.Ordinal)) is { } unknown)
-            throw Refused($"Unrecognized request argument supplied: {unknown}{Store.NearestName.Question(unknown, Known)}", unknown, "unknown_parameter");
+            throw Refused($"Unrecognized request argument supplied: {unknown}{NearestName.Question(unknown, Known)}", unknown, "unknown_parameter");
         var requests = Field(body, "requests");
         var file = requests is null || Field(body, "input_file_id") is not null ? Text(body, "input_file_id") : null;
         if (requests is not null && file is not null)

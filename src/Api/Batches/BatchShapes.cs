@@ -1,7 +1,6 @@
 using System.Text.Json;
-using LlmQueue.Store.Batches;
-using LlmQueue.Store.Dialect;
-using LlmQueue.Store.Rows;
+using LlmQueue.OpenAi;
+using LlmQueue.Storage.Batches;
 
 namespace LlmQueue.Api.Batches;
 
@@ -32,18 +31,18 @@ public sealed record BatchObject
 
     public static BatchObject Of(BatchRow row, BatchCounts? counts) => new()
     {
-        Id = OpenAi.Id(OpenAi.BatchPrefix, row.Id), Endpoint = row.Endpoint, InputFileId = OpenAi.Id(OpenAi.FilePrefix, row.InputFileId), CompletionWindow = row.CompletionWindow, Status = row.Status,
-        Errors = row.Errors is { } errors ? new BatchErrors("list", JsonSerializer.Deserialize<List<BatchError>>(errors, OpenAi.Json)!) : null,
+        Id = OpenAiFormat.Id(OpenAiFormat.BatchPrefix, row.Id), Endpoint = row.Endpoint, InputFileId = OpenAiFormat.Id(OpenAiFormat.FilePrefix, row.InputFileId), CompletionWindow = row.CompletionWindow, Status = row.Status,
+        Errors = row.Errors is { } errors ? new BatchErrors("list", JsonSerializer.Deserialize<List<BatchError>>(errors, OpenAiFormat.Json)!) : null,
         OutputFileId = File(row.OutputFileId), ErrorFileId = File(row.ErrorFileId),
-        CreatedAt = OpenAi.Seconds(row.CreatedAt), ExpiresAt = OpenAi.Seconds(row.ExpiresAt), InProgressAt = OpenAi.Seconds(row.InProgressAt), FinalizingAt = OpenAi.Seconds(row.FinalizingAt),
-        CompletedAt = OpenAi.Seconds(row.CompletedAt), FailedAt = OpenAi.Seconds(row.FailedAt), ExpiredAt = OpenAi.Seconds(row.ExpiredAt),
-        CancellingAt = OpenAi.Seconds(row.CancellingAt), CancelledAt = OpenAi.Seconds(row.CancelledAt),
+        CreatedAt = OpenAiFormat.Seconds(row.CreatedAt), ExpiresAt = OpenAiFormat.Seconds(row.ExpiresAt), InProgressAt = OpenAiFormat.Seconds(row.InProgressAt), FinalizingAt = OpenAiFormat.Seconds(row.FinalizingAt),
+        CompletedAt = OpenAiFormat.Seconds(row.CompletedAt), FailedAt = OpenAiFormat.Seconds(row.FailedAt), ExpiredAt = OpenAiFormat.Seconds(row.ExpiredAt),
+        CancellingAt = OpenAiFormat.Seconds(row.CancellingAt), CancelledAt = OpenAiFormat.Seconds(row.CancelledAt),
         RequestCounts = counts is null ? new BatchRequestCounts(row.Total, row.Completed, row.Failed) : new BatchRequestCounts(counts.Total, counts.Completed, counts.Failed),
         Usage = BatchStatuses.Open.Contains(row.Status) ? null : BatchUsage.Of(row.InputTokens, row.OutputTokens),
         Metadata = row.Metadata is { } metadata ? JsonSerializer.Deserialize<JsonElement>(metadata) : null,
     };
 
-    private static string? File(Guid? id) => id is { } guid ? OpenAi.Id(OpenAi.FilePrefix, guid) : null;
+    private static string? File(Guid? id) => id is { } guid ? OpenAiFormat.Id(OpenAiFormat.FilePrefix, guid) : null;
 }
 
 public sealed record BatchErrors(string Object, IReadOnlyList<BatchError> Data);

@@ -3,13 +3,12 @@ using LlmQueue.Api.Access;
 using LlmQueue.Api.Files;
 using LlmQueue.Api.Wire;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Batches;
-using LlmQueue.Store.Dialect;
-using LlmQueue.Store.Files;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Rows;
-using LlmQueue.Store.Sagas;
-using LlmQueue.Store.Webhooks;
+using LlmQueue.OpenAi;
+using LlmQueue.Storage.Batches;
+using LlmQueue.Storage.Files;
+using LlmQueue.Storage.Intake;
+using LlmQueue.Storage.Outbox;
+using LlmQueue.Storage.Webhooks;
 
 namespace LlmQueue.Api.Batches;
 
@@ -22,13 +21,13 @@ public static class BatchesApi
     {
         routes.MapPost("/v1/batches", Post);
         routes.MapGet("/v1/batches", List);
-        routes.MapGet("/v1/batches/{id}", async (string id, HttpContext context, BatchBook batches, Patience patience, CancellationToken aborted) =>
+        routes.MapGet("/v1/batches/{id}", async (string id, HttpContext context, BatchRepository batches, Patience patience, CancellationToken aborted) =>
             await Seen(await Find(id, context, batches, patience, aborted), batches, patience, aborted));
         routes.MapPost("/v1/batches/{id}/cancel", Cancel);
     }
 
     /// <summary>Answers once the batch is durable; what is wrong with its lines is found after that, and told by its status.</summary>
-    private static async Task<IResult> Post(HttpContext context, BatchBook batches, FileStore files, Doorbells doorbells, WebhookChecks webhooks, RequestKeys keys, Patience patience, TimeProvider clock, CancellationToken aborted)
+    private static async Task<IResult> Post(HttpContext context, BatchRepository batches, FileStore files, CommandSender commandSender, WebhookChecks webhooks, RequestKeys keys, Patience patience, TimeProvider clock, CancellationToken aborted)
     {
         var (caller, key) = (context.Caller(), IdempotencyKey.Of(context, "batch"));
         using var body = await JsonBody.Read(context.Request, aborted);
@@ -46,15 +45,15 @@ public static class BatchesApi
         };
         batch.InputFileId = request.Requests is { } inline
             ? await Inline(inline, batch, key, files, clock, aborted)
-            : OpenAi.TryId(OpenAi.FilePrefix, request.InputFileId, out var file) && await patience.Read(ct => files.Find(file, caller.SeesAll ? null : caller.Tenant, ct), aborted) is { Purpose: "batch" }
+            : OpenAiFormat.TryId(OpenAiFormat.FilePrefix, request.InputFileId, out var file) && await patience.Read(ct => files.Find(file, caller.SeesAll ? null : caller.Tenant, ct), aborted) is { Purpose: "batch" }
                 ? file
                 : throw new ProblemException(Problem.Refused($"There is no file '{request.InputFileId}' of yours with the purpose 'batch'; upload it first (POST /v1/files).") with { Param = "input_file_id", Code = "invalid_value" });
         await patience.Write(ct => batches.Create(batch, ct), [id], aborted);
-        Knock(doorbells, id);
+        Knock(commandSender, id);
         return OpenAiAnswers.Ok(BatchObject.Of(batch, null));
     }
 
-    private static async Task<IResult> List(HttpContext context, BatchBook batches, Patience patience, CancellationToken aborted)
+    private static async Task<IResult> List(HttpContext context, BatchRepository batches, Patience patience, CancellationToken aborted)
     {
         var limit = OpenAiQuery.Limit(context.Request.Query, MostListed, 20);
         var after = OpenAiQuery.Text(context.Request.Query, "after") is { } last ? await Find(last, context, batches, patience, aborted) : null;
@@ -66,11 +65,11 @@ public static class BatchesApi
     }
 
     /// <summary>What has ended stays as it is; asked twice, the second answer is the first.</summary>
-    private static async Task<IResult> Cancel(string id, HttpContext context, BatchBook batches, Doorbells doorbells, Patience patience, CancellationToken aborted)
+    private static async Task<IResult> Cancel(string id, HttpContext context, BatchRepository batches, CommandSender commandSender, Patience patience, CancellationToken aborted)
     {
         var batch = await Find(id, context, batches, patience, aborted);
         var canceled = await patience.Read(ct => batches.Cancel(batch.Id, ct), aborted);
-        Knock(doorbells, batch.Id);
+        Knock(commandSender, batch.Id);
         batch = await Find(id, context, batches, patience, aborted);
         if (!canceled && batch.Status is not (BatchStatuses.Cancelling or BatchStatuses.Cancelled))
             throw new ProblemException(new Problem(StatusCodes.Status409Conflict, "ended", "The batch has ended", $"Cannot cancel a batch with status '{batch.Status}'."));
@@ -80,7 +79,7 @@ public static class BatchesApi
     /// <summary>Requests of the body become a file like any other: what follows is the same.</summary>
     private static async Task<Guid> Inline(JsonElement requests, BatchRow batch, IdempotencyKey key, FileStore files, TimeProvider clock, CancellationToken aborted)
     {
-        var file = new FileRow { Id = key.NewId(1, clock), Tenant = batch.Tenant, Purpose = "batch", Filename = $"{OpenAi.Id(OpenAi.BatchPrefix, batch.Id)}_input.jsonl", CreatedAt = batch.CreatedAt, ExpiresAt = batch.CreatedAt.AddDays(30) };
+        var file = new FileRow { Id = key.NewId(1, clock), Tenant = batch.Tenant, Purpose = "batch", Filename = $"{OpenAiFormat.Id(OpenAiFormat.BatchPrefix, batch.Id)}_input.jsonl", CreatedAt = batch.CreatedAt, ExpiresAt = batch.CreatedAt.AddDays(30) };
         // A crash after the file and before the batch: the key, which belongs to this body, finds it.
         if (key.IsGiven && await files.Find(file.Id, batch.Tenant, aborted) is { } whole)
             return whole.Id;
@@ -119,13 +118,13 @@ public static class BatchesApi
     }
 
     /// <summary>Not waited for: the row is durable, and whoever moves batches finds it without a bell as well.</summary>
-    private static void Knock(Doorbells doorbells, Guid batch) => _ = doorbells.Ring([new MoveBatch(batch)], CancellationToken.None);
+    private static void Knock(CommandSender commandSender, Guid batch) => _ = commandSender.Send([new MoveBatch(batch)], CancellationToken.None);
 
-    private static async Task<IResult> Seen(BatchRow batch, BatchBook batches, Patience patience, CancellationToken aborted) => OpenAiAnswers.Ok(await Counted(batch, batches, patience, aborted));
+    private static async Task<IResult> Seen(BatchRow batch, BatchRepository batches, Patience patience, CancellationToken aborted) => OpenAiAnswers.Ok(await Counted(batch, batches, patience, aborted));
 
-    private static async Task<BatchObject> Counted(BatchRow batch, BatchBook batches, Patience patience, CancellationToken aborted) =>
+    private static async Task<BatchObject> Counted(BatchRow batch, BatchRepository batches, Patience patience, CancellationToken aborted) =>
         BatchObject.Of(batch, batch.Status is BatchStatuses.InProgress or BatchStatuses.Finalizing or BatchStatuses.Cancelling ? await patience.Read(ct => batches.Count(batch.Id, ct), aborted) : null);
 
-    private static async Task<BatchRow> Find(string id, HttpContext context, BatchBook batches, Patience patience, CancellationToken aborted) =>
-        OpenAi.TryId(OpenAi.BatchPrefix, id, out var guid) && await patience.Read(ct => batches.Find(guid, context.Caller().Scope, ct), aborted) is { } batch ? batch : throw new ProblemException(Problem.NoSuch("batch"));
+    private static async Task<BatchRow> Find(string id, HttpContext context, BatchRepository batches, Patience patience, CancellationToken aborted) =>
+        OpenAiFormat.TryId(OpenAiFormat.BatchPrefix, id, out var guid) && await patience.Read(ct => batches.Find(guid, context.Caller().Scope, ct), aborted) is { } batch ? batch : throw new ProblemException(Problem.NoSuch("batch"));
 }

@@ -1,12 +1,11 @@
 using LlmQueue.Api.Access;
 using LlmQueue.Api.Wire;
+using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Batches;
-using LlmQueue.Store.Dialect;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Intake.Checks;
-using LlmQueue.Store.Rows;
-using LlmQueue.Store.Views;
+using LlmQueue.OpenAi;
+using LlmQueue.Storage.Batches;
+using LlmQueue.Storage.Intake;
+using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Api.Chat;
 
@@ -53,13 +52,13 @@ public static class ChatApi
 
     private static async Task<IResult> Get(string id, HttpContext context, TaskViews views, TaskEnds ends, Patience patience, CancellationToken aborted)
     {
-        if (!OpenAi.TryId(OpenAi.ChatPrefix, id, out var guid) || (await patience.Read(ct => views.Known([guid], ct), aborted)).GetValueOrDefault(guid) is not { } known || !context.Caller().MaySee(known.Tenant)
+        if (!OpenAiFormat.TryId(OpenAiFormat.ChatPrefix, id, out var guid) || (await patience.Read(ct => views.Known([guid], ct), aborted)).GetValueOrDefault(guid) is not { } known || !context.Caller().MaySee(known.Tenant)
             || await patience.Read(ct => ends.Result(guid, ct), aborted) is not { } result)
             throw new ProblemException(Problem.NoSuch("chat completion"));
         return result.EndedAt is null ? HandOver(context, guid) : Answer(context, result);
     }
 
-    private static TakenIn Taken(ChatRequest request, Guid id, string tenant, TimeProvider clock)
+    private static AcceptedTask Taken(ChatRequest request, Guid id, string tenant, TimeProvider clock)
     {
         var task = request.Task with { Priority = Priorities.Name(Priorities.Interactive) };
         var taken = TaskIntake.Read(task, id, tenant, clock.GetUtcNow().UtcDateTime, request.Stream);
@@ -106,9 +105,9 @@ public static class ChatApi
     /// <summary>Not ended yet: no choices, and where to ask for them.</summary>
     private static IResult HandOver(HttpContext context, Guid id)
     {
-        context.Response.Headers.Location = $"/v1/chat/completions/{OpenAi.Id(OpenAi.ChatPrefix, id)}";
+        context.Response.Headers.Location = $"/v1/chat/completions/{OpenAiFormat.Id(OpenAiFormat.ChatPrefix, id)}";
         context.Response.Headers.RetryAfter = "5";
-        return TypedResults.Json(new { id = OpenAi.Id(OpenAi.ChatPrefix, id), @object = "chat.completion", created = OpenAi.Seconds(context.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow().UtcDateTime), model = "", choices = Array.Empty<ChatChoice>(), task = new { id, self = $"/v1/tasks/{id}" } },
-            OpenAi.Json, statusCode: StatusCodes.Status202Accepted);
+        return TypedResults.Json(new { id = OpenAiFormat.Id(OpenAiFormat.ChatPrefix, id), @object = "chat.completion", created = OpenAiFormat.Seconds(context.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow().UtcDateTime), model = "", choices = Array.Empty<ChatChoice>(), task = new { id, self = $"/v1/tasks/{id}" } },
+            OpenAiFormat.Json, statusCode: StatusCodes.Status202Accepted);
     }
 }

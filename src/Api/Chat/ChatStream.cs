@@ -2,11 +2,10 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LlmQueue.Api.Wire;
-using LlmQueue.Store.Batches;
-using LlmQueue.Store.Dialect;
-using LlmQueue.Store.Rows;
-using LlmQueue.Store.Streaming;
-using LlmQueue.Store.Views;
+using LlmQueue.OpenAi;
+using LlmQueue.Storage.Batches;
+using LlmQueue.Storage.Streaming;
+using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Api.Chat;
 
@@ -21,7 +20,7 @@ public sealed class ChatStream(TokenListener listener, TaskEnds ends, TimeProvid
     public async Task<IResult> Send(HttpContext context, Guid id, bool includeUsage, TimeSpan wait, CancellationToken aborted)
     {
         using var ear = await listener.Listen(id, aborted);
-        var chunks = new Chunks(context, id, OpenAi.Seconds(clock.GetUtcNow().UtcDateTime));
+        var chunks = new Chunks(context, id, OpenAiFormat.Seconds(clock.GetUtcNow().UtcDateTime));
         var ended = ends.Of(id, aborted);
         var (began, signed) = (clock.GetTimestamp(), clock.GetTimestamp());
         while (!ended.IsCompleted)
@@ -72,7 +71,7 @@ public sealed class ChatStream(TokenListener listener, TaskEnds ends, TimeProvid
         private string model = "auto";
 
         /// <summary>One that does not follow what was sent waits for the end: it belongs to another attempt, or one before it was lost.</summary>
-        public async Task Piece(TokenPiece piece, CancellationToken aborted)
+        public async Task Piece(TokenChunk piece, CancellationToken aborted)
         {
             if (sent.Length == 0)
                 attempt = piece.Attempt;
@@ -98,7 +97,7 @@ public sealed class ChatStream(TokenListener listener, TaskEnds ends, TimeProvid
                 await Delta(new JsonObject { ["tool_calls"] = Indexed(tools) }, null, aborted);
             await Delta([], finish, aborted);
             if (includeUsage)
-                await Event(Chunk([], JsonSerializer.SerializeToNode(new ChatUsage(result.InputTokens, result.OutputTokens, result.InputTokens + result.OutputTokens), OpenAi.Json)), aborted);
+                await Event(Chunk([], JsonSerializer.SerializeToNode(new ChatUsage(result.InputTokens, result.OutputTokens, result.InputTokens + result.OutputTokens), OpenAiFormat.Json)), aborted);
             await Write("data: [DONE]\n\n", aborted);
         }
 
@@ -120,7 +119,7 @@ public sealed class ChatStream(TokenListener listener, TaskEnds ends, TimeProvid
 
         private JsonObject Chunk(JsonArray choices, JsonNode? usage)
         {
-            var chunk = new JsonObject { ["id"] = OpenAi.Id(OpenAi.ChatPrefix, id), ["object"] = "chat.completion.chunk", ["created"] = created, ["model"] = model, ["choices"] = choices };
+            var chunk = new JsonObject { ["id"] = OpenAiFormat.Id(OpenAiFormat.ChatPrefix, id), ["object"] = "chat.completion.chunk", ["created"] = created, ["model"] = model, ["choices"] = choices };
             if (usage is not null)
                 chunk["usage"] = usage;
             return chunk;
@@ -135,7 +134,7 @@ public sealed class ChatStream(TokenListener listener, TaskEnds ends, TimeProvid
             return (JsonArray)list.DeepClone();
         }
 
-        private Task Event(JsonObject chunk, CancellationToken aborted) => Write($"data: {chunk.ToJsonString(OpenAi.Json)}\n\n", aborted);
+        private Task Event(JsonObject chunk, CancellationToken aborted) => Write($"data: {chunk.ToJsonString(OpenAiFormat.Json)}\n\n", aborted);
 
         private async Task Write(string text, CancellationToken aborted)
         {

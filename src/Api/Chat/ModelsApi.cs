@@ -1,5 +1,5 @@
 using LlmQueue.Api.Wire;
-using LlmQueue.Store.Catalogue;
+using LlmQueue.Catalogue;
 
 namespace LlmQueue.Api.Chat;
 

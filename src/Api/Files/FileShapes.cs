@@ -1,6 +1,5 @@
-using LlmQueue.Api.Wire;
-using LlmQueue.Store.Dialect;
-using LlmQueue.Store.Rows;
+using LlmQueue.OpenAi;
+using LlmQueue.Storage.Files;
 
 namespace LlmQueue.Api.Files;
 
@@ -8,7 +7,7 @@ namespace LlmQueue.Api.Files;
 public sealed record FileObject(string Id, string Object, long Bytes, long CreatedAt, long? ExpiresAt, string Filename, string Purpose, string Status)
 {
     public static FileObject Of(FileRow row) =>
-        new(OpenAi.Id(OpenAi.FilePrefix, row.Id), "file", row.Bytes, OpenAi.Seconds(row.CreatedAt), OpenAi.Seconds(row.ExpiresAt), row.Filename, row.Purpose, row.Status);
+        new(OpenAiFormat.Id(OpenAiFormat.FilePrefix, row.Id), "file", row.Bytes, OpenAiFormat.Seconds(row.CreatedAt), OpenAiFormat.Seconds(row.ExpiresAt), row.Filename, row.Purpose, row.Status);
 }
 
 /// <summary>One page; its first and last id are null when it is empty.</summary>

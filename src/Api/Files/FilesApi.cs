@@ -1,10 +1,9 @@
 using LlmQueue.Api.Access;
 using LlmQueue.Api.Wire;
-using LlmQueue.Store.Batches;
-using LlmQueue.Store.Dialect;
-using LlmQueue.Store.Files;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Rows;
+using LlmQueue.OpenAi;
+using LlmQueue.Storage.Batches;
+using LlmQueue.Storage.Files;
+using LlmQueue.Storage.Intake;
 
 namespace LlmQueue.Api.Files;
 
@@ -55,7 +54,7 @@ public static class FilesApi
         return Results.Empty;
     }
 
-    private static async Task<IResult> Delete(string id, HttpContext context, FileStore files, BatchBook batches, Patience patience, CancellationToken aborted)
+    private static async Task<IResult> Delete(string id, HttpContext context, FileStore files, BatchRepository batches, Patience patience, CancellationToken aborted)
     {
         var file = await Find(id, context, files, patience, aborted);
         if (await patience.Read(ct => batches.IsReading(file.Id, ct), aborted))
@@ -65,7 +64,7 @@ public static class FilesApi
     }
 
     private static async Task<FileRow> Find(string id, HttpContext context, FileStore files, Patience patience, CancellationToken aborted) =>
-        OpenAi.TryId(OpenAi.FilePrefix, id, out var guid) && await patience.Read(ct => files.Find(guid, context.Caller().Scope, ct), aborted) is { } file ? file : throw new ProblemException(Problem.NoSuch("file"));
+        OpenAiFormat.TryId(OpenAiFormat.FilePrefix, id, out var guid) && await patience.Read(ct => files.Find(guid, context.Caller().Scope, ct), aborted) is { } file ? file : throw new ProblemException(Problem.NoSuch("file"));
 
     private static ProblemException Refused(string detail, string? param) => new(Problem.Refused(detail) with { Param = param });
 }

@@ -1,6 +1,7 @@
 using LlmQueue.Api.Access;
 using LlmQueue.Api.Wire;
-using LlmQueue.Store.Limits;
+using LlmQueue.Limits;
+using LlmQueue.Storage.Budgets;
 
 namespace LlmQueue.Api.Health;
 
@@ -11,7 +12,7 @@ namespace LlmQueue.Api.Health;
 public static class BudgetsApi
 {
     public static void MapBudgets(this IEndpointRouteBuilder routes) =>
-        routes.MapPut("/v1/budgets/{scope}/{period}", async (HttpContext context, string scope, string period, BudgetChange change, BudgetBook budgets, CancellationToken aborted) =>
+        routes.MapPut("/v1/budgets/{scope}/{period}", async (HttpContext context, string scope, string period, BudgetChange change, BudgetRepository budgets, CancellationToken aborted) =>
         {
             if (!context.Caller().SeesAll)
                 throw new ProblemException(new Problem(StatusCodes.Status403Forbidden, "forbidden", "A tenant may not set budgets", "Whoever spends does not set what may be spent: set BUDGET_DAILY_USD, or call an API without LLMQUEUE_TOKENS on the queue's own machine."));

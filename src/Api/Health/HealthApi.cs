@@ -1,6 +1,6 @@
 using LlmQueue.Api.Access;
 using LlmQueue.Api.Wire;
-using LlmQueue.Store.Views;
+using LlmQueue.Storage.Queue;
 
 namespace LlmQueue.Api.Health;
 

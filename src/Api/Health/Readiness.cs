@@ -1,6 +1,6 @@
 using LlmQueue.Api.Wire;
-using LlmQueue.Store;
-using LlmQueue.Store.Commits;
+using LlmQueue.Storage;
+using LlmQueue.Storage.Commits;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 

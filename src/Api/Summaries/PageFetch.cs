@@ -1,7 +1,7 @@
 using System.Net.Mime;
 using System.Text;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Outside;
+using LlmQueue.Hosting.Http;
 
 namespace LlmQueue.Api.Summaries;
 
@@ -9,7 +9,7 @@ namespace LlmQueue.Api.Summaries;
 /// Fetches pages that are given by their address: public addresses only, on every hop; at most so many bytes and seconds, as they are sent: nothing is unpacked. A page that cannot be had fails alone, with
 /// the sentence that says why.
 /// </summary>
-public sealed class PageFetch(OutsideHttp outside)
+public sealed class PageFetch(OutboundHttp outside)
 {
     public const int MostPages = 100;
     private const int MostRedirects = 5, LargestPage = 5 << 20, Together = 8;

@@ -2,12 +2,11 @@ using System.Text.Json;
 using LlmQueue.Api.Access;
 using LlmQueue.Api.Tasks;
 using LlmQueue.Api.Wire;
+using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Bus;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Intake.Checks;
-using LlmQueue.Store.Rows;
-using LlmQueue.Store.Views;
+using LlmQueue.Storage.Intake;
+using LlmQueue.Storage.Summaries;
+using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Api.Summaries;
 
@@ -72,7 +71,7 @@ public static class SummariesApi
     private static async Task<Guid?> Owned(string id, HttpContext context, SummaryViews views, Patience patience, CancellationToken aborted) =>
         Guid.TryParse(id, out var guid) && await patience.Read(ct => views.Known(guid, ct), aborted) is { } known && context.Caller().MaySee(known.Tenant) ? guid : null;
 
-    private static async Task<SummaryTakenIn> Take(SummarizePages request, Guid id, JsonElement root, string tenant, ModelChecks models, PageFetch fetch, TimeProvider clock, CancellationToken aborted)
+    private static async Task<AcceptedSummary> Take(SummarizePages request, Guid id, JsonElement root, string tenant, ModelChecks models, PageFetch fetch, TimeProvider clock, CancellationToken aborted)
     {
         IReadOnlyDictionary<int, string>? wrong = null;
         if (request.Pages?.Count(page => page?.Url is not null) is var addresses and > 0)

@@ -1,9 +1,8 @@
 using LlmQueue.Api.Access;
-using LlmQueue.Api.Health;
 using LlmQueue.Api.Wire;
-using LlmQueue.Store.Rankings;
-using LlmQueue.Store.Rows;
-using LlmQueue.Store;
+using LlmQueue.Storage;
+using LlmQueue.Storage.Rankings;
+using LlmQueue.Storage.Tasks;
 using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Api.Tasks;
@@ -24,7 +23,7 @@ public static class FeedbackApi
     }
 
     /// <summary>Kept once it is answered. Said again it changes nothing; another score takes the place of the former.</summary>
-    private static async Task<IResult> Post(string id, HttpContext context, FeedbackGiven given, RankingBook book, IDbContextFactory<QueueDb> contexts, TimeProvider clock, Patience patience, CancellationToken aborted)
+    private static async Task<IResult> Post(string id, HttpContext context, FeedbackGiven given, RankingRepository book, IDbContextFactory<QueueDb> contexts, TimeProvider clock, Patience patience, CancellationToken aborted)
     {
         var task = Guid.TryParse(id, out var guid) ? await patience.Read(ct => Find(contexts, guid, context.Caller().Scope, ct), aborted) : null;
         if (task is null)

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using LlmQueue.Api.Access;
 using LlmQueue.Api.Wire;
-using LlmQueue.Store.Views;
+using LlmQueue.Storage.Tasks;
 using Microsoft.AspNetCore.Http.Json;
 using Microsoft.Extensions.Options;
 

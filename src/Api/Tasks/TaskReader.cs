@@ -1,11 +1,9 @@
 using System.Text.Json;
 using LlmQueue.Api.Wire;
+using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
-using LlmQueue.Store;
-using LlmQueue.Store.Bus;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Intake.Checks;
-using LlmQueue.Store.Webhooks;
+using LlmQueue.Storage.Intake;
+using LlmQueue.Storage.Webhooks;
 
 namespace LlmQueue.Api.Tasks;
 
@@ -17,14 +15,14 @@ public sealed class TaskReader(ModelChecks models, WebhookChecks webhooks, TimeP
 
     /// <summary>The tasks, and whether each brought its own id.</summary>
     /// <exception cref="ProblemException">400: at least one cannot be taken; none is.</exception>
-    public IReadOnlyList<TakenIn> Read(JsonElement root, string tenant, IdempotencyKey key)
+    public IReadOnlyList<AcceptedTask> Read(JsonElement root, string tenant, IdempotencyKey key)
     {
         if (root.ValueKind is not JsonValueKind.Array)
             return [Read(root, 0, tenant, key)];
         var count = root.GetArrayLength();
         if (count is 0 or > MostTasks)
             throw new ProblemException(Problem.Refused(count == 0 ? "The array is empty; expected at least one task." : $"The array has {count:N0} tasks; at most {MostTasks:N0} are taken at once. Hand them in as several requests."));
-        var (taken, errors) = (new List<TakenIn>(count), new List<TaskError>());
+        var (taken, errors) = (new List<AcceptedTask>(count), new List<TaskError>());
         foreach (var element in root.EnumerateArray())
         {
             try
@@ -44,7 +42,7 @@ public sealed class TaskReader(ModelChecks models, WebhookChecks webhooks, TimeP
         });
     }
 
-    private TakenIn Read(JsonElement element, int index, string tenant, IdempotencyKey key)
+    private AcceptedTask Read(JsonElement element, int index, string tenant, IdempotencyKey key)
     {
         var task = Fields.Read<LlmTask>(element);
         var id = task.Id is { } given && given != Guid.Empty ? given : key.NewId(index, clock);

@@ -1,11 +1,10 @@
 using System.Text.Json;
 using LlmQueue.Api.Access;
 using LlmQueue.Api.Wire;
-using LlmQueue.Contracts;
-using LlmQueue.Store;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Rows;
-using LlmQueue.Store.Views;
+using LlmQueue.Catalogue;
+using LlmQueue.Storage.Conversations;
+using LlmQueue.Storage.Intake;
+using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Api.Tasks;
 

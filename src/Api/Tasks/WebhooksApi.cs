@@ -1,8 +1,8 @@
 using LlmQueue.Api.Access;
 using LlmQueue.Api.Wire;
-using LlmQueue.Store;
-using LlmQueue.Store.Dialect;
-using LlmQueue.Store.Webhooks;
+using LlmQueue.Catalogue;
+using LlmQueue.OpenAi;
+using LlmQueue.Storage.Webhooks;
 
 namespace LlmQueue.Api.Tasks;
 
@@ -27,14 +27,14 @@ public static class WebhooksApi
     }
 
     /// <summary>Told again at once under the same id, whatever came of it before, and tried again for as long as at first.</summary>
-    private static async Task<IResult> Replay(string id, HttpContext context, WebhookViews views, WebhookBook book, WebhookBell bell, WebhookChecks checks, Patience patience, CancellationToken aborted)
+    private static async Task<IResult> Replay(string id, HttpContext context, WebhookViews views, WebhookRepository book, WebhookBell bell, WebhookChecks checks, Patience patience, CancellationToken aborted)
     {
         var known = await Find(id, context, views, patience, aborted);
         if (checks.WhyNot(known.Url, known.Tenant) is { } why)
             throw new ProblemException(new Problem(StatusCodes.Status409Conflict, "not-deliverable", "The webhook cannot be called", why));
         if (!await patience.Read(ct => book.Replay(known.Id, ct), aborted))
             throw new ProblemException(new Problem(StatusCodes.Status409Conflict, "in-progress", "The webhook is being called", "A worker is calling this address now; ask again when it has its result.") { RetryAfter = 2 });
-        bell.Ring();
+        bell.Send();
         return TypedResults.Accepted($"/v1/webhooks/{known.Id}", await Find(id, context, views, patience, aborted));
     }
 
@@ -48,7 +48,7 @@ public static class WebhooksApi
         var state = Text(query, "state");
         if (state is not null && !WebhookViews.States.Contains(state, StringComparer.Ordinal))
             throw Refused($"The state '{state}' is unknown; expected one of {string.Join(", ", WebhookViews.States)}{NearestName.Question(state, WebhookViews.States)}");
-        Guid? batch = Text(query, "batch") is not { } text ? null : OpenAi.TryId(OpenAi.BatchPrefix, text, out var id) ? id : throw Refused($"'batch' is '{text}'; expected an id of POST /v1/batches.");
+        Guid? batch = Text(query, "batch") is not { } text ? null : OpenAiFormat.TryId(OpenAiFormat.BatchPrefix, text, out var id) ? id : throw Refused($"'batch' is '{text}'; expected an id of POST /v1/batches.");
         var limit = Text(query, "limit") is not { } most ? 50 : int.TryParse(most, out var number) && number is >= 1 and <= MostListed ? number : throw Refused($"'limit' is '{most}'; expected 1 to {MostListed}.");
         return new DeliveryFilter(caller.Scope, state, Id(query, "task"), batch, Id(query, "after"), limit);
     }

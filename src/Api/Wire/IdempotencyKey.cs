@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using LlmQueue.Api.Access;
-using LlmQueue.Store.Intake;
+using LlmQueue.Storage.Intake;
 
 namespace LlmQueue.Api.Wire;
 

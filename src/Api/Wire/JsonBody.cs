@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using LlmQueue.Store.Dialect;
+using LlmQueue.OpenAi;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace LlmQueue.Api.Wire;

@@ -1,4 +1,4 @@
-using LlmQueue.Store.Dialect;
+using LlmQueue.OpenAi;
 
 namespace LlmQueue.Api.Wire;
 
@@ -9,9 +9,9 @@ public static class OpenAiAnswers
 
     public static bool AreExpected(PathString path) => Array.Exists(Addresses, address => path.StartsWithSegments(address, StringComparison.OrdinalIgnoreCase));
 
-    public static IResult Ok<T>(T answer) => TypedResults.Json(answer, OpenAi.Json);
+    public static IResult Ok<T>(T answer) => TypedResults.Json(answer, OpenAiFormat.Json);
 
-    public static IResult Of(Problem problem) => TypedResults.Json(new { error = ErrorOf(problem) }, OpenAi.Json, statusCode: problem.Status);
+    public static IResult Of(Problem problem) => TypedResults.Json(new { error = ErrorOf(problem) }, OpenAiFormat.Json, statusCode: problem.Status);
 
     public static OpenAiError ErrorOf(Problem problem) => new(problem.Detail, TypeOf(problem.Status), problem.Param, problem.Code ?? CodeOf(problem));
 

@@ -1,4 +1,4 @@
-using LlmQueue.Store.Commits;
+using LlmQueue.Storage.Commits;
 
 namespace LlmQueue.Api.Wire;
 

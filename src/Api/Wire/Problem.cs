@@ -1,6 +1,6 @@
 using System.Data.Common;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Dialect;
+using LlmQueue.OpenAi;
+using LlmQueue.Storage.Commits;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 

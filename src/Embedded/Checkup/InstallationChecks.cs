@@ -1,5 +1,5 @@
+using LlmQueue.Catalogue;
 using LlmQueue.Embedded.Hosting;
-using LlmQueue.Store.Catalogue;
 
 namespace LlmQueue.Embedded.Checkup;
 

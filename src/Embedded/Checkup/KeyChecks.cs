@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
+using LlmQueue.Api.Wire;
 using LlmQueue.Embedded.Hosting;
-using LlmQueue.Store.Settings;
+using LlmQueue.Hosting.Settings;
 
 namespace LlmQueue.Embedded.Checkup;
 

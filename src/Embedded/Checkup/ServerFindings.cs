@@ -1,6 +1,6 @@
 using LlmQueue.Embedded.Doors;
 using LlmQueue.Embedded.Hosting;
-using LlmQueue.Store;
+using LlmQueue.Hosting;
 
 namespace LlmQueue.Embedded.Checkup;
 

@@ -1,8 +1,10 @@
 using LlmQueue.Contracts;
 using LlmQueue.Embedded.Hosting;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Limits;
-using LlmQueue.Store.Views;
+using LlmQueue.Storage.Budgets;
+using LlmQueue.Storage.Intake;
+using LlmQueue.Storage.Queue;
+using LlmQueue.Storage.Summaries;
+using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Embedded.Doors;
 
@@ -41,7 +43,7 @@ internal sealed class OwnDoor(OneProcess process, FileLog log, TimeProvider cloc
 
     public Task<QueueView> Queue(CancellationToken cancel) => process.Services.GetRequiredService<QueueViews>().Read(cancel);
 
-    public Task SetBudget(string scope, string period, decimal? limitUsd, CancellationToken cancel) => process.Services.GetRequiredService<BudgetBook>().Set(scope, period, limitUsd, cancel);
+    public Task SetBudget(string scope, string period, decimal? limitUsd, CancellationToken cancel) => process.Services.GetRequiredService<BudgetRepository>().Set(scope, period, limitUsd, cancel);
 
     public async ValueTask DisposeAsync()
     {

@@ -1,6 +1,8 @@
 using LlmQueue.Contracts;
 using LlmQueue.Embedded.Hosting;
-using LlmQueue.Store.Views;
+using LlmQueue.Storage.Queue;
+using LlmQueue.Storage.Summaries;
+using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Embedded.Doors;
 

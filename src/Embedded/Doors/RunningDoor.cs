@@ -4,7 +4,9 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using LlmQueue.Contracts;
 using LlmQueue.Embedded.Hosting;
-using LlmQueue.Store.Views;
+using LlmQueue.Storage.Queue;
+using LlmQueue.Storage.Summaries;
+using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Embedded.Doors;
 

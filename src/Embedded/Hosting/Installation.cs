@@ -1,5 +1,5 @@
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Settings;
+using LlmQueue.Catalogue;
+using LlmQueue.Hosting.Settings;
 using LlmQueue.Worker;
 
 namespace LlmQueue.Embedded.Hosting;

@@ -1,9 +1,10 @@
 using LlmQueue.Api;
-using LlmQueue.Store;
-using LlmQueue.Store.Bus;
-using LlmQueue.Store.Catalogue;
+using LlmQueue.Catalogue;
+using LlmQueue.Hosting;
+using LlmQueue.Hosting.Bus;
+using LlmQueue.Storage;
 using LlmQueue.Worker;
-using LlmQueue.Worker.Upkeep;
+using LlmQueue.Worker.Leases;
 using MassTransit;
 
 namespace LlmQueue.Embedded.Hosting;
@@ -92,7 +93,7 @@ internal sealed class OneProcess : IAsyncDisposable
             if (parts.WithWorker)
                 await WorkerHost.Prepare(Services, Services.GetRequiredService<ILoggerFactory>().CreateLogger("LlmQueue.Embedded"), stop);
             else
-                await Services.PrepareQueueStore(stop);
+                await Services.PrepareStorage(stop);
             await host.StartAsync(stop);
             if (parts.WithWorker && Installation.IsAlone)
                 await TakeUpWhatWasLeft(stop);
@@ -159,7 +160,7 @@ internal sealed class OneProcess : IAsyncDisposable
         parts.Logging(builder.Logging);
         builder.Services.AddSingleton<IHostLifetime, CommandLifetime>();
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(40));
-        builder.Services.AddQueueStore(database);
+        builder.Services.AddStorage(database);
         if (!parts.WithWorker)
         {
             // Where workers are elsewhere, their bells are rung over the broker; with nobody there, the rows are enough.

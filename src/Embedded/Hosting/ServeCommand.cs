@@ -1,4 +1,4 @@
-using LlmQueue.Store;
+using LlmQueue.Hosting;
 
 namespace LlmQueue.Embedded.Hosting;
 

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using LlmQueue.Store.Catalogue;
+using LlmQueue.Catalogue;
 
 namespace LlmQueue.Embedded.Hosting;
 

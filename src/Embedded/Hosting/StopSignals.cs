@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using LlmQueue.Worker.Lifecycle;
 
 namespace LlmQueue.Embedded.Hosting;
 

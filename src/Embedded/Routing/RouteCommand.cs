@@ -1,7 +1,5 @@
 using LlmQueue.Contracts;
 using LlmQueue.Embedded.Hosting;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Rows;
 
 namespace LlmQueue.Embedded.Routing;
 

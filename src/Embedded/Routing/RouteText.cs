@@ -1,10 +1,10 @@
 using System.Globalization;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Rows;
-using LlmQueue.Worker.Estimation;
-using LlmQueue.Worker.Admission;
+using LlmQueue.Catalogue;
+using LlmQueue.Contracts;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Classification;
-using LlmQueue.Worker.Selection;
+using LlmQueue.Worker.Estimation;
+using LlmQueue.Worker.Routing;
 
 namespace LlmQueue.Embedded.Routing;
 

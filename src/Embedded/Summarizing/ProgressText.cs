@@ -1,5 +1,4 @@
-using LlmQueue.Store.Rows;
-using LlmQueue.Store.Views;
+using LlmQueue.Storage.Summaries;
 
 namespace LlmQueue.Embedded.Summarizing;
 

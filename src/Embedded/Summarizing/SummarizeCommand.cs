@@ -1,11 +1,8 @@
+using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
 using LlmQueue.Embedded.Doors;
 using LlmQueue.Embedded.Hosting;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Intake.Checks;
-using LlmQueue.Store.Rows;
-using LlmQueue.Store.Views;
+using LlmQueue.Storage.Summaries;
 
 namespace LlmQueue.Embedded.Summarizing;
 

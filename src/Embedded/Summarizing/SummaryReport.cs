@@ -1,6 +1,6 @@
 using LlmQueue.Contracts;
-using LlmQueue.Store.Rows;
-using LlmQueue.Store.Views;
+using LlmQueue.Storage.Summaries;
+using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Embedded.Summarizing;
 

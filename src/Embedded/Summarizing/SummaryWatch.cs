@@ -1,6 +1,6 @@
 using LlmQueue.Embedded.Doors;
-using LlmQueue.Store.Rows;
-using LlmQueue.Store.Views;
+using LlmQueue.Storage.Queue;
+using LlmQueue.Storage.Summaries;
 
 namespace LlmQueue.Embedded.Summarizing;
 

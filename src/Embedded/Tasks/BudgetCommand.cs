@@ -1,7 +1,7 @@
 using System.Globalization;
 using LlmQueue.Embedded.Doors;
 using LlmQueue.Embedded.Hosting;
-using LlmQueue.Store.Limits;
+using LlmQueue.Limits;
 
 namespace LlmQueue.Embedded.Tasks;
 

@@ -1,7 +1,9 @@
 using System.Globalization;
 using System.Text;
 using LlmQueue.Embedded.Summarizing;
-using LlmQueue.Store.Views;
+using LlmQueue.Storage.Queue;
+using LlmQueue.Storage.Summaries;
+using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Embedded.Tasks;
 
@@ -59,15 +61,15 @@ internal static class StatusText
 
     private static string States(IReadOnlyDictionary<string, long> counts) => counts.Count == 0 ? "none" : string.Join(", ", counts.Select(pair => $"{pair.Value:N0} {pair.Key}"));
 
-    private static bool IsOfInterest(BucketSight bucket) =>
+    private static bool IsOfInterest(BucketStatus bucket) =>
         bucket.ClosedReason is not null || bucket.DisabledReason is not null || bucket.Waiting > 0 || bucket.RequestsInFlight > 0 || bucket.Windows.Any(w => Share(w) > 0.01);
 
-    private static string Used(BucketSight bucket) => bucket.Windows.Count == 0 ? "not limited"
+    private static string Used(BucketStatus bucket) => bucket.Windows.Count == 0 ? "not limited"
         : string.Join(", ", bucket.Windows.Select(w => $"{Share(w).ToString("P0", CultureInfo.InvariantCulture)} of {w.Limit:N0} {Windows.GetValueOrDefault(w.Name, w.Name)} used"));
 
-    private static double Share(WindowSight window) => window.Limit <= 0 ? 1 : Math.Max(0, 1 - (window.Level / window.Limit));
+    private static double Share(WindowStatus window) => window.Limit <= 0 ? 1 : Math.Max(0, 1 - (window.Level / window.Limit));
 
-    private static string State(BucketSight bucket, DateTime now) => bucket.DisabledReason is { } off ? $"; OFF: {off}"
+    private static string State(BucketStatus bucket, DateTime now) => bucket.DisabledReason is { } off ? $"; OFF: {off}"
         : bucket.ClosedUntil is { } until ? $"; closed for {ReportText.Duration((until - now).TotalSeconds)}: {bucket.ClosedReason}" : "";
 
     private static string Expected(DateTime? at, DateTime now) => at is not { } time ? "" : time <= now ? "; the next any moment" : $"; the next in {ReportText.Duration((time - now).TotalSeconds)}";

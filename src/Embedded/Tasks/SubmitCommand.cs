@@ -1,11 +1,9 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using LlmQueue.Catalogue;
 using LlmQueue.Embedded.Doors;
 using LlmQueue.Embedded.Hosting;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Intake.Checks;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Embedded.Tasks;
 

@@ -2,10 +2,9 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using LlmQueue.Api.Wire;
+using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Bus;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Intake.Checks;
+using LlmQueue.Storage.Intake;
 
 namespace LlmQueue.Embedded.Tasks;
 

@@ -1,6 +1,5 @@
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Limits;
-using LlmQueue.Store.Rows;
+using LlmQueue.Catalogue;
+using LlmQueue.Limits;
 
 namespace LlmQueue.Worker.Admission;
 
@@ -8,9 +7,9 @@ namespace LlmQueue.Worker.Admission;
 /// <param name="BucketId">The bucket.</param>
 /// <param name="Model">The model.</param>
 /// <param name="Bucket">Its levels at this moment.</param>
-/// <param name="Need">What the task would take.</param>
+/// <param name="Demand">What the task would take.</param>
 /// <param name="PriceUsd">The most it can cost there; null when a price is unknown.</param>
-public sealed record Candidate(string BucketId, ModelEntry Model, BucketRow Bucket, Need Need, decimal? PriceUsd);
+public sealed record Candidate(string BucketId, ModelEntry Model, TokenBucket Bucket, ResourceDemand Demand, decimal? PriceUsd);
 
 /// <summary>What admission decides for a task. A closed set.</summary>
 public abstract record AdmissionDecision
@@ -48,7 +47,7 @@ public static class AdmissionRule
             return new AdmissionDecision.Impossible($"Every model that may answer is gone: {Sentence(gone[0])}. Name a model in service, or mend the catalogue's routes.");
 
         // Who is gone opens for nobody: a task that fits nowhere else would stand in a line without a bucket.
-        var fitting = candidates.Except(gone).Where(c => BucketRule.CanEverFit(c.Bucket, c.Need)).ToList();
+        var fitting = candidates.Except(gone).Where(c => BucketRule.CanEverFit(c.Bucket, c.Demand)).ToList();
         if (fitting.Count == 0)
             return new AdmissionDecision.Impossible(TooLarge([.. candidates.Except(gone)]));
 
@@ -71,7 +70,7 @@ public static class AdmissionRule
     }
 
     /// <summary>What a call takes on average over the ways it may go.</summary>
-    public static double Mean(IReadOnlyList<Candidate> candidates) => candidates.Count == 0 ? 0 : candidates.Average(c => (double)c.Need.Tokens);
+    public static double Mean(IReadOnlyList<Candidate> candidates) => candidates.Count == 0 ? 0 : candidates.Average(c => (double)c.Demand.Tokens);
 
     /// <summary>A pool's ways, the one with the largest weighted share of free room first; of equal ones, as where nothing is limited, the one with fewer calls open.</summary>
     public static List<Candidate> Emptiest(IEnumerable<Candidate> ways, Func<Candidate, double>? weight, DateTime now) =>
@@ -83,12 +82,12 @@ public static class AdmissionRule
         var bucket = candidate.Bucket;
         if (bucket.DisabledReason is not null)
             return Sentence(candidate);
-        if (!BucketRule.CanEverFit(bucket, candidate.Need))
-            return $"{candidate.Model.Id} of {bucket.Organisation} can never take it: it needs {candidate.Need.Tokens:N0} tokens, its limit is {bucket.TokensPerMinute:N0} a minute";
+        if (!BucketRule.CanEverFit(bucket, candidate.Demand))
+            return $"{candidate.Model.Id} of {bucket.Organisation} can never take it: it needs {candidate.Demand.Tokens:N0} tokens, its limit is {bucket.TokensPerMinute:N0} a minute";
         if (BreakerRule.StateOf(bucket, now) == BreakerState.Open)
-            return $"{candidate.Model.Id} of {bucket.Organisation} has its circuit breaker open until {BreakerRule.OpensAt(bucket, candidate.Need.Requests, now):HH:mm:ss.fff} UTC: {bucket.BrokenReason}";
-        var opening = BucketRule.OpensAt(bucket, candidate.Need, now);
-        if (BreakerRule.OpensAt(bucket, candidate.Need.Requests, now) > now && opening.Window is null)
+            return $"{candidate.Model.Id} of {bucket.Organisation} has its circuit breaker open until {BreakerRule.OpensAt(bucket, candidate.Demand.Requests, now):HH:mm:ss.fff} UTC: {bucket.BrokenReason}";
+        var opening = BucketRule.OpensAt(bucket, candidate.Demand, now);
+        if (BreakerRule.OpensAt(bucket, candidate.Demand.Requests, now) > now && opening.Window is null)
             return $"{candidate.Model.Id} of {bucket.Organisation} comes back step by step after an outage";
         if (bucket.ClosedUntil is { } until && until > now && opening.Window is null)
             return $"{candidate.Model.Id} of {bucket.Organisation} is closed until {until:HH:mm:ss.fff} UTC: {bucket.ClosedReason}";
@@ -100,7 +99,7 @@ public static class AdmissionRule
     /// <summary>A bucket that others wait for is not open to a newcomer: it opens for it at the earliest when it next has room.</summary>
     private static Opening Opening(Candidate candidate, DateTime now)
     {
-        var opening = BucketRule.OpensAt(candidate.Bucket, candidate.Need, now);
+        var opening = BucketRule.OpensAt(candidate.Bucket, candidate.Demand, now);
         return candidate.Bucket.Waiting > 0 && opening.At <= now ? new Opening(now.AddMilliseconds(50), opening.Window) : opening;
     }
 
@@ -108,7 +107,7 @@ public static class AdmissionRule
     {
         var widest = candidates.MaxBy(c => c.Bucket.TokensPerMinute ?? double.MaxValue)!;
         var limit = Math.Min(widest.Bucket.TokensPerMinute ?? double.MaxValue, widest.Bucket.TokensPerDay ?? double.MaxValue);
-        return $"The task needs {widest.Need.Tokens:N0} tokens (prompt and longest answer together); the largest limit of a model that may answer is {limit:N0} ({widest.Model.Id} of {widest.Bucket.Organisation}), so no wait would help. Shorten the prompt, lower maxOutputTokens, split the task, or add a key with a higher limit.";
+        return $"The task needs {widest.Demand.Tokens:N0} tokens (prompt and longest answer together); the largest limit of a model that may answer is {limit:N0} ({widest.Model.Id} of {widest.Bucket.Organisation}), so no wait would help. Shorten the prompt, lower maxOutputTokens, split the task, or add a key with a higher limit.";
     }
 
     private static string Sentence(Candidate candidate) => $"{candidate.Model.Id} of {candidate.Bucket.Organisation}: {candidate.Bucket.DisabledReason}";

@@ -1,7 +1,6 @@
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Limits;
-using LlmQueue.Store.Rows;
-using LlmQueue.Store.Settings;
+using LlmQueue.Catalogue;
+using LlmQueue.Hosting.Settings;
+using LlmQueue.Limits;
 
 namespace LlmQueue.Worker.Admission;
 
@@ -58,10 +57,10 @@ public sealed class BucketWays
 public sealed record BucketInfo(string Id, ModelEntry Model, string Organisation, IReadOnlyList<ProviderKey> Keys)
 {
     /// <summary>A full bucket, as the catalogue describes it.</summary>
-    public BucketRow NewRow(DateTime now)
+    public TokenBucket NewRow(DateTime now)
     {
         var limits = Model.Limits;
-        var row = new BucketRow
+        var row = new TokenBucket
         {
             Id = Id, Provider = Model.Id.Provider, Organisation = Organisation, Model = Model.Id.Name, AsOf = now,
             RequestsPerMinute = limits.RequestsPerMinute, RequestsPerDay = limits.RequestsPerDay, TokensPerMinute = limits.TokensPerMinute, TokensPerDay = limits.TokensPerDay,

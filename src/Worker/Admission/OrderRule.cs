@@ -1,4 +1,4 @@
-using LlmQueue.Store.Limits;
+using LlmQueue.Limits;
 
 namespace LlmQueue.Worker.Admission;
 
@@ -23,7 +23,7 @@ public static class OrderRule
     /// <param name="weight">How much a way of a pool is preferred over an equally empty one; left out: all alike.</param>
     public static WaysInOrder Decide(IReadOnlyList<Candidate> candidates, bool spread, bool bound, double usedShare, string budget, DateTime now, Func<Candidate, double>? weight = null)
     {
-        var governed = GovernorRule.Decide(candidates, usedShare, budget, bound);
+        var governed = BudgetDowngradeRule.Decide(candidates, usedShare, budget, bound);
         if (governed.Why is not null)
             return new WaysInOrder(governed.Candidates, governed.Why, IsSpread: false);
         var inOrder = spread ? AdmissionRule.Emptiest(candidates, weight, now) : candidates;

@@ -1,10 +1,9 @@
 using System.Text.Json;
+using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Batches;
-using LlmQueue.Store.Dialect;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Intake.Checks;
-using LlmQueue.Store.Rows;
+using LlmQueue.OpenAi;
+using LlmQueue.Storage.Batches;
+using LlmQueue.Storage.Intake;
 
 namespace LlmQueue.Worker.Batches;
 
@@ -17,7 +16,7 @@ public sealed class BatchLine(ModelChecks models, TimeProvider clock)
     private const int LongestName = 512;
 
     /// <summary>Exactly one of the two: the task under its name, or what fails the batch.</summary>
-    public (string CustomId, ExpandedLine Line)? Read(BatchRow batch, int number, ReadOnlyMemory<byte> line, out BatchError? error)
+    public (string CustomId, ImportedLine Line)? Read(BatchRow batch, int number, ReadOnlyMemory<byte> line, out BatchError? error)
     {
         error = JsonText.WhereBroken(line.Span) is null ? null : new BatchError("invalid_json_line", "This line is not valid Unicode: a text has half of a surrogate pair, or bytes that are not UTF-8.", null, number);
         if (error is not null)
@@ -38,7 +37,7 @@ public sealed class BatchLine(ModelChecks models, TimeProvider clock)
         }
     }
 
-    private ExpandedLine Expand(JsonElement body, BatchRow batch)
+    private ImportedLine Expand(JsonElement body, BatchRow batch)
     {
         var (id, now) = (Guid.CreateVersion7(clock.GetUtcNow()), clock.GetUtcNow().UtcDateTime);
         try
@@ -47,13 +46,13 @@ public sealed class BatchLine(ModelChecks models, TimeProvider clock)
             if (request.Stream)
                 throw RefusedRequestException.Invalid("'stream' is true; a batch's answers come in its output file: leave it out.", "stream", "invalid_value");
             var taken = TaskIntake.Read(request.Task with { Priority = Priorities.Name(Priorities.Batch) }, id, batch.Tenant, now);
-            return taken.Refusal is { } refusal ? new ExpandedLine(taken, RefusedRequestException.Invalid(refusal, null).Error.ToJson()) : new ExpandedLine(taken, null);
+            return taken.Refusal is { } refusal ? new ImportedLine(taken, RefusedRequestException.Invalid(refusal, null).Error.ToJson()) : new ImportedLine(taken, null);
         }
         catch (RefusedRequestException refused)
         {
             // A row all the same: every line is accounted for in one way.
             var nothing = TaskIntake.Read(new LlmTask { Prompt = "-", Priority = Priorities.Name(Priorities.Batch) }, id, batch.Tenant, now);
-            return new ExpandedLine(nothing with { Refusal = refused.Message }, refused.Error.ToJson());
+            return new ImportedLine(nothing with { Refusal = refused.Message }, refused.Error.ToJson());
         }
     }
 

@@ -1,8 +1,8 @@
 using System.Text.Json;
-using LlmQueue.Store.Batches;
-using LlmQueue.Store.Dialect;
-using LlmQueue.Store.Files;
-using LlmQueue.Store.Rows;
+using LlmQueue.OpenAi;
+using LlmQueue.Storage.Batches;
+using LlmQueue.Storage.Files;
+using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Worker.Batches;
 
@@ -23,7 +23,7 @@ public sealed class BatchOutput(FileStore files, BatchResults results, TimeProvi
         {
             await foreach (var result in results.Read(batch.Id, cancellationToken))
             {
-                var line = JsonSerializer.SerializeToUtf8Bytes(Line(result), OpenAi.Json);
+                var line = JsonSerializer.SerializeToUtf8Bytes(Line(result), OpenAiFormat.Json);
                 var writer = result.State == TaskStates.Completed ? output ??= await Begin(batch, "output", cancellationToken) : error ??= await Begin(batch, "error", cancellationToken);
                 await writer.Write(line, cancellationToken);
                 await writer.Write(LineBreak, cancellationToken);
@@ -58,7 +58,7 @@ public sealed class BatchOutput(FileStore files, BatchResults results, TimeProvi
     {
         if (result.Error is not { } json)
             return Response(result, 400, new { error = new OpenAiError(result.Reason ?? "The request was refused.", "invalid_request_error", null, null) });
-        var error = JsonSerializer.Deserialize<OpenAiError>(json, OpenAi.Json)!;
+        var error = JsonSerializer.Deserialize<OpenAiError>(json, OpenAiFormat.Json)!;
         return Response(result, error.Code == "model_not_found" ? 404 : 400, new { error });
     }
 
@@ -69,7 +69,7 @@ public sealed class BatchOutput(FileStore files, BatchResults results, TimeProvi
         var now = clock.GetUtcNow().UtcDateTime;
         return files.Write(new FileRow
         {
-            Id = Guid.CreateVersion7(clock.GetUtcNow()), Tenant = batch.Tenant, Purpose = "batch_output", Filename = $"{OpenAi.Id(OpenAi.BatchPrefix, batch.Id)}_{what}.jsonl",
+            Id = Guid.CreateVersion7(clock.GetUtcNow()), Tenant = batch.Tenant, Purpose = "batch_output", Filename = $"{OpenAiFormat.Id(OpenAiFormat.BatchPrefix, batch.Id)}_{what}.jsonl",
             CreatedAt = now, ExpiresAt = now + (batch.OutputSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : Kept),
         }, cancellationToken);
     }

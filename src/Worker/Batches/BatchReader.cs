@@ -1,8 +1,8 @@
 using System.Text.Json;
-using LlmQueue.Store.Batches;
-using LlmQueue.Store.Dialect;
-using LlmQueue.Store.Files;
-using LlmQueue.Store.Rows;
+using LlmQueue.OpenAi;
+using LlmQueue.Storage.Batches;
+using LlmQueue.Storage.Files;
+using LlmQueue.Worker.Lifecycle;
 
 namespace LlmQueue.Worker.Batches;
 
@@ -10,7 +10,7 @@ namespace LlmQueue.Worker.Batches;
 /// Validates a batch's file and makes its lines tasks, in one pass: while one portion is written the next is read. Memory holds two portions and the lines' names,
 /// whatever the file's size. A file that proves wrong at its last line takes back what was written; nothing of it has run.
 /// </summary>
-public sealed class BatchReader(FileStore files, BatchLine lines, BatchExpansion expansion, BatchBook batches)
+public sealed class BatchReader(FileStore files, BatchLine lines, BatchImporter expansion, BatchRepository batches)
 {
     public const int MostLines = 100_000;
     private const int MostErrors = 100;
@@ -25,7 +25,7 @@ public sealed class BatchReader(FileStore files, BatchLine lines, BatchExpansion
             Take(reading, line);
             if (reading.Errors.Count >= MostErrors)
                 break;
-            if ((reading.Portion.Count >= BatchExpansion.LinesTogether || reading.PortionBytes >= LargestPortion) && !await Hand(reading, cancellationToken))
+            if ((reading.Portion.Count >= BatchImporter.LinesTogether || reading.PortionBytes >= LargestPortion) && !await Hand(reading, cancellationToken))
                 return false;
         }
 
@@ -35,7 +35,7 @@ public sealed class BatchReader(FileStore files, BatchLine lines, BatchExpansion
         {
             await reading.Writing;
             await expansion.TakeBack(batch.Id, cancellationToken);
-            await batches.Fail(batch.Id, JsonSerializer.Serialize(reading.Errors, OpenAi.Json), cancellationToken);
+            await batches.Fail(batch.Id, JsonSerializer.Serialize(reading.Errors, OpenAiFormat.Json), cancellationToken);
             // Somebody whose lock was lost with its session may have written until the status changed.
             await expansion.TakeBack(batch.Id, cancellationToken);
             return false;
@@ -89,7 +89,7 @@ public sealed class BatchReader(FileStore files, BatchLine lines, BatchExpansion
         public BatchRow Batch => batch;
         public HashSet<string> Names => names;
         public List<BatchError> Errors { get; } = [];
-        public List<(int Line, string CustomId, ExpandedLine Expanded)> Portion { get; set; } = [];
+        public List<(int Line, string CustomId, ImportedLine Expanded)> Portion { get; set; } = [];
         public int PortionBytes { get; set; }
         public long Position { get; set; } = batch.Position;
         public int Line { get; set; } = batch.Lines;

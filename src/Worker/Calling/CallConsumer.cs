@@ -1,17 +1,17 @@
+using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Limits;
-using LlmQueue.Store.Rows;
-using LlmQueue.Store.Settings;
-using LlmQueue.Store.Streaming;
+using LlmQueue.Hosting.Settings;
+using LlmQueue.Limits;
+using LlmQueue.Storage.Intake;
+using LlmQueue.Storage.Ledger;
+using LlmQueue.Storage.Streaming;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Lifecycle;
+using LlmQueue.Worker.Maintenance;
 using LlmQueue.Worker.Passes;
-using LlmQueue.Worker.Selection;
-using LlmQueue.Worker.Upkeep;
+using LlmQueue.Worker.Routing;
 using MassTransit;
 using Microsoft.Extensions.Logging;
 
@@ -22,7 +22,7 @@ namespace LlmQueue.Worker.Calling;
 /// what the provider has been paid for is durable as soon as the database can make it so. A claimed call belongs to this worker, not to the message that
 /// rang for it: when the broker goes away it is finished all the same, and the message that then comes again finds it taken.
 /// </summary>
-public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers breakers, UsableProviders providers, LifecycleDoor lifecycle, OpenCalls open, TokenSpeaker speaker, StopPatience patience,
+public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers breakers, UsableProviders providers, StateMachineInvoker lifecycle, CallSlots open, TokenPublisher speaker, DrainTimeout patience,
     LimitViews views, BucketDirectory directory, CurrentCatalogue catalogue, ProbeTimers probes, WorkerOptions options, TimeProvider clock, ILogger<CallConsumer> logger) : IConsumer<CallProvider>
 {
     public async Task Consume(ConsumeContext<CallProvider> context)
@@ -62,7 +62,7 @@ public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers br
             : new ProviderRequest(model, messages, claim.MaxOutputTokens, Json: claim.State == TaskStates.Critiquing)
             {
                 Parameters = parameters,
-                Say = stream ? (offset, text) => speaker.Say(new TokenPiece(claim.TaskId, claim.Attempt, offset, text)) : null,
+                Say = stream ? (offset, text) => speaker.Say(new TokenChunk(claim.TaskId, claim.Attempt, offset, text)) : null,
             };
         var began = clock.GetTimestamp();
         var (outcome, opens) = await Call(claim, Patience(claim), (key, token) => calls.Call(key, request, token));
@@ -126,8 +126,8 @@ public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers br
     private TimeSpan Patience(ClaimedCall claim)
     {
         var now = clock.GetUtcNow().UtcDateTime;
-        var othersLeft = PatienceRule.Untried(claim.Chain?.Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [], claim.Model, claim.Faults).Any(model => CanBeAsked(ModelId.Parse(model), now));
-        return PatienceRule.For(directory.Find(claim.Bucket)?.Model, othersLeft, options);
+        var othersLeft = CallTimeoutRule.Untried(claim.Chain?.Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [], claim.Model, claim.Faults).Any(model => CanBeAsked(ModelId.Parse(model), now));
+        return CallTimeoutRule.For(directory.Find(claim.Bucket)?.Model, othersLeft, options);
     }
 
     private bool CanBeAsked(ModelId model, DateTime now) =>

@@ -1,4 +1,4 @@
-using LlmQueue.Store.Limits;
+using LlmQueue.Limits;
 
 namespace LlmQueue.Worker.Calling;
 

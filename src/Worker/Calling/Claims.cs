@@ -1,7 +1,7 @@
 using System.Threading.Channels;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Rows;
-using LlmQueue.Worker.Upkeep;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Tasks;
+using LlmQueue.Worker.Leases;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;

@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using LlmQueue.Store.Commits;
+using LlmQueue.Storage.Commits;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;

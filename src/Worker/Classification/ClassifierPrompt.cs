@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using LlmQueue.Contracts;
+using LlmQueue.Storage;
+using LlmQueue.Worker.Admission;
 
 namespace LlmQueue.Worker.Classification;
 
@@ -15,7 +17,7 @@ public static partial class ClassifierPrompt
     public static int OutputTokens(bool leads) => leads ? OwnCallTokens : EntryTokens;
 
     /// <summary>What the question itself is, where answers of a kind are of a length.</summary>
-    public const string Errand = "what is it";
+    public const string AdmissionRequest = "what is it";
 
     /// <summary>The kinds the model chooses from; what it answers besides these is not taken.</summary>
     public static IReadOnlyList<string> Kinds { get; } =

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using LlmQueue.Limits;
 
 namespace LlmQueue.Worker.Classification;
 

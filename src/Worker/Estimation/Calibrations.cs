@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Telemetry;
+using LlmQueue.Catalogue;
+using LlmQueue.Hosting.Telemetry;
 using Npgsql;
 
 namespace LlmQueue.Worker.Estimation;

@@ -1,6 +1,6 @@
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Limits;
+using LlmQueue.Catalogue;
+using LlmQueue.Limits;
+using LlmQueue.Storage.Commits;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -16,7 +16,7 @@ public sealed class CallEstimates(Calibrations calibrations, OutputUses outputs,
     /// <param name="kind">What the task is; such tasks' answers are of a length.</param>
     /// <param name="inputUnits">The prompt's size in the estimate's units.</param>
     /// <param name="maxOutputTokens">The longest answer.</param>
-    public Need Need(ModelEntry model, string? kind, double inputUnits, int maxOutputTokens) =>
+    public ResourceDemand Demand(ModelEntry model, string? kind, double inputUnits, int maxOutputTokens) =>
         new(1, calibrations.Estimate(model.Id, inputUnits) + outputs.Estimate(model, kind, maxOutputTokens));
 
     /// <summary>The most it can cost in US dollars; null when a price is unknown.</summary>

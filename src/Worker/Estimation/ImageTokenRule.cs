@@ -1,6 +1,5 @@
 using LlmQueue.Contracts;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Intake.Checks;
+using LlmQueue.OpenAi;
 
 namespace LlmQueue.Worker.Estimation;
 

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using LlmQueue.Store.Commits;
 using Npgsql;
 
 namespace LlmQueue.Worker.Estimation;

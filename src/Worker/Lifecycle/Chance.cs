@@ -1,7 +1,7 @@
 namespace LlmQueue.Worker.Lifecycle;
 
 /// <summary>Chance, passed in: a seed makes every jitter repeatable.</summary>
-public class Chance(int seed)
+public class Jitter(int seed)
 {
     private readonly Lock _lock = new();
     private readonly Random _random = new(seed);

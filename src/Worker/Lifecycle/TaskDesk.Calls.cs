@@ -1,8 +1,9 @@
+using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Limits;
-using LlmQueue.Store.Rows;
+using LlmQueue.Limits;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Ledger;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Classification;
@@ -124,7 +125,7 @@ public sealed partial class TaskDesk
                 transition.Decision = new AfterCall.SeekAgain();
                 break;
             case RecoveryDecision.TryAgain fault:
-                var untried = PatienceRule.Untried([.. (task.Chain ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries)], model, task.Faults).ToList();
+                var untried = CallTimeoutRule.Untried([.. (task.Chain ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries)], model, task.Faults).ToList();
                 task.Faults++;
                 task.Outages += fault.IsOutage ? 1 : 0;
                 transition.Record(task.CorrelationId, outcome.Entry, task.State, fault.IsOutage ? $"{fault.Reason} (an outage of its provider)" : $"{fault.Reason} (fault {task.Faults - task.Outages} of at most {options.MaxFaults})");
@@ -145,7 +146,7 @@ public sealed partial class TaskDesk
         }
     }
 
-    private void Open(TaskRow task, Transition transition, string state)
+    private void Open(TaskRow task, UnitOfWork transition, string state)
     {
         task.Attempt++;
         task.RungAt = transition.Now;
@@ -158,7 +159,7 @@ public sealed partial class TaskDesk
         transition.Opened.Add(attempt);
         transition.Record(task.CorrelationId, state, state, $"attempt {task.Attempt} on {task.Model} ({task.Why})");
         if (state == TaskStates.Classifying || !openCalls.TryKeep(task, attempt, transition))
-            transition.Ring(CallOf(task));
+            transition.Send(CallOf(task));
     }
 
     private static CallProvider CallOf(TaskRow task) => new(task.CorrelationId, task.Attempt, task.Model is { } model ? ModelId.Parse(model).Provider : null);
@@ -174,11 +175,11 @@ public sealed partial class TaskDesk
         return new Trial(task.Model!, task.Faults, task.Outages, othersWereAnswered, hasTime, task.CallOutputTokens, (int)Math.Max(0, most));
     }
 
-    private void Downgrade(TaskRow task, Transition transition, string from, string why)
+    private void Downgrade(TaskRow task, UnitOfWork transition, string from, string why)
     {
         task.Why = $"{Why(task)}; not {from}, because {why}";
         transition.Record(task.CorrelationId, "Downgraded", task.State, $"{from} → {task.Model}: {why}");
-        transition.Announce(new LlmTaskDowngraded { TaskId = task.CorrelationId, Tenant = task.Tenant, From = from, To = task.Model!, Reason = why, At = transition.Now, Metadata = MetadataOf(task) });
+        transition.Publish(new LlmTaskDowngraded { TaskId = task.CorrelationId, Tenant = task.Tenant, From = from, To = task.Model!, Reason = why, At = transition.Now, Metadata = MetadataOf(task) });
     }
 
     private Settlement Learn(TaskRow task, Settlement settlement, CallFinished finished, DateTime now)
@@ -192,7 +193,7 @@ public sealed partial class TaskDesk
             case CallOutcome.Throttled throttled:
                 // Only ever later than asked: a hundred workers that were told the same second must not come in the same millisecond.
                 var closing = new Closing(now + throttled.Wait + TimeSpan.FromMilliseconds(chance.Next() * 100), throttled.Detail, throttled.Window);
-                view?.Learn(row => BucketRule.Close(row, closing.Until, closing.Reason, closing.Window, settlement.Reserved.Need, now), now);
+                view?.Learn(row => BucketRule.Close(row, closing.Until, closing.Reason, closing.Window, settlement.Reserved.Demand, now), now);
                 return settlement with { Closing = closing };
             case CallOutcome.OutOfCredit credit:
                 return LeftAlone(TimeSpan.FromMinutes(10), $"out of credit: {credit.Detail}");
@@ -223,14 +224,14 @@ public sealed partial class TaskDesk
         }
     }
 
-    private static AttemptRow EndAttempt(TaskRow task, Transition transition, string outcome, string? detail)
+    private static AttemptRow EndAttempt(TaskRow task, UnitOfWork transition, string outcome, string? detail)
     {
         var attempt = new AttemptRow { TaskId = task.CorrelationId, Number = task.Attempt, EndedAt = transition.Now, Outcome = outcome, Detail = detail };
         transition.Ended.Add(attempt);
         return attempt;
     }
 
-    private static Reservation ReservationOf(TaskRow task) => new(task.Bucket!, new Need(task.PackedWith is null ? 1 : 0, task.ReservedTokens), task.ReservedUsd, (task.ReservedBudgets ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries));
+    private static Reservation ReservationOf(TaskRow task) => new(task.Bucket!, new ResourceDemand(task.PackedWith is null ? 1 : 0, task.ReservedTokens), task.ReservedUsd, (task.ReservedBudgets ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries));
 
     private static void ClearReservation(TaskRow task) => (task.Bucket, task.Model, task.ReservedTokens, task.ReservedUsd, task.ReservedBudgets, task.PackedWith) = (null, null, 0, null, null, null);
 

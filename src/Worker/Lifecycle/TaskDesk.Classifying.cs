@@ -1,9 +1,8 @@
+using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Limits;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Intake;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Classification;
@@ -35,7 +34,7 @@ public sealed partial class TaskDesk
     }
 
     /// <summary>Estimates the prompt and lets the rules say what it is. Cheap: it runs for every task.</summary>
-    private void Prepare(TaskRow task, Transition transition, StoredPrompt prompt)
+    private void Prepare(TaskRow task, UnitOfWork transition, StoredPrompt prompt)
     {
         task.PromptUnits = TokenEstimateRule.UnitsWithFrame(prompt.Weighed());
         if (prompt.Messages.Any(m => m.Images is { Count: > 0 }))
@@ -47,7 +46,7 @@ public sealed partial class TaskDesk
     }
 
     /// <summary>Images go to the model that was asked for, when it reads them; else one that does makes text of them first.</summary>
-    private void Show(TaskRow task, Transition transition, IReadOnlyList<LlmMessage> messages)
+    private void Show(TaskRow task, UnitOfWork transition, IReadOnlyList<LlmMessage> messages)
     {
         if (ModelId.TryParse(task.RequestedModel ?? "", out var asked) && catalogue.Now.InService(asked, DateOnly.FromDateTime(transition.Now)) is { Vision: true } seeing)
             task.PromptUnits += ImageTokenRule.Of(messages, seeing.Id.Provider);
@@ -56,7 +55,7 @@ public sealed partial class TaskDesk
     }
 
     /// <summary>True when the small model is to be asked and has room for the question now; false when it is known what the task is, for better or worse.</summary>
-    private async ValueTask<bool> IsToBeAsked(TaskRow task, Transition transition, string prompt)
+    private async ValueTask<bool> IsToBeAsked(TaskRow task, UnitOfWork transition, string prompt)
     {
         if (known.Find(ContentHash.Of(prompt)) is { } said)
         {
@@ -72,14 +71,14 @@ public sealed partial class TaskDesk
     }
 
     /// <summary>True when the small model has room for the question now; a task never waits to be classified.</summary>
-    private async ValueTask<bool> AskClassifier(TaskRow task, Transition transition, IReadOnlyList<LlmMessage> messages)
+    private async ValueTask<bool> AskClassifier(TaskRow task, UnitOfWork transition, IReadOnlyList<LlmMessage> messages)
     {
         var chain = catalogue.Now.InService(catalogue.Now.Classifier, DateOnly.FromDateTime(transition.Now)).Where(id => providers.Has(id.Provider)).ToList();
         if (chain.Count == 0)
             return false;
         var (alone, along) = (TokenEstimateRule.UnitsWithFrame(ClassifierPrompt.Messages([messages])), TokenEstimateRule.Units(ClassifierPrompt.Entry(messages, 1)));
         var leads = Interlocked.Increment(ref _asking) % Packing.Most == 1;
-        var errand = new Errand(chain, Spread: false, leads ? alone : along, ClassifierPrompt.OutputTokens(leads), ClassifierPrompt.Errand, Requests: leads ? 1 : 0);
+        var errand = new AdmissionRequest(chain, Spread: false, leads ? alone : along, ClassifierPrompt.OutputTokens(leads), ClassifierPrompt.AdmissionRequest, Requests: leads ? 1 : 0);
         var admitted = await admission.Decide(task, transition, errand) is AdmissionDecision.Open;
         if (admitted)
             transition.MayShare(PackingOf(task, alone, along), () => Interlocked.Decrement(ref _asking));
@@ -94,11 +93,11 @@ public sealed partial class TaskDesk
         var model = directory.Find(task.Bucket!)!.Model;
         var (aloneOutput, alongOutput) = (ClassifierPrompt.OutputTokens(leads: true), ClassifierPrompt.OutputTokens(leads: false));
         return new Packing(
-            estimates.Need(model, ClassifierPrompt.Errand, alone, aloneOutput), estimates.MostUsd(model, alone, aloneOutput),
-            estimates.Need(model, ClassifierPrompt.Errand, along, alongOutput) with { Requests = 0 }, estimates.MostUsd(model, along, alongOutput));
+            estimates.Demand(model, ClassifierPrompt.AdmissionRequest, alone, aloneOutput), estimates.MostUsd(model, alone, aloneOutput),
+            estimates.Demand(model, ClassifierPrompt.AdmissionRequest, along, alongOutput) with { Requests = 0 }, estimates.MostUsd(model, along, alongOutput));
     }
 
-    private static void Keep(TaskRow task, Transition transition, Classification.Classification found)
+    private static void Keep(TaskRow task, UnitOfWork transition, Classification.Classification found)
     {
         (task.Kind, task.Complexity, task.ClassifiedBy, task.Confidence) = (found.Kind, found.Complexity, found.By, found.Confidence);
         task.NeedsContext = found.RequiresContext;

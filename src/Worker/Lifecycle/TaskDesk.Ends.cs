@@ -1,7 +1,8 @@
 using System.Text.Json;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Tasks;
+using LlmQueue.Storage.Webhooks;
 using MassTransit;
 
 namespace LlmQueue.Worker.Lifecycle;
@@ -17,7 +18,7 @@ public sealed partial class TaskDesk
         var (task, transition) = (context.Saga, Of(context));
         var reason = transition.Decision switch { NextStep.Fail step => step.Reason, AfterCall.Fail after => after.Reason, _ => "unknown" };
         End(task, transition, TaskStates.Failed, reason);
-        transition.Announce(new LlmTaskFailed { TaskId = task.CorrelationId, Tenant = task.Tenant, Code = "failed", Reason = reason, Attempts = task.Attempt, At = transition.Now, Metadata = MetadataOf(task) });
+        transition.Publish(new LlmTaskFailed { TaskId = task.CorrelationId, Tenant = task.Tenant, Code = "failed", Reason = reason, Attempts = task.Attempt, At = transition.Now, Metadata = MetadataOf(task) });
     }
 
     public void Reject<T>(BehaviorContext<TaskRow, T> context) where T : class
@@ -25,14 +26,14 @@ public sealed partial class TaskDesk
         var (task, transition) = (context.Saga, Of(context));
         var reason = ((NextStep.Reject)transition.Decision!).Reason;
         End(task, transition, TaskStates.Rejected, reason);
-        transition.Announce(new LlmTaskRejected { TaskId = task.CorrelationId, Tenant = task.Tenant, Reason = reason, At = transition.Now, Metadata = MetadataOf(task) });
+        transition.Publish(new LlmTaskRejected { TaskId = task.CorrelationId, Tenant = task.Tenant, Reason = reason, At = transition.Now, Metadata = MetadataOf(task) });
     }
 
     public void Cancel<T>(BehaviorContext<TaskRow, T> context) where T : class
     {
         var (task, transition) = (context.Saga, Of(context));
         End(task, transition, TaskStates.Canceled, "canceled by its owner");
-        transition.Announce(new LlmTaskCanceled { TaskId = task.CorrelationId, Tenant = task.Tenant, At = transition.Now, Metadata = MetadataOf(task) });
+        transition.Publish(new LlmTaskCanceled { TaskId = task.CorrelationId, Tenant = task.Tenant, At = transition.Now, Metadata = MetadataOf(task) });
     }
 
     public void Expire<T>(BehaviorContext<TaskRow, T> context) where T : class
@@ -40,7 +41,7 @@ public sealed partial class TaskDesk
         var (task, transition) = (context.Saga, Of(context));
         var reason = $"its deadline {task.Deadline:yyyy-MM-dd HH:mm:ss} UTC passed while it waited";
         End(task, transition, TaskStates.Expired, reason);
-        transition.Announce(new LlmTaskFailed { TaskId = task.CorrelationId, Tenant = task.Tenant, Code = "expired", Reason = reason, Attempts = task.Attempt, At = transition.Now, Metadata = MetadataOf(task) });
+        transition.Publish(new LlmTaskFailed { TaskId = task.CorrelationId, Tenant = task.Tenant, Code = "expired", Reason = reason, Attempts = task.Attempt, At = transition.Now, Metadata = MetadataOf(task) });
     }
 
     /// <summary>Changes nothing: rings the bell that the row's state stands for.</summary>
@@ -55,10 +56,10 @@ public sealed partial class TaskDesk
             _ => null,
         };
         if (bell is not null)
-            transition.Ring(bell);
+            transition.Send(bell);
     }
 
-    private static void End(TaskRow task, Transition transition, string state, string? reason)
+    private static void End(TaskRow task, UnitOfWork transition, string state, string? reason)
     {
         task.EndedAt = transition.Now;
         task.FailureReason = reason;
@@ -69,11 +70,11 @@ public sealed partial class TaskDesk
     }
 
     /// <summary>Keeps the answer and tells of it, in the transaction that makes it one.</summary>
-    private static AfterCall Answered(TaskRow task, Transition transition, string text, string model)
+    private static AfterCall Answered(TaskRow task, UnitOfWork transition, string text, string model)
     {
         transition.Payloads.Add(new PayloadRow { SubjectId = task.CorrelationId, Part = PayloadRow.Answer, Content = text });
         task.AnsweredModel = model;
-        transition.Announce(Completed(task, text, transition.Now));
+        transition.Publish(Completed(task, text, transition.Now));
         return new AfterCall.Done();
     }
 
@@ -84,5 +85,5 @@ public sealed partial class TaskDesk
     };
 
     private static IReadOnlyDictionary<string, string>? MetadataOf(TaskRow task) =>
-        task.Metadata is null ? null : JsonSerializer.Deserialize<Dictionary<string, string>>(task.Metadata, Transition.Json);
+        task.Metadata is null ? null : JsonSerializer.Deserialize<Dictionary<string, string>>(task.Metadata, UnitOfWork.Json);
 }

@@ -1,12 +1,13 @@
+using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Rows;
+using LlmQueue.Limits;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Intake;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Estimation;
 using LlmQueue.Worker.Passes;
-using LlmQueue.Worker.Selection;
+using LlmQueue.Worker.Routing;
 using MassTransit;
 
 namespace LlmQueue.Worker.Lifecycle;
@@ -52,7 +53,7 @@ public sealed partial class TaskDesk
     }
 
     /// <summary>Keeps a part's notes; then comes the next part, and after the last one the question.</summary>
-    private static AfterCall Noted(TaskRow task, Transition transition, CallOutcome.Answered answer, string model)
+    private static AfterCall Noted(TaskRow task, UnitOfWork transition, CallOutcome.Answered answer, string model)
     {
         var (number, count) = TaskPasses.PlaceOf(task.Pass!);
         transition.Payloads.Add(new PayloadRow { SubjectId = task.CorrelationId, Part = task.Pass!, Content = answer.Text });
@@ -77,7 +78,7 @@ public sealed partial class TaskDesk
     /// Tokens of the largest call that the task's own route leads to, for a part as well as for the question itself, and how many of them notes may take.
     /// Of a minute three quarters: what a model is found to count above the estimate is reserved as well, and must fit it still when the last part is reached.
     /// </summary>
-    private (int Tokens, int Notes)? LargestCallOfItsWay(TaskRow task, Transition transition)
+    private (int Tokens, int Notes)? LargestCallOfItsWay(TaskRow task, UnitOfWork transition)
     {
         var (table, conditions, way) = (catalogue.Now, Conditions(transition.Now), WayOf(task, transition));
         var calls = MayAnswer(task, transition.Now).Select(m => (Tokens: (int)Math.Min(m.Context * ModelEntry.UsedShare, (LargestMinute(m) ?? int.MaxValue) * ShareOfMinute), m.MaxOutput));

@@ -1,13 +1,13 @@
-using LlmQueue.Worker.Estimation;
+using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Rows;
-using LlmQueue.Worker.Admission;
+using LlmQueue.Limits;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Intake;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Calling;
+using LlmQueue.Worker.Estimation;
 using LlmQueue.Worker.Passes;
-using LlmQueue.Worker.Selection;
+using LlmQueue.Worker.Routing;
 using MassTransit;
 
 namespace LlmQueue.Worker.Lifecycle;
@@ -22,7 +22,7 @@ public sealed partial class TaskDesk
     public static StateMachineCondition<TaskRow, T> Calls<T>(string state) where T : class => context => TaskPasses.StateOf(context.Saga.Pass) == state;
 
     /// <summary>A task with images begins with a model that reads them; null when it may ask for room.</summary>
-    private NextStep? BeginExtraction(TaskRow task, Transition transition, IReadOnlyList<LlmMessage> question)
+    private NextStep? BeginExtraction(TaskRow task, UnitOfWork transition, IReadOnlyList<LlmMessage> question)
     {
         var (table, conditions) = (catalogue.Now, Conditions(transition.Now));
         var seeing = (table.Extractors.Count > 0 ? table.Extractors : table.Models.Where(m => m.Vision).Select(m => m.Id)).ToList();
@@ -82,7 +82,7 @@ public sealed partial class TaskDesk
     }
 
     /// <summary>An answer is what its pass was for: that is kept, and the next pass begins, or none is needed.</summary>
-    private AfterCall Given(TaskRow task, Transition transition, CallOutcome.Answered answer, string model)
+    private AfterCall Given(TaskRow task, UnitOfWork transition, CallOutcome.Answered answer, string model)
     {
         if (TaskPasses.IsPart(task.Pass))
             return Noted(task, transition, answer, model);
@@ -105,7 +105,7 @@ public sealed partial class TaskDesk
             ? new CallOutcome.Malformed("what it made of the images is not the JSON that was asked for", answer.InputTokens, answer.OutputTokens) : outcome;
 
     /// <summary>Keeps what a pass gave and asks the rule what follows.</summary>
-    private AfterCall AfterPass(TaskRow task, Transition transition, CallOutcome.Answered answer, string model)
+    private AfterCall AfterPass(TaskRow task, UnitOfWork transition, CallOutcome.Answered answer, string model)
     {
         transition.Payloads.Add(new PayloadRow { SubjectId = task.CorrelationId, Part = task.Pass ?? TaskPasses.Draft, Content = answer.Text });
         var critique = task.Pass is TaskPasses.Critique or TaskPasses.Verdict ? CritiquePrompt.Read(answer.Text) : null;

@@ -1,9 +1,8 @@
+using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Rows;
-using LlmQueue.Worker.Admission;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Intake;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Estimation;
 using LlmQueue.Worker.Passes;
@@ -20,7 +19,7 @@ public sealed partial class TaskDesk
     private const int MostTokens = 16_000;
 
     /// <summary>Puts the earlier turns before a task that names its conversation and was not sent on its way yet.</summary>
-    private async Task Continue(TaskRow task, Transition transition, StoredPrompt own)
+    private async Task Continue(TaskRow task, UnitOfWork transition, StoredPrompt own)
     {
         // Too long by itself: it is read in parts first, and the turns before it go with what is made of it.
         if ((long)task.PromptTokens + task.MaxOutputTokens > LargestCall(task, transition.Now))
@@ -33,7 +32,7 @@ public sealed partial class TaskDesk
         transition.Payloads.Add(new PayloadRow { SubjectId = task.CorrelationId, Part = PayloadRow.PromptOf(TaskPasses.Draft), Content = StoredPrompt.Write(prompt.Messages, prompt.Parameters, prompt.Stream) });
     }
 
-    private async Task<IReadOnlyList<LlmMessage>> WithEarlierTurns(TaskRow task, Transition transition, IReadOnlyList<LlmMessage> own)
+    private async Task<IReadOnlyList<LlmMessage>> WithEarlierTurns(TaskRow task, UnitOfWork transition, IReadOnlyList<LlmMessage> own)
     {
         // Who hands in the whole conversation each time gets no second copy of it.
         if (task.Conversation is null || own.Any(m => m.Role == "assistant"))

@@ -1,7 +1,8 @@
 using LlmQueue.Contracts;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Limits;
-using LlmQueue.Store.Rows;
+using LlmQueue.Limits;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Ledger;
+using LlmQueue.Storage.Tasks;
 using MassTransit;
 
 namespace LlmQueue.Worker.Lifecycle;
@@ -13,12 +14,12 @@ public sealed partial class TaskDesk
     {
         var (task, transition) = (context.Saga, Of(context));
         var why = ((NextStep.StandInLine)transition.Decision!).Why;
-        var line = LineRow.Of(why.Buckets, task.Spread);
+        var line = WaitQueue.Of(why.Buckets, task.Spread);
         lines.Know(line);
         task.Line = line.Id;
         task.LineTokens = why.Tokens;
         var deferral = Wait(task, transition, "capacity", why.Reason, why.ExpectedAt);
-        transition.Parking = new Parking(line, task.PromptTokens + task.CallOutputTokens, Again: transition.Left is not null) { Expected = deferral.Expect };
+        transition.Enqueue = new Enqueue(line, task.PromptTokens + task.CallOutputTokens, Again: transition.Left is not null) { Expected = deferral.Expect };
     }
 
     public void WaitForMoney<T>(BehaviorContext<TaskRow, T> context) where T : class
@@ -48,11 +49,11 @@ public sealed partial class TaskDesk
         switch (task.State)
         {
             case TaskStates.WaitingForCapacity when task.GrantedAt is not null:
-                transition.Settlement = new Settlement { Reserved = ReservationOf(task), Used = new Need(0, 0), SpentUsd = 0 };
+                transition.Settlement = new Settlement { Reserved = ReservationOf(task), Used = new ResourceDemand(0, 0), SpentUsd = 0 };
                 ClearReservation(task);
                 break;
             case TaskStates.WaitingForCapacity:
-                transition.Leaving = new Leaving(await lines.BucketsOf(task.Line!), task.LineTokens);
+                transition.Dequeue = new Dequeue(await lines.BucketsOf(task.Line!), task.LineTokens);
                 break;
             case TaskStates.WaitingForBudget:
                 transition.BudgetWaits(task.Line!, -1);
@@ -60,7 +61,7 @@ public sealed partial class TaskDesk
                 break;
             case var state when TaskStates.IsCalled(state):
                 var cutOff = EndAttempt(task, transition, "canceled", $"{(context.Message is DeadlinePassed ? "the task's deadline passed" : "its owner canceled the task")} while the call was on its way");
-                transition.Settlement = new Settlement { Reserved = ReservationOf(task), Used = ReservationOf(task).Need, SpentUsd = task.ReservedUsd };
+                transition.Settlement = new Settlement { Reserved = ReservationOf(task), Used = ReservationOf(task).Demand, SpentUsd = task.ReservedUsd };
                 cutOff.CostUsd = task.ReservedUsd;
                 task.CostUsd += task.ReservedUsd ?? 0;
                 task.CostUnknown |= task.ReservedUsd is null;
@@ -83,30 +84,30 @@ public sealed partial class TaskDesk
 
     public bool IsOldDelay(BehaviorContext<TaskRow, RetryDelayElapsed> context) => !IsCurrentDelay(context);
 
-    private static Deferral Wait(TaskRow task, Transition transition, string waitingFor, string reason, DateTime? expectedAt)
+    private static Deferral Wait(TaskRow task, UnitOfWork transition, string waitingFor, string reason, DateTime? expectedAt)
     {
         (task.WaitingFor, task.WaitReason, task.WaitingSince) = (waitingFor, reason, transition.Now);
         task.RungAt = transition.Now;
         var state = waitingFor switch { "capacity" => TaskStates.WaitingForCapacity, "budget" => TaskStates.WaitingForBudget, _ => TaskStates.WaitingToRetry };
         transition.Record(task.CorrelationId, "Deferred", state);
-        transition.Announce(new LlmTaskDeferred { TaskId = task.CorrelationId, Tenant = task.Tenant, WaitingFor = waitingFor, Reason = reason, At = transition.Now, Metadata = MetadataOf(task) });
+        transition.Publish(new LlmTaskDeferred { TaskId = task.CorrelationId, Tenant = task.Tenant, WaitingFor = waitingFor, Reason = reason, At = transition.Now, Metadata = MetadataOf(task) });
         var deferral = new Deferral(task, transition);
         deferral.Expect(expectedAt);
         return deferral;
     }
 
     /// <summary>The three places where a wait is told: row, history and event. A task that stands in line has its expected time only from the commit that gives it its place.</summary>
-    private sealed class Deferral(TaskRow task, Transition transition)
+    private sealed class Deferral(TaskRow task, UnitOfWork transition)
     {
         private readonly HistoryRow _entry = transition.History[^1];
-        private readonly int _event = transition.Announcements.Count - 1;
+        private readonly int _event = transition.OutboxMessages.Count - 1;
 
         public void Expect(DateTime? at)
         {
             task.ExpectedAt = at is { } time && time < transition.Now + WaitRule.Horizon ? time : null;
             _entry.Reason = task.ExpectedAt is { } expected ? $"{task.WaitReason}; expected to move at {expected:yyyy-MM-dd HH:mm:ss.fff} UTC" : task.WaitReason;
-            var announcement = transition.Announcements[_event];
-            transition.Announcements[_event] = announcement with { Message = (LlmTaskDeferred)announcement.Message with { ExpectedAt = task.ExpectedAt } };
+            var announcement = transition.OutboxMessages[_event];
+            transition.OutboxMessages[_event] = announcement with { Message = (LlmTaskDeferred)announcement.Message with { ExpectedAt = task.ExpectedAt } };
         }
     }
 

@@ -1,36 +1,37 @@
-using LlmQueue.Worker.Estimation;
+using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Intake;
+using LlmQueue.Storage.Ledger;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Classification;
+using LlmQueue.Worker.Estimation;
 using LlmQueue.Worker.Ranking;
-using LlmQueue.Worker.Selection;
+using LlmQueue.Worker.Routing;
 using MassTransit;
 
 namespace LlmQueue.Worker.Lifecycle;
 
 /// <summary>Does what the machine's verbs say: asks the rules and records what they decide in the transition. Sends nothing, writes nothing.</summary>
-public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory directory, AdmissionDesk admission, LimitViews views, LineDirectory lines,
-    TaskPayloads payloads, WorkerOptions options, KeyChoice keys, Chance chance, UsableProviders providers, CallEstimates estimates, ModelRanking ranking, PagePool pool,
-    ClassificationCache known, SystemLoad load, OpenCalls openCalls)
+public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory directory, AdmissionController admission, LimitViews views, WaitQueueDirectory lines,
+    TaskPayloads payloads, WorkerOptions options, KeyChoice keys, Jitter chance, UsableProviders providers, CallEstimates estimates, ModelRanking ranking, PagePool pool,
+    ClassificationCache known, SystemLoad load, CallSlots openCalls)
 {
     // ---- Taking in ----
 
     public TaskRow TakeIn(ConsumeContext<LlmTask> context, DateTime now)
     {
         var taken = TaskIntake.Read(context.Message, MessageIdentity.Of(context, context.Message.Id), tenant: null, now);
-        context.GetPayload<Transition>().Decision = taken;
+        context.GetPayload<UnitOfWork>().Decision = taken;
         return taken.Row;
     }
 
     public void Accept(BehaviorContext<TaskRow, LlmTask> context)
     {
         var transition = Of(context);
-        var taken = (TakenIn)transition.Decision!;
+        var taken = (AcceptedTask)transition.Decision!;
         transition.Payloads.Add(taken.PromptRow);
         transition.Record(context.Saga.CorrelationId, "Submitted", TaskStates.Submitted);
         if (taken.Refusal is { } refusal)
@@ -79,7 +80,7 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
         }
 
         var decision = await admission.Decide(task, transition, WithoutRetired(task, transition));
-        if (decision is AdmissionDecision.Impossible && TaskPasses.IsRouted(task.Pass) && !Errand.Models(task.Chain).Any(id => directory.Of(id).Count > 0))
+        if (decision is AdmissionDecision.Impossible && TaskPasses.IsRouted(task.Pass) && !AdmissionRequest.Models(task.Chain).Any(id => directory.Of(id).Count > 0))
         {
             // The catalogue has changed since it was routed, and no model of its chain is there any more.
             task.Spread = false;
@@ -89,7 +90,7 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
                 return;
             }
 
-            decision = await admission.Decide(task, transition, Errand.Of(task));
+            decision = await admission.Decide(task, transition, AdmissionRequest.Of(task));
         }
 
         var firstChoice = task.Chain!.Split(' ')[0];
@@ -105,7 +106,7 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
         };
     }
 
-    private NextStep? Route(TaskRow task, Transition transition)
+    private NextStep? Route(TaskRow task, UnitOfWork transition)
     {
         var request = WayOf(task, transition);
         var (table, conditions) = (catalogue.Now, Conditions(transition.Now));
@@ -127,7 +128,7 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
         }
     }
 
-    private static RouteRequest WayOf(TaskRow task, Transition transition) => new()
+    private static RouteRequest WayOf(TaskRow task, UnitOfWork transition) => new()
     {
         Kind = task.Kind, Complexity = task.Complexity, Priority = Priorities.Name(task.Priority), HighStakes = task.HighStakes,
         PromptTokens = task.PromptTokens, MaxOutputTokens = task.CallOutputTokens, Model = task.RequestedModel,
@@ -147,10 +148,10 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
     }
 
     /// <summary>Who has retired since the task was routed, or is gone, gives way to its successor; a chain that nobody is left of is decided by admission, which says so.</summary>
-    private Errand WithoutRetired(TaskRow task, Transition transition)
+    private AdmissionRequest WithoutRetired(TaskRow task, UnitOfWork transition)
     {
-        var errand = Errand.Of(task);
-        if (SuccessionRule.Of(errand.Chain, catalogue.Now, DateOnly.FromDateTime(transition.Now), IsGone) is not { } succession)
+        var errand = AdmissionRequest.Of(task);
+        if (ModelReplacementRule.Of(errand.Chain, catalogue.Now, DateOnly.FromDateTime(transition.Now), IsGone) is not { } succession)
             return errand;
         task.Chain = string.Join(' ', succession.Chain);
         foreach (var replaced in succession.Replaced)
@@ -162,7 +163,7 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
     private string? HeirOf(string model, DateTime now)
     {
         var gone = ModelId.Parse(model);
-        return SuccessionRule.Of([gone], catalogue.Now, DateOnly.FromDateTime(now), id => id == gone || IsGone(id)) is { Chain: [var heir] } ? heir.ToString() : null;
+        return ModelReplacementRule.Of([gone], catalogue.Now, DateOnly.FromDateTime(now), id => id == gone || IsGone(id)) is { Chain: [var heir] } ? heir.ToString() : null;
     }
 
     private bool IsGone(ModelId id) =>
@@ -183,7 +184,7 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
 
     /// <summary>The route, and for a page why the pool gave it to this model.</summary>
     private string? WhyHere(TaskRow task) =>
-        pool.Why(task, [.. Errand.Models(task.Chain).Select(catalogue.Now.Find).OfType<ModelEntry>().Select(model => (model, (double?)LargestMinute(model)))]) is { } why ? $"{task.Route}; {why}" : task.Route;
+        pool.Why(task, [.. AdmissionRequest.Models(task.Chain).Select(catalogue.Now.Find).OfType<ModelEntry>().Select(model => (model, (double?)LargestMinute(model)))]) is { } why ? $"{task.Route}; {why}" : task.Route;
 
     /// <summary>What its pass sends: in the transition when it was just written, else in its row.</summary>
     private Task<string> PromptOf(BehaviorContext<TaskRow> context) => PartOf(context, PayloadRow.PromptOf(context.Saga.Pass));
@@ -205,5 +206,5 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
     private async Task<string> ReadPayload(Guid taskId, string part) => await payloads.Read(taskId, part)
         ?? throw new InvalidOperationException($"Task {taskId} has no row '{part}'; it was written in the transaction that the row's state stands for, so it was removed by hand.");
 
-    private static Transition Of(PipeContext context) => context.GetPayload<Transition>();
+    private static UnitOfWork Of(PipeContext context) => context.GetPayload<UnitOfWork>();
 }

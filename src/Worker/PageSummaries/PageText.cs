@@ -1,7 +1,6 @@
-using LlmQueue.Worker.Estimation;
 using AngleSharp.Html.Parser;
 using LlmQueue.Contracts;
-using LlmQueue.Worker.Admission;
+using LlmQueue.Worker.Estimation;
 
 namespace LlmQueue.Worker.PageSummaries;
 

@@ -1,7 +1,7 @@
 using System.Threading.Channels;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Rows;
-using LlmQueue.Store.Sagas;
+using LlmQueue.Storage.Outbox;
+using LlmQueue.Storage.Summaries;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -42,7 +42,7 @@ public static class DeadlineRule
 }
 
 /// <summary>Rings for a summary at the moment its result must be made of what there is. What a crash forgets, the Rescuer's sweep notes again.</summary>
-public sealed class SummaryDeadlines(Doorbells doorbells, TimeProvider clock, ILogger<SummaryDeadlines> logger) : BackgroundService
+public sealed class SummaryDeadlines(CommandSender commandSender, TimeProvider clock, ILogger<SummaryDeadlines> logger) : BackgroundService
 {
     private static readonly TimeSpan LongestSleep = TimeSpan.FromHours(1);
 
@@ -73,7 +73,7 @@ public sealed class SummaryDeadlines(Doorbells doorbells, TimeProvider clock, IL
                 var now = clock.GetUtcNow().UtcDateTime;
                 var due = times.Where(t => t.Value <= now).Select(t => t.Key).ToList();
                 due.ForEach(id => times.Remove(id));
-                await doorbells.Ring([.. due.Select(id => new SummaryDeadlineNears(id))], stoppingToken);
+                await commandSender.Send([.. due.Select(id => new SummaryDeadlineNears(id))], stoppingToken);
                 if (times.Count == 0)
                 {
                     await more;

@@ -1,11 +1,13 @@
 using System.Diagnostics.Metrics;
 using System.Text.Json;
 using LlmQueue.Contracts;
-using LlmQueue.Store;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Rows;
+using LlmQueue.Hosting.Telemetry;
+using LlmQueue.Storage;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Intake;
+using LlmQueue.Storage.Summaries;
+using LlmQueue.Storage.Tasks;
+using LlmQueue.Worker.Lifecycle;
 using LlmQueue.Worker.PageSummaries.Extraction;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
@@ -16,27 +18,27 @@ namespace LlmQueue.Worker.PageSummaries;
 /// <summary>Does what the summary's machine says: reads what the stages gave, decides what is next, opens its tasks.</summary>
 public sealed class SummaryDesk(SummaryPools pools, SummaryStages stages, SummaryReadings readings, PageExtracts extracts, SummaryResults results, SummaryDeadlines deadlines, IDbContextFactory<QueueDb> contexts, ILogger<SummaryDesk> logger)
 {
-    private static readonly Meter Meter = new(Store.Telemetry.QueueMetrics.MeterName);
+    private static readonly Meter Meter = new(QueueMetrics.MeterName);
     private static readonly Counter<long> PagesByModel = Meter.CreateCounter<long>("llmqueue.summary.pages", "{page}", "Pages of summaries that have ended, by the model that wrote them, or extract, failed, …");
 
     private const string NoSynthesis = "The summary of the whole is an extract of its pages' summaries, because no model wrote one:";
 
     public SummaryRow TakeIn(ConsumeContext<SummarizePages> context, DateTime now)
     {
-        var taken = SummaryIntake.Read(context.Message, Lifecycle.MessageIdentity.Of(context, context.Message.Id), tenant: null, now);
-        context.GetPayload<Transition>().Decision = taken;
+        var taken = SummaryIntake.Read(context.Message, MessageIdentity.Of(context, context.Message.Id), tenant: null, now);
+        context.GetPayload<UnitOfWork>().Decision = taken;
         return taken.Row;
     }
 
     public void Accept(BehaviorContext<SummaryRow, SummarizePages> context)
     {
         var (summary, transition) = (context.Saga, Of(context));
-        var taken = (SummaryTakenIn)transition.Decision!;
+        var taken = (AcceptedSummary)transition.Decision!;
         transition.Payloads.AddRange(taken.Pages);
         transition.Record(summary.CorrelationId, "Submitted", SummaryStates.Submitted, $"{summary.Pages} pages");
         transition.Decision = taken.Refusal is { } refusal ? new SummaryStep.GiveUp(refusal) : null;
         if (taken.Refusal is null)
-            transition.Ring(new StartSummary(summary.CorrelationId));
+            transition.Send(new StartSummary(summary.CorrelationId));
     }
 
     public bool Decided<TStep>(BehaviorContext<SummaryRow> context) => Of(context).Decision is TStep;
@@ -50,7 +52,7 @@ public sealed class SummaryDesk(SummaryPools pools, SummaryStages stages, Summar
 
     public bool IsNotNear(BehaviorContext<SummaryRow, SummaryDeadlineNears> context) => !IsNear(context);
 
-    public void RingAgain(BehaviorContext<SummaryRow, SummarizePages> context) => Of(context).Ring(new StartSummary(context.Saga.CorrelationId));
+    public void RingAgain(BehaviorContext<SummaryRow, SummarizePages> context) => Of(context).Send(new StartSummary(context.Saga.CorrelationId));
 
     // ---- What is next ----
 
@@ -123,7 +125,7 @@ public sealed class SummaryDesk(SummaryPools pools, SummaryStages stages, Summar
         transition.Decision = new SummaryStep.Finish($"{why} {await results.WhatIsMissing(summary, transition)}".Trim());
     }
 
-    private async Task<List<PageExtract>> ExtractPages(SummaryRow summary, Transition transition, bool noTimeLeft)
+    private async Task<List<PageExtract>> ExtractPages(SummaryRow summary, UnitOfWork transition, bool noTimeLeft)
     {
         var taken = (await extracts.Taken(summary.CorrelationId, transition)).Select(e => e.Number).ToHashSet();
         var made = await extracts.Make(summary, noTimeLeft, pools.NoneIsLeft(Today(transition), transition.Now));
@@ -134,14 +136,14 @@ public sealed class SummaryDesk(SummaryPools pools, SummaryStages stages, Summar
         return made;
     }
 
-    private async Task<string> ExtractWhole(SummaryRow summary, Transition transition, IReadOnlyList<string> texts)
+    private async Task<string> ExtractWhole(SummaryRow summary, UnitOfWork transition, IReadOnlyList<string> texts)
     {
         var pages = texts.Count > 0 ? texts : await readings.PageTexts(summary, await extracts.Taken(summary.CorrelationId, transition));
         transition.Record(summary.CorrelationId, "Extracted", summary.State, "the summary of the whole");
         return Keep(summary, transition, PayloadRow.ExtractedSummary, PageExtracts.Whole(pages, summary.Question));
     }
 
-    private static string Keep(SummaryRow summary, Transition transition, string part, string text)
+    private static string Keep(SummaryRow summary, UnitOfWork transition, string part, string text)
     {
         transition.Payloads.Add(new PayloadRow { SubjectId = summary.CorrelationId, Part = part, Content = text });
         return text;
@@ -157,11 +159,11 @@ public sealed class SummaryDesk(SummaryPools pools, SummaryStages stages, Summar
         summary.Stage++;
         foreach (var (row, messages) in step.Tasks.Select(t => (t.Row, t.Messages)))
         {
-            transition.Born.Add(row);
+            transition.Created.Add(row);
             if (row.EndedAt is null)
             {
-                transition.Payloads.Add(new PayloadRow { SubjectId = row.CorrelationId, Part = PayloadRow.Prompt, Content = JsonSerializer.Serialize(messages, Transition.Json) });
-                transition.Ring(new StartTask(row.CorrelationId));
+                transition.Payloads.Add(new PayloadRow { SubjectId = row.CorrelationId, Part = PayloadRow.Prompt, Content = JsonSerializer.Serialize(messages, UnitOfWork.Json) });
+                transition.Send(new StartTask(row.CorrelationId));
             }
 
             transition.Record(row.CorrelationId, row.State, row.State, row.FailureReason);
@@ -198,22 +200,22 @@ public sealed class SummaryDesk(SummaryPools pools, SummaryStages stages, Summar
     /// <summary>What is still open is of no use any more.</summary>
     public Task CancelTasks<T>(BehaviorContext<SummaryRow, T> context) where T : class => CancelTasks(context.Saga, Of(context));
 
-    private async Task CancelTasks(SummaryRow summary, Transition transition)
+    private async Task CancelTasks(SummaryRow summary, UnitOfWork transition)
     {
         await using var db = await contexts.CreateDbContextAsync();
         foreach (var task in await db.Tasks.AsNoTracking().Where(t => t.SummaryId == summary.CorrelationId && t.EndedAt == null).Select(t => t.CorrelationId).ToListAsync())
         {
             transition.Cancellations.Add(task);
-            transition.Ring(new CancelTask(task));
+            transition.Send(new CancelTask(task));
         }
     }
 
-    private async Task End(SummaryRow summary, Transition transition, string state)
+    private async Task End(SummaryRow summary, UnitOfWork transition, string state)
     {
         summary.EndedAt = transition.Now;
         transition.Record(summary.CorrelationId, state, state, summary.FailureReason);
         var result = await results.Of(summary, state, transition);
-        transition.Announce(result);
+        transition.Publish(result);
         transition.WhenCommitted += () => TellDistribution(result);
     }
 
@@ -227,7 +229,7 @@ public sealed class SummaryDesk(SummaryPools pools, SummaryStages stages, Summar
         logger.LogInformation("Summary {Id} is {State}: {Pages} pages, {Distribution}", result.SummaryId, result.State, result.Pages.Count, string.Join(", ", byModel.Select(m => $"{m.Value} {m.Key}")));
     }
 
-    private static DateOnly Today(Transition transition) => DateOnly.FromDateTime(transition.Now);
+    private static DateOnly Today(UnitOfWork transition) => DateOnly.FromDateTime(transition.Now);
 
-    private static Transition Of(PipeContext context) => context.GetPayload<Transition>();
+    private static UnitOfWork Of(PipeContext context) => context.GetPayload<UnitOfWork>();
 }

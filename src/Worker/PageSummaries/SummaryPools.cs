@@ -1,8 +1,8 @@
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Settings;
+using LlmQueue.Catalogue;
+using LlmQueue.Hosting.Settings;
+using LlmQueue.Storage.Ledger;
 using LlmQueue.Worker.Admission;
-using LlmQueue.Worker.Selection;
+using LlmQueue.Worker.Routing;
 
 namespace LlmQueue.Worker.PageSummaries;
 

@@ -1,7 +1,8 @@
 using LlmQueue.Contracts;
-using LlmQueue.Store;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage;
+using LlmQueue.Storage.Intake;
+using LlmQueue.Storage.Summaries;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.PageSummaries.Extraction;
 using Microsoft.EntityFrameworkCore;
 

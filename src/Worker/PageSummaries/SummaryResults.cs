@@ -1,8 +1,9 @@
 using System.Text.Json;
 using LlmQueue.Contracts;
-using LlmQueue.Store;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Summaries;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.PageSummaries.Extraction;
 using Microsoft.EntityFrameworkCore;
 
@@ -12,7 +13,7 @@ namespace LlmQueue.Worker.PageSummaries;
 public sealed class SummaryResults(SummaryReadings readings, PageExtracts extracts, IDbContextFactory<QueueDb> contexts)
 {
     /// <summary>Which pages are not in the result, or only as extracts, as sentences; null when a model wrote all.</summary>
-    public async Task<string?> WhatIsMissing(SummaryRow summary, Transition transition)
+    public async Task<string?> WhatIsMissing(SummaryRow summary, UnitOfWork transition)
     {
         var taken = await extracts.Taken(summary.CorrelationId, transition);
         var numbers = taken.Select(e => e.Number).ToHashSet();
@@ -27,7 +28,7 @@ public sealed class SummaryResults(SummaryReadings readings, PageExtracts extrac
         return sentences.Count == 0 ? null : string.Join(' ', sentences);
     }
 
-    public async Task<PagesSummarized> Of(SummaryRow summary, string state, Transition transition)
+    public async Task<PagesSummarized> Of(SummaryRow summary, string state, UnitOfWork transition)
     {
         await using var db = await contexts.CreateDbContextAsync();
         var tasks = await db.Tasks.AsNoTracking().Where(t => t.SummaryId == summary.CorrelationId).OrderBy(t => t.PageNumber).ThenBy(t => t.PartNumber).ToListAsync();
@@ -46,7 +47,7 @@ public sealed class SummaryResults(SummaryReadings readings, PageExtracts extrac
             Usage = new LlmUsage(tasks.Sum(t => t.InputTokens), tasks.Sum(t => t.OutputTokens)),
             CostUsd = tasks.Exists(t => t.CostUnknown) ? null : tasks.Sum(t => t.CostUsd),
             At = transition.Now,
-            Metadata = summary.Metadata is null ? null : JsonSerializer.Deserialize<Dictionary<string, string>>(summary.Metadata, Transition.Json),
+            Metadata = summary.Metadata is null ? null : JsonSerializer.Deserialize<Dictionary<string, string>>(summary.Metadata, UnitOfWork.Json),
         };
     }
 

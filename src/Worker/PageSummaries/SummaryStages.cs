@@ -1,8 +1,8 @@
-using LlmQueue.Worker.Estimation;
+using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Rows;
-using LlmQueue.Worker.Admission;
+using LlmQueue.Storage.Summaries;
+using LlmQueue.Storage.Tasks;
+using LlmQueue.Worker.Estimation;
 using LlmQueue.Worker.Ranking;
 
 namespace LlmQueue.Worker.PageSummaries;

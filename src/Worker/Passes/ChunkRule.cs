@@ -1,6 +1,6 @@
 using LlmQueue.Contracts;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage.Intake;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Estimation;
 
 namespace LlmQueue.Worker.Passes;

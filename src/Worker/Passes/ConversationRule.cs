@@ -1,6 +1,7 @@
 using System.Text;
 using LlmQueue.Contracts;
 using LlmQueue.Worker.Estimation;
+using LlmQueue.Worker.PageSummaries.Extraction;
 
 namespace LlmQueue.Worker.Passes;
 

@@ -1,5 +1,5 @@
 using System.Globalization;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Worker.Passes;
 

@@ -1,4 +1,4 @@
-using LlmQueue.Store.Rankings;
+using LlmQueue.Storage.Rankings;
 
 namespace LlmQueue.Worker.Ranking;
 

@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Rankings;
-using LlmQueue.Store.Rows;
+using LlmQueue.Hosting.Telemetry;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Rankings;
+using LlmQueue.Storage.Summaries;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Lifecycle;
 using Microsoft.Extensions.Hosting;
@@ -21,19 +23,19 @@ public sealed class ModelRanking : BackgroundService
     /// <summary>Subjects that are learned apart; above it new agents are counted with everybody.</summary>
     private const int MostSubjects = 10_000;
 
-    private static readonly Meter Meter = new(Store.Telemetry.QueueMetrics.MeterName);
+    private static readonly Meter Meter = new(QueueMetrics.MeterName);
     private static readonly Histogram<double> Lead = Meter.CreateHistogram<double>("llmqueue.ranking.value", "1", "Mean score of the choices made, by kind; compare with the best single model's");
     private static readonly Histogram<double> Best = Meter.CreateHistogram<double>("llmqueue.ranking.best_single", "1", "Score that always choosing the best single model would have had, by kind");
     private static readonly Counter<long> Choices = Meter.CreateCounter<long>("llmqueue.ranking.choices", "{choice}", "Routes that the ranking was asked about, by what it did: learned, sampled, left");
 
-    private readonly ConcurrentDictionary<(string Subject, string Kind), RunBook> _books = new();
-    private readonly RankingBook _shared;
+    private readonly ConcurrentDictionary<(string Subject, string Kind), RunRecorder> _books = new();
+    private readonly RankingRepository _shared;
     private readonly WorkerOptions _options;
-    private readonly Chance _chance;
+    private readonly Jitter _chance;
     private readonly TimeProvider _clock;
     private readonly ILogger<ModelRanking> _logger;
 
-    public ModelRanking(RankingBook shared, WorkerOptions options, Chance chance, TimeProvider clock, ILogger<ModelRanking> logger) =>
+    public ModelRanking(RankingRepository shared, WorkerOptions options, Jitter chance, TimeProvider clock, ILogger<ModelRanking> logger) =>
         (_shared, _options, _chance, _clock, _logger) = (shared, options, chance, clock, logger);
 
     /// <summary>The chain in the order in which it is to be tried.</summary>
@@ -64,7 +66,7 @@ public sealed class ModelRanking : BackgroundService
     {
         foreach (var (key, models) in await _shared.Read(null, cancellationToken))
             if (_books.Count < MostSubjects)
-                _books.GetOrAdd(key, _ => new RunBook()).Replace(models);
+                _books.GetOrAdd(key, _ => new RunRecorder()).Replace(models);
     }
 
     /// <summary>Tells what was seen and takes what all have seen.</summary>
@@ -124,14 +126,14 @@ public sealed class ModelRanking : BackgroundService
         }
     }
 
-    private RunBook? Book(TaskRow task, bool open)
+    private RunRecorder? Book(TaskRow task, bool open)
     {
-        var key = RankingBook.KeyOf(task);
+        var key = RankingRepository.KeyOf(task);
         if (_books.TryGetValue(key, out var book))
             return book;
         if (_books.Count >= MostSubjects)
             return _books.GetValueOrDefault((RankingRow.Everybody, key.Kind));
-        return open ? _books.GetOrAdd(key, _ => new RunBook()) : null;
+        return open ? _books.GetOrAdd(key, _ => new RunRecorder()) : null;
     }
 
     /// <summary>Null for what says nothing of the model: a limit, a key, money, a request of the wrong size, a worker of ours that died.</summary>

@@ -1,5 +1,5 @@
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Rows;
+using LlmQueue.Catalogue;
+using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Worker.Ranking;
 

@@ -1,4 +1,5 @@
 using LlmQueue.Worker.Calling;
+using LlmQueue.Worker.Lifecycle;
 
 namespace LlmQueue.Worker.Recovery;
 

@@ -1,7 +1,7 @@
 using System.Text.Json;
-using LlmQueue.Store.Dialect;
-using LlmQueue.Store.Rows;
-using LlmQueue.Store.Webhooks;
+using LlmQueue.OpenAi;
+using LlmQueue.Storage.Batches;
+using LlmQueue.Storage.Webhooks;
 
 namespace LlmQueue.Worker.Webhooks;
 
@@ -21,19 +21,19 @@ public static class WebhookBody
     /// <summary>OpenAI's event as its clients unwrap it, and within it what saves a question.</summary>
     private static byte[] OfBatch(WebhookRow row, BatchRow batch)
     {
-        var id = OpenAi.Id(OpenAi.BatchPrefix, batch.Id);
+        var id = OpenAiFormat.Id(OpenAiFormat.BatchPrefix, batch.Id);
         return JsonSerializer.SerializeToUtf8Bytes(new
         {
-            Id = $"evt_{row.Id:N}", Object = "event", row.Type, CreatedAt = OpenAi.Seconds(row.CreatedAt), Timestamp = row.CreatedAt,
+            Id = $"evt_{row.Id:N}", Object = "event", row.Type, CreatedAt = OpenAiFormat.Seconds(row.CreatedAt), Timestamp = row.CreatedAt,
             Data = new
             {
                 Id = id, row.Tenant, batch.Status, RequestCounts = new { batch.Total, batch.Completed, batch.Failed }, OutputFileId = File(batch.OutputFileId), ErrorFileId = File(batch.ErrorFileId),
                 Self = $"/v1/batches/{id}", Metadata = Json(batch.Metadata),
             },
-        }, OpenAi.Json);
+        }, OpenAiFormat.Json);
     }
 
-    private static string? File(Guid? id) => id is { } file ? OpenAi.Id(OpenAi.FilePrefix, file) : null;
+    private static string? File(Guid? id) => id is { } file ? OpenAiFormat.Id(OpenAiFormat.FilePrefix, file) : null;
 
     private static JsonElement? Json(string? text) => text is null ? null : JsonSerializer.Deserialize<JsonElement>(text);
 }

@@ -1,10 +1,9 @@
 using System.Net.Http.Headers;
-using LlmQueue.Store.Batches;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Outside;
-using LlmQueue.Store.Rows;
-using LlmQueue.Store.Settings;
-using LlmQueue.Store.Webhooks;
+using LlmQueue.Hosting.Http;
+using LlmQueue.Hosting.Settings;
+using LlmQueue.Storage.Batches;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Webhooks;
 using LlmQueue.Worker.Lifecycle;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -15,7 +14,7 @@ namespace LlmQueue.Worker.Webhooks;
 /// Tells tenants' addresses that their tasks and batches have ended: at least once, the same id each time, over hours where it must be. The rows are the timers. A slow receiver
 /// takes one of sixteen places and no more than twenty seconds; the others go on.
 /// </summary>
-public sealed class WebhookLoop(WebhookBook book, WebhookBell bell, BatchBook batches, WebhookChecks checks, OutsideHttp outside, QueueSettings settings, Chance chance, TimeProvider clock, ILogger<WebhookLoop> logger) : BackgroundService
+public sealed class WebhookLoop(WebhookRepository book, WebhookBell bell, BatchRepository batches, WebhookChecks checks, OutboundHttp outside, QueueSettings settings, Jitter chance, TimeProvider clock, ILogger<WebhookLoop> logger) : BackgroundService
 {
     private const int Places = 16;
     private static readonly TimeSpan LongestCall = TimeSpan.FromSeconds(20), LongestSleep = TimeSpan.FromSeconds(10);
@@ -79,7 +78,7 @@ public sealed class WebhookLoop(WebhookBook book, WebhookBell bell, BatchBook ba
         finally
         {
             Interlocked.Decrement(ref busy);
-            bell.Ring();
+            bell.Send();
         }
     }
 

@@ -7,6 +7,7 @@ using System.Text.RegularExpressions;
 using LlmQueue.Tests.Api;
 using LlmQueue.Tests.Batches;
 using LlmQueue.Tests.Harness;
+using LlmQueue.Tests.Webhooks;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -32,7 +33,7 @@ public sealed class FuzzTests(SimulatorFixture simulators) : IClassFixture<Simul
     {
         const int count = 10_000;
         var began = TimeProvider.System.GetTimestamp();
-        await using var queue = await WholeQueue.Start(Catalogue, (await simulators.Fresh()).BaseUrl, ("LLMQUEUE_WEBHOOK_SECRETS", $"anna:{Webhooks.WebhookTests.Secret}"));
+        await using var queue = await WholeQueue.Start(Catalogue, (await simulators.Fresh()).BaseUrl, ("LLMQUEUE_WEBHOOK_SECRETS", $"anna:{WebhookTests.Secret}"));
         using var anna = queue.Anna;
         var seeds = await Seeds(anna);
         AssertEveryRouteIsThere(queue, seeds);

@@ -1,7 +1,9 @@
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Limits;
-using LlmQueue.Store.Rows;
-using LlmQueue.Worker.Admission;
+using LlmQueue.Limits;
+using LlmQueue.Storage.Budgets;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Ledger;
+using LlmQueue.Storage.Tasks;
+using LlmQueue.Tests.Exploration;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LlmQueue.Tests.Admission;
@@ -24,7 +26,7 @@ public sealed class AdmissionPropertyTests
     public async Task Never_above_a_limit_or_a_budget_and_nobody_waits_while_there_is_room(int seed)
     {
         await using var admission = await AdmissionUnderTest.Start($$"""{ "rpm": {{RequestsAMinute}}, "tpm": {{TokensAMinute}} }""");
-        await admission.Services.GetRequiredService<BudgetBook>().Set("installation", "day", BudgetUsd, TestContext.Current.CancellationToken);
+        await admission.Services.GetRequiredService<BudgetRepository>().Set("installation", "day", BudgetUsd, TestContext.Current.CancellationToken);
         var world = new World(admission, new Random(seed));
         for (var step = 0; step < 150; step++)
             await world.Step();
@@ -127,19 +129,19 @@ public sealed class AdmissionPropertyTests
             command.Parameters.AddWithValue(id);
             await using var reader = await command.ExecuteReaderAsync(TestContext.Current.CancellationToken);
             Assert.True(await reader.ReadAsync(TestContext.Current.CancellationToken));
-            var reservation = new Reservation(AdmissionUnderTest.BucketId, new Need(1, reader.GetInt64(0)), reader.GetDecimal(1), reader.GetString(2).Split(' '));
+            var reservation = new Reservation(AdmissionUnderTest.BucketId, new ResourceDemand(1, reader.GetInt64(0)), reader.GetDecimal(1), reader.GetString(2).Split(' '));
             var version = reader.GetInt32(3);
             await reader.CloseAsync();
 
             var now = admission.Clock.GetUtcNow().UtcDateTime;
             var used = random.Next(1, tokens + 1);
             var row = new TaskRow { CorrelationId = id, Version = version + 1, State = TaskStates.Completed, UpdatedAt = now, EndedAt = now, RungAt = now };
-            var transition = new Transition(now)
+            var transition = new UnitOfWork(now)
             {
                 Task = row,
-                Settlement = new Settlement { Reserved = reservation, Used = new Need(1, used), SpentUsd = reservation.Usd * used / tokens, Count = new ProviderCount { RemainingTokensMinute = _tokens }, ChargedOnArrival = tokens, Began = began, WasAnswered = true },
+                Settlement = new Settlement { Reserved = reservation, Used = new ResourceDemand(1, used), SpentUsd = reservation.Usd * used / tokens, Count = new ProviderCount { RemainingTokensMinute = _tokens }, ChargedOnArrival = tokens, Began = began, WasAnswered = true },
             };
-            Assert.Equal(CommitOutcome.Committed, await admission.Services.GetRequiredService<GroupCommits>().Commit(transition));
+            Assert.Equal(CommitOutcome.Committed, await admission.Services.GetRequiredService<GroupCommit>().Commit(transition));
         }
 
         private void Drip()

@@ -1,6 +1,6 @@
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Limits;
-using LlmQueue.Store.Rows;
+using LlmQueue.Catalogue;
+using LlmQueue.Limits;
+using LlmQueue.Tests.Chaos;
 using LlmQueue.Worker.Admission;
 
 namespace LlmQueue.Tests.Admission;
@@ -119,10 +119,10 @@ public sealed class AdmissionRuleTests
     private static AdmissionDecision Decide(params Candidate[] ways) => AdmissionRule.Decide(ways, spread: false, Noon);
 
     // 500 tokens are needed; 6,000 a minute are 100 a second.
-    private static Candidate Way(string name, double limit = 6000, double? level = null, Action<BucketRow>? change = null)
+    private static Candidate Way(string name, double limit = 6000, double? level = null, Action<TokenBucket>? change = null)
     {
-        var bucket = new BucketRow { Id = name, Organisation = "org", TokensPerMinute = limit, LevelTokensMinute = level ?? limit * 0.995, AsOf = Noon };
+        var bucket = new TokenBucket { Id = name, Organisation = "org", TokensPerMinute = limit, LevelTokensMinute = level ?? limit * 0.995, AsOf = Noon };
         change?.Invoke(bucket);
-        return new Candidate(name, new ModelEntry { Id = new ModelId("groq", name), Context = 10_000, MaxOutput = 1000 }, bucket, new Need(1, 500), 0.001m);
+        return new Candidate(name, new ModelEntry { Id = new ModelId("groq", name), Context = 10_000, MaxOutput = 1000 }, bucket, new ResourceDemand(1, 500), 0.001m);
     }
 }

@@ -1,13 +1,17 @@
-using LlmQueue.Store;
-using LlmQueue.Store.Bus;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Rows;
-using LlmQueue.Store.Settings;
+using LlmQueue.Catalogue;
+using LlmQueue.Contracts;
+using LlmQueue.Embedded.Summarizing;
+using LlmQueue.Hosting.Bus;
+using LlmQueue.Hosting.Settings;
+using LlmQueue.Limits;
+using LlmQueue.Storage;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Ledger;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker;
 using LlmQueue.Worker.Admission;
-using LlmQueue.Worker.Admission.Pacing;
+using LlmQueue.Worker.Scheduling;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -41,7 +45,7 @@ internal sealed class AdmissionUnderTest : IAsyncDisposable
         var admission = new AdmissionUnderTest(builder.Build(), clock);
         await WorkerHost.Prepare(admission.Services, admission.Services.GetRequiredService<ILoggerFactory>().CreateLogger("test"));
         // The lines are opened by the test: of the loops only the commits run.
-        await admission.Services.GetRequiredService<GroupCommits>().StartAsync(CancellationToken.None);
+        await admission.Services.GetRequiredService<GroupCommit>().StartAsync(CancellationToken.None);
         // The limits are the provider's own word, and somebody has been answered: what is unknown of a new bucket is another test's affair.
         await admission.Run("update buckets set requests_known_until = 'infinity', settled_requests = 1, reserved_requests = 1");
         return admission;
@@ -61,15 +65,15 @@ internal sealed class AdmissionUnderTest : IAsyncDisposable
     public async Task<IReadOnlyList<Guid>> Park(string tenant, int count, int tokens = 300, short priority = Priorities.Normal)
     {
         var now = Clock.GetUtcNow().UtcDateTime;
-        var line = LineRow.Of([BucketId], spread: false);
-        Services.GetRequiredService<LineDirectory>().Know(line);
-        var commits = Services.GetRequiredService<GroupCommits>();
+        var line = WaitQueue.Of([BucketId], spread: false);
+        Services.GetRequiredService<WaitQueueDirectory>().Know(line);
+        var commits = Services.GetRequiredService<GroupCommit>();
         var rows = Enumerable.Range(0, count).Select(_ => new TaskRow
         {
             CorrelationId = Guid.CreateVersion7(), Version = 1, State = TaskStates.WaitingForCapacity, Tenant = tenant, Priority = priority, MaxOutputTokens = tokens - 1, PromptUnits = 0,
             Chain = "groq:small", Line = line.Id, LineTokens = tokens, WaitingFor = "capacity", WaitingSince = now, SubmittedAt = now, UpdatedAt = now, RungAt = now,
         }).ToList();
-        var outcomes = await Task.WhenAll(rows.Select(row => commits.Commit(new Transition(now) { Task = row, TaskIsNew = true, Parking = new Parking(line, tokens) { Expected = at => row.ExpectedAt = at } })));
+        var outcomes = await Task.WhenAll(rows.Select(row => commits.Commit(new UnitOfWork(now) { Task = row, TaskIsNew = true, Enqueue = new Enqueue(line, tokens) { Expected = at => row.ExpectedAt = at } })));
         Assert.All(outcomes, outcome => Assert.Equal(CommitOutcome.Committed, outcome));
         return rows.ConvertAll(row => row.CorrelationId);
     }
@@ -78,10 +82,10 @@ internal sealed class AdmissionUnderTest : IAsyncDisposable
     public async Task<IReadOnlyList<Guid>> Round()
     {
         var result = await Pace();
-        return [.. result.Bells.OfType<Contracts.CapacityGranted>().Select(bell => bell.TaskId)];
+        return [.. result.Bells.OfType<CapacityGranted>().Select(bell => bell.TaskId)];
     }
 
-    public Task<PacerResult> Pace() => Services.GetRequiredService<PacerRound>().Run(TestContext.Current.CancellationToken);
+    public Task<SchedulingResult> Pace() => Services.GetRequiredService<SchedulingCycle>().Run(TestContext.Current.CancellationToken);
 
     /// <summary>Nothing is left in the minute's windows.</summary>
     public Task Drain() => Run("update buckets set level_requests_minute = 0, level_tokens_minute = 0");
@@ -117,7 +121,7 @@ internal sealed class AdmissionUnderTest : IAsyncDisposable
         builder.Logging.ClearProviders();
         if (clock is not null)
             builder.Services.AddSingleton(clock);
-        builder.Services.AddQueueStore(database);
+        builder.Services.AddStorage(database);
         builder.Services.AddQueueWorker(settings, new CurrentCatalogue(catalogue), new WorkerOptions());
         builder.Services.AddQueueBus(null, WorkerServices.Register, WorkerServices.Endpoints);
         return builder;

@@ -1,6 +1,5 @@
-using LlmQueue.Store.Rows;
-using LlmQueue.Worker.Admission;
-using LlmQueue.Worker.Admission.Pacing;
+using LlmQueue.Contracts;
+using LlmQueue.Worker.Scheduling;
 
 namespace LlmQueue.Tests.Admission;
 
@@ -12,7 +11,7 @@ public sealed class AgeingTests
     [Fact]
     public void One_grant_in_eight_is_an_aged_tasks_even_when_every_round_grants_one()
     {
-        var ageing = new Ageing(After, every: 8);
+        var ageing = new PriorityAging(After, every: 8);
         var hurried = Heads(Priorities.Interactive, 200, waited: 1);
         var batch = Heads(Priorities.Batch, 50, waited: 60);
 
@@ -25,7 +24,7 @@ public sealed class AgeingTests
     [Fact]
     public void The_longest_waiting_of_all_lower_classes_comes_first()
     {
-        var ageing = new Ageing(After, every: 2);
+        var ageing = new PriorityAging(After, every: 2);
         var normal = Heads(Priorities.Normal, 1, waited: 40)[0];
         var batch = Heads(Priorities.Batch, 1, waited: 50)[0];
 
@@ -37,7 +36,7 @@ public sealed class AgeingTests
     [Fact]
     public void Who_has_not_waited_long_waits_for_his_class()
     {
-        var granted = Rounds(new Ageing(After, every: 2), [.. Heads(Priorities.Interactive, 20, waited: 1), .. Heads(Priorities.Batch, 5, waited: 29)], grants: 20, aRound: 5);
+        var granted = Rounds(new PriorityAging(After, every: 2), [.. Heads(Priorities.Interactive, 20, waited: 1), .. Heads(Priorities.Batch, 5, waited: 29)], grants: 20, aRound: 5);
 
         Assert.All(granted, head => Assert.Equal(Priorities.Interactive, head.Priority));
     }
@@ -45,8 +44,8 @@ public sealed class AgeingTests
     [Fact]
     public void An_aged_task_without_room_has_its_turn_again_in_the_next_round()
     {
-        var ageing = new Ageing(After, every: 2);
-        List<LineHead> heads = [.. Heads(Priorities.Interactive, 3, waited: 1), .. Heads(Priorities.Batch, 1, waited: 60)];
+        var ageing = new PriorityAging(After, every: 2);
+        List<WaitQueueHead> heads = [.. Heads(Priorities.Interactive, 3, waited: 1), .. Heads(Priorities.Batch, 1, waited: 60)];
         var first = ageing.Turns(heads, Now);
         first.Granted(first.Next()!);
 
@@ -55,9 +54,9 @@ public sealed class AgeingTests
         Assert.Equal(Priorities.Batch, ageing.Turns([.. heads.Skip(1)], Now).Next()!.Priority);
     }
 
-    private static List<LineHead> Rounds(Ageing ageing, List<LineHead> heads, int grants, int aRound)
+    private static List<WaitQueueHead> Rounds(PriorityAging ageing, List<WaitQueueHead> heads, int grants, int aRound)
     {
-        var granted = new List<LineHead>();
+        var granted = new List<WaitQueueHead>();
         while (granted.Count < grants)
         {
             var turns = ageing.Turns(heads, Now);
@@ -72,6 +71,6 @@ public sealed class AgeingTests
         return granted;
     }
 
-    private static List<LineHead> Heads(short priority, int count, int waited) =>
-        [.. Enumerable.Range(0, count).Select(i => new LineHead(Guid.CreateVersion7(), "line", priority, i, 100, 100, 100, 0, Now.AddSeconds(-waited).AddMilliseconds(i), Unrung: false, null, [], Bound: false, Complexity: null))];
+    private static List<WaitQueueHead> Heads(short priority, int count, int waited) =>
+        [.. Enumerable.Range(0, count).Select(i => new WaitQueueHead(Guid.CreateVersion7(), "line", priority, i, 100, 100, 100, 0, Now.AddSeconds(-waited).AddMilliseconds(i), Unrung: false, null, [], Bound: false, Complexity: null))];
 }

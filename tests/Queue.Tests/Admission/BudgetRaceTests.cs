@@ -1,4 +1,5 @@
 using LlmQueue.Contracts;
+using LlmQueue.Limits;
 using LlmQueue.Tests.Harness;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,4 +1,4 @@
-using LlmQueue.Store.Rows;
+using LlmQueue.Contracts;
 
 namespace LlmQueue.Tests.Admission;
 
@@ -91,7 +91,7 @@ public sealed class FairnessTests
 
         var result = await admission.Pace();
 
-        Assert.Equal(large, Assert.Single(result.Bells.OfType<Contracts.BudgetReleased>()).TaskId);
-        Assert.Single(result.Bells.OfType<Contracts.CapacityGranted>());
+        Assert.Equal(large, Assert.Single(result.Bells.OfType<BudgetReleased>()).TaskId);
+        Assert.Single(result.Bells.OfType<CapacityGranted>());
     }
 }

@@ -1,6 +1,6 @@
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Limits;
-using LlmQueue.Store.Rows;
+using LlmQueue.Catalogue;
+using LlmQueue.Limits;
+using LlmQueue.Tests.Chaos;
 using LlmQueue.Worker.Admission;
 
 namespace LlmQueue.Tests.Admission;
@@ -19,7 +19,7 @@ public sealed class GovernorTests
     [InlineData(1.20, "groq:cheap")]
     public void The_nearer_the_limit_the_cheaper_the_way(double used, string order)
     {
-        var governed = GovernorRule.Decide([Strong, Cheap, Middle], used, "installation/2026-11-21", bound: false);
+        var governed = BudgetDowngradeRule.Decide([Strong, Cheap, Middle], used, "installation/2026-11-21", bound: false);
         Assert.Equal(order, string.Join(' ', governed.Candidates.Select(c => c.Model.Id)));
         Assert.Equal(used >= 0.90, governed.Why is not null);
     }
@@ -27,7 +27,7 @@ public sealed class GovernorTests
     [Fact]
     public void High_stakes_and_a_model_of_ones_own_are_never_changed()
     {
-        var governed = GovernorRule.Decide([Strong, Cheap], 0.99, "installation/2026-11-21", bound: true);
+        var governed = BudgetDowngradeRule.Decide([Strong, Cheap], 0.99, "installation/2026-11-21", bound: true);
         Assert.Equal([Strong, Cheap], governed.Candidates);
         Assert.Null(governed.Why);
     }
@@ -35,7 +35,7 @@ public sealed class GovernorTests
     [Fact]
     public void A_model_of_unknown_price_is_never_taken_for_the_cheapest()
     {
-        var governed = GovernorRule.Decide([Unpriced, Strong], 0.96, "tenant:alice/2026-11", bound: false);
+        var governed = BudgetDowngradeRule.Decide([Unpriced, Strong], 0.96, "tenant:alice/2026-11", bound: false);
         Assert.Equal([Strong], governed.Candidates);
         Assert.Contains("tenant:alice/2026-11", governed.Why, StringComparison.Ordinal);
     }
@@ -72,6 +72,6 @@ public sealed class GovernorTests
     private static Candidate Way(string id, decimal? price)
     {
         var model = new ModelEntry { Id = ModelId.Parse(id), Context = 100_000, MaxOutput = 8_000 };
-        return new Candidate(id, model, new BucketRow { Id = id }, new Need(1, 100), price);
+        return new Candidate(id, model, new TokenBucket { Id = id }, new ResourceDemand(1, 100), price);
     }
 }

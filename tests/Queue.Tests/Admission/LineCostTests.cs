@@ -1,6 +1,5 @@
 using System.Text.Json;
-using LlmQueue.Worker.Admission;
-using LlmQueue.Worker.Admission.Pacing;
+using LlmQueue.Worker.Scheduling;
 using Npgsql;
 
 namespace LlmQueue.Tests.Admission;
@@ -32,7 +31,7 @@ public sealed class LineCostTests
             """);
         await admission.Run("vacuum (analyze) tasks");
         await using var connection = await admission.Database.OpenConnectionAsync();
-        await using var explain = new NpgsqlCommand($"explain (analyze, buffers, format json) {LineHeads.Sql}", connection)
+        await using var explain = new NpgsqlCommand($"explain (analyze, buffers, format json) {WaitQueueHeads.Sql}", connection)
         {
             // As many of each class as both lines have.
             Parameters = { new NpgsqlParameter<int> { TypedValue = 50 }, new NpgsqlParameter<DateTime> { TypedValue = DateTime.UnixEpoch } },

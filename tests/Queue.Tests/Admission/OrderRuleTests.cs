@@ -1,6 +1,6 @@
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Limits;
-using LlmQueue.Store.Rows;
+using LlmQueue.Catalogue;
+using LlmQueue.Limits;
+using LlmQueue.Tests.Chaos;
 using LlmQueue.Worker.Admission;
 
 namespace LlmQueue.Tests.Admission;
@@ -67,7 +67,7 @@ public sealed class OrderRuleTests
 
     private static Candidate Way(string id, double used, double free = 1, decimal price = 1, string organisation = "org-1")
     {
-        var bucket = new BucketRow { Id = id, Organisation = organisation, AsOf = Noon, RequestsPerDay = 1000, LevelRequestsDay = 1000 * (1 - used), TokensPerMinute = 1000, LevelTokensMinute = 1000 * free };
-        return new Candidate(id, new ModelEntry { Id = ModelId.Parse(id), Context = 100_000, MaxOutput = 8000 }, bucket, new Need(1, 10), price);
+        var bucket = new TokenBucket { Id = id, Organisation = organisation, AsOf = Noon, RequestsPerDay = 1000, LevelRequestsDay = 1000 * (1 - used), TokensPerMinute = 1000, LevelTokensMinute = 1000 * free };
+        return new Candidate(id, new ModelEntry { Id = ModelId.Parse(id), Context = 100_000, MaxOutput = 8000 }, bucket, new ResourceDemand(1, 10), price);
     }
 }

@@ -1,5 +1,5 @@
-using LlmQueue.Store.Limits;
-using LlmQueue.Store.Rows;
+using LlmQueue.Limits;
+using LlmQueue.Tests.Chaos;
 
 namespace LlmQueue.Tests.Admission;
 
@@ -7,7 +7,7 @@ public sealed class RequestProofTests
 {
     private static readonly DateTime Start = new(2026, 11, 21, 12, 0, 0, DateTimeKind.Utc);
     private static readonly TimeSpan Way = TimeSpan.FromMilliseconds(50);
-    private static readonly Need Call = new(1, 300);
+    private static readonly ResourceDemand Call = new(1, 300);
 
     [Fact]
     public void Lends_only_a_few_calls_until_one_is_answered()
@@ -82,7 +82,7 @@ public sealed class RequestProofTests
     public void A_limit_that_was_claimed_too_low_gives_its_burst_after_all()
     {
         var bucket = Bucket(rpm: 300, tpm: 30_000);
-        BucketRule.Reserve(bucket, new Need(1, 3000));
+        BucketRule.Reserve(bucket, new ResourceDemand(1, 3000));
 
         ProviderCountRule.Correct(bucket, new ProviderCount { LimitTokensMinute = 60_000, RemainingTokensMinute = 57_000 }, isLatest: false);
 
@@ -110,7 +110,7 @@ public sealed class RequestProofTests
     {
         var bucket = Bucket(rpm: 60, known: true);
         BucketRule.Refill(bucket, Start + TimeSpan.FromSeconds(10));
-        BucketRule.Reserve(bucket, new Need(30, 0));
+        BucketRule.Reserve(bucket, new ResourceDemand(30, 0));
         var level = bucket.LevelRequestsMinute;
 
         BucketRule.Refill(bucket, Start + TimeSpan.FromSeconds(10.5));
@@ -129,7 +129,7 @@ public sealed class RequestProofTests
     public void A_first_call_that_is_long_on_its_way_is_not_waited_for()
     {
         var bucket = Bucket(rpm: 60, known: true);
-        BucketRule.Reserve(bucket, new Need(30, 0));
+        BucketRule.Reserve(bucket, new ResourceDemand(30, 0));
         var level = bucket.LevelRequestsMinute;
 
         BucketRule.Refill(bucket, Start + TimeSpan.FromSeconds(5));
@@ -186,7 +186,7 @@ public sealed class RequestProofTests
         return (answered + answering.Count, refused);
     }
 
-    private static int ReserveAll(BucketRow bucket, DateTime now, int most = int.MaxValue)
+    private static int ReserveAll(TokenBucket bucket, DateTime now, int most = int.MaxValue)
     {
         var calls = 0;
         for (; calls < most && BucketRule.OpensAt(bucket, Call, now).At <= now; calls++)
@@ -194,7 +194,7 @@ public sealed class RequestProofTests
         return calls;
     }
 
-    private static void Answer(BucketRow bucket, int calls, DateTime startedAt, DateTime now)
+    private static void Answer(TokenBucket bucket, int calls, DateTime startedAt, DateTime now)
     {
         BucketRule.Refill(bucket, now);
         for (var i = 0; i < calls; i++)
@@ -205,9 +205,9 @@ public sealed class RequestProofTests
         }
     }
 
-    private static BucketRow Bucket(double? rpm, double? tpm = 1_000_000, bool known = false)
+    private static TokenBucket Bucket(double? rpm, double? tpm = 1_000_000, bool known = false)
     {
-        var bucket = new BucketRow { AsOf = Start, RequestsPerMinute = rpm, ClaimedRequestsPerMinute = rpm, TokensPerMinute = tpm };
+        var bucket = new TokenBucket { AsOf = Start, RequestsPerMinute = rpm, ClaimedRequestsPerMinute = rpm, TokensPerMinute = tpm };
         if (known)
             (bucket.RequestsKnownUntil, bucket.SettledRequests) = (Start.AddDays(1), 1);
         BucketRule.Fill(bucket);

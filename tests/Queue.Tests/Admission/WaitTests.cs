@@ -1,8 +1,9 @@
 using FsCheck;
 using FsCheck.Fluent;
-using LlmQueue.Store.Limits;
-using LlmQueue.Store.Rows;
-using LlmQueue.Store.Views;
+using LlmQueue.Contracts;
+using LlmQueue.Limits;
+using LlmQueue.Storage.Tasks;
+using LlmQueue.Tests.Api;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LlmQueue.Tests.Admission;
@@ -86,7 +87,7 @@ public sealed class WaitTests
         {
             var bucket = Bucket(1000 + x.Limit.Get);
             Backlog.Join(bucket, Priorities.Normal, x.Ahead.Get + x.More.Get);
-            DateTime? At(double ahead, params BucketRow[] buckets) => WaitRule.MovesAt(buckets, new Place(Priorities.Normal, 100, ahead, 1), Now);
+            DateTime? At(double ahead, params TokenBucket[] buckets) => WaitRule.MovesAt(buckets, new Place(Priorities.Normal, 100, ahead, 1), Now);
             var (few, many) = (At(x.Ahead.Get, bucket), At(x.Ahead.Get + x.More.Get, bucket));
             return few <= many && At(x.Ahead.Get, bucket, Bucket(1000)) <= few + TimeSpan.FromMilliseconds(2);
         }).QuickCheckThrowOnFailure();
@@ -102,7 +103,7 @@ public sealed class WaitTests
         return expected;
     }
 
-    private static BucketRow Bucket(double tokensPerMinute, bool disabled = false) => new()
+    private static TokenBucket Bucket(double tokensPerMinute, bool disabled = false) => new()
     {
         Id = "groq/one/small", TokensPerMinute = tokensPerMinute, AsOf = Now, DisabledReason = disabled ? "the model is gone" : null,
     };

@@ -1,8 +1,4 @@
 using System.Net.Http.Headers;
-using LlmQueue.Api;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Rows;
-using LlmQueue.Store.Settings;
 using LlmQueue.Tests.Harness;
 using Microsoft.Extensions.DependencyInjection;
 

@@ -1,6 +1,6 @@
 using System.Text.Json;
-using LlmQueue.Store;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage;
+using LlmQueue.Storage.Tasks;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 

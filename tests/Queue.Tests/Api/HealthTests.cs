@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Text.Json;
-using LlmQueue.Store.Rows;
+using LlmQueue.Limits;
+using LlmQueue.Storage.Ledger;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Tests.Harness;
 
 namespace LlmQueue.Tests.Api;
@@ -22,10 +24,10 @@ public sealed class HealthTests(ApiUnderTest api) : IClassFixture<ApiUnderTest>
             WaitingFor = "capacity", WaitReason = $"groq:small of groq-1 has no room: tokens a minute are used up until 12:00:0{second}.000 UTC", WaitingSince = now, ExpectedAt = now.AddSeconds(second), Line = "abc",
         };
         await api.Write(Waiting(5), Waiting(3),
-            new LineRow { Id = "abc", Buckets = "groq/groq-1/small groq/groq-1/large" },
-            new BucketRow { Id = "groq/groq-1/small", Provider = "groq", Organisation = "groq-1", Model = "small", RequestsPerMinute = 60, LevelRequestsMinute = 0, AsOf = now.AddSeconds(-30), ReservedRequests = 5, SettledRequests = 3, ReleasedRequests = 1, ReservedTokens = 900, SettledTokens = 400, ClosedUntil = now.AddMinutes(1), ClosedReason = "slow down" },
-            new BudgetRow { Id = "installation/today", Scope = "installation", PeriodStart = now.AddHours(-1), PeriodEnd = now.AddHours(1), LimitUsd = 5, SpentUsd = 1.5m, ReservedUsd = 2, SettledUsd = 1.25m, ReleasedUsd = 0.5m },
-            new BudgetRow { Id = "installation/yesterday", Scope = "installation", PeriodStart = now.AddHours(-25), PeriodEnd = now.AddHours(-1) },
+            new WaitQueue { Id = "abc", Buckets = "groq/groq-1/small groq/groq-1/large" },
+            new TokenBucket { Id = "groq/groq-1/small", Provider = "groq", Organisation = "groq-1", Model = "small", RequestsPerMinute = 60, LevelRequestsMinute = 0, AsOf = now.AddSeconds(-30), ReservedRequests = 5, SettledRequests = 3, ReleasedRequests = 1, ReservedTokens = 900, SettledTokens = 400, ClosedUntil = now.AddMinutes(1), ClosedReason = "slow down" },
+            new Budget { Id = "installation/today", Scope = "installation", PeriodStart = now.AddHours(-1), PeriodEnd = now.AddHours(1), LimitUsd = 5, SpentUsd = 1.5m, ReservedUsd = 2, SettledUsd = 1.25m, ReleasedUsd = 0.5m },
+            new Budget { Id = "installation/yesterday", Scope = "installation", PeriodStart = now.AddHours(-25), PeriodEnd = now.AddHours(-1) },
             new KeyRow { Alias = "groq-1", Provider = "groq", Organisation = "groq-1", Calls = 9, Throttled = 2, RefusedReason = "invalid" });
         var queue = await api.Anna.Get("/v1/queue").Body(200);
         Assert.Equal(2, queue.GetProperty("tasks").GetProperty("WaitingForCapacity").GetInt32());

@@ -1,5 +1,5 @@
 using System.Text;
-using LlmQueue.Store.Dialect;
+using LlmQueue.OpenAi;
 
 namespace LlmQueue.Tests.Api;
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage.Summaries;
+using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Tests.Api;
 

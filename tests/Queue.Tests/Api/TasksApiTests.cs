@@ -1,6 +1,6 @@
 using System.Text.Json;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Tests.Api;
 

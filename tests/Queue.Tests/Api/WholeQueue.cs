@@ -1,9 +1,9 @@
 using System.Net.Http.Headers;
 using LlmQueue.Api;
-using LlmQueue.Store;
-using LlmQueue.Store.Bus;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Settings;
+using LlmQueue.Catalogue;
+using LlmQueue.Hosting.Bus;
+using LlmQueue.Hosting.Settings;
+using LlmQueue.Storage;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker;
 using MassTransit;
@@ -50,7 +50,7 @@ public sealed class WholeQueue : IAsyncDisposable
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Logging.ClearProviders();
-        builder.Services.AddQueueStore(settings.DatabaseUrl!);
+        builder.Services.AddStorage(settings.DatabaseUrl!);
         builder.Services.AddQueueWorker(settings, parsed, Quick);
         builder.Services.AddQueueUpkeep(settings.DatabaseUrl!);
         builder.Services.AddQueueApi(settings, parsed);

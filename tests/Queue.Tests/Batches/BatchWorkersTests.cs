@@ -1,5 +1,6 @@
-using LlmQueue.Store;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage;
+using LlmQueue.Storage.Batches;
+using LlmQueue.Storage.Files;
 using LlmQueue.Tests.Api;
 using LlmQueue.Tests.Harness;
 using Microsoft.EntityFrameworkCore;
@@ -72,7 +73,7 @@ public sealed class BatchWorkersTests(SimulatorFixture simulators) : IClassFixtu
     private static async Task<int> LinesOf(QueueUnderTest queue, Guid? file)
     {
         var lines = 0;
-        await foreach (var chunk in queue.Services.GetRequiredService<LlmQueue.Store.Files.FileStore>().Read(file!.Value, 0, Cancel))
+        await foreach (var chunk in queue.Services.GetRequiredService<FileStore>().Read(file!.Value, 0, Cancel))
             lines += chunk.Count(b => b == '\n');
         return lines;
     }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LlmQueue.Api.Batches;
 using LlmQueue.Tests.Api;
 using LlmQueue.Tests.Harness;
 using Microsoft.EntityFrameworkCore;
@@ -181,7 +182,7 @@ public sealed class BatchesApiTests(SimulatorFixture simulators) : IClassFixture
     [InlineData("-30m", false)]
     [InlineData("", false)]
     public void Windows_are_from_thirty_minutes_to_seven_days(string window, bool fits) =>
-        Assert.Equal(fits, LlmQueue.Api.Batches.BatchRequest.LengthOf(window) is not null);
+        Assert.Equal(fits, BatchRequest.LengthOf(window) is not null);
 
     private static void AssertRefusal(JsonElement line, int status, string code, string param)
     {

@@ -2,8 +2,8 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Files;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage;
+using LlmQueue.Storage.Files;
 using LlmQueue.Tests.Api;
 using LlmQueue.Tests.Harness;
 using Microsoft.EntityFrameworkCore;
@@ -142,7 +142,7 @@ public sealed class FilesApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
 
     private async Task<int> Count()
     {
-        await using var db = await api.Services.GetRequiredService<IDbContextFactory<LlmQueue.Store.QueueDb>>().CreateDbContextAsync(Cancel);
+        await using var db = await api.Services.GetRequiredService<IDbContextFactory<QueueDb>>().CreateDbContextAsync(Cancel);
         return await db.Files.CountAsync(Cancel);
     }
 

@@ -1,7 +1,7 @@
-using LlmQueue.Store;
+using LlmQueue.Storage;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker;
-using LlmQueue.Worker.Upkeep;
+using LlmQueue.Worker.Leases;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
@@ -19,8 +19,8 @@ public sealed class HeartbeatTests
     public async Task One_beat_gets_through_although_every_idle_connection_is_broken()
     {
         var database = await (await SharedServers.Postgres).CreateDatabase();
-        await using var store = new ServiceCollection().AddLogging().AddMetrics().AddQueueStore(database).BuildServiceProvider();
-        await store.PrepareQueueStore(Cancel);
+        await using var store = new ServiceCollection().AddLogging().AddMetrics().AddStorage(database).BuildServiceProvider();
+        await store.PrepareStorage(Cancel);
         await using var pool = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database) { ApplicationName = Pool }.ConnectionString);
         var connections = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => pool.OpenConnectionAsync(Cancel).AsTask()));
         foreach (var connection in connections)

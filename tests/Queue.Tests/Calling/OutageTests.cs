@@ -1,10 +1,10 @@
 using LlmQueue.Contracts;
-using LlmQueue.Store.Limits;
-using LlmQueue.Store.Rows;
-using LlmQueue.Store.Views;
+using LlmQueue.Limits;
+using LlmQueue.Storage.Queue;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker;
-using LlmQueue.Worker.Upkeep;
+using LlmQueue.Worker.Maintenance;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LlmQueue.Tests.Calling;

@@ -1,10 +1,10 @@
 using LlmQueue.Contracts;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Tests.Chaos;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker;
 using LlmQueue.Worker.Calling;
-using LlmQueue.Worker.Upkeep;
+using LlmQueue.Worker.Leases;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 
@@ -87,7 +87,7 @@ public sealed class OwnCallTests(SimulatorFixture simulators) : IClassFixture<Si
         var options = Quick with { WorkerGoneAfter = TimeSpan.FromSeconds(2), ConcurrentCalls = Math.Max(1, places) };
         await using var queue = await QueueUnderTest.Start(Setup(simulator, options) with { Database = address.ConnectionString });
         await using var database = NpgsqlDataSource.Create(direct);
-        var taken = places > 0 ? null : queue.Services.GetRequiredService<OpenCalls>().Take("groq", CancellationToken.None);
+        var taken = places > 0 ? null : queue.Services.GetRequiredService<CallSlots>().Take("groq", CancellationToken.None);
 
         try
         {
@@ -103,7 +103,7 @@ public sealed class OwnCallTests(SimulatorFixture simulators) : IClassFixture<Si
             await Eventually.True("its attempt is being opened", TimeSpan.FromSeconds(10), () => Is(taken is null ? "select count(*) from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()" : "select count(*) from attempts where started_at is null"));
             wire.Cut(Way.ToWorker);
             if (taken is not null)
-                queue.Services.GetRequiredService<OpenCalls>().Leave("groq");
+                queue.Services.GetRequiredService<CallSlots>().Leave("groq");
             await Eventually.True("its attempt is claimed", TimeSpan.FromSeconds(10), () => Is("select count(*) from attempts where started_at is not null"));
             // As the Rescuer of another worker has it ended, and another attempt opened there.
             await Do("update attempts set ended_at = now(), outcome = 'abandoned'; update tasks set attempt = 2, version = version + 1, state = 'WaitingToRetry'");

@@ -1,4 +1,4 @@
-using LlmQueue.Store.Catalogue;
+using LlmQueue.Catalogue;
 using LlmQueue.Worker;
 using LlmQueue.Worker.Calling;
 
@@ -20,7 +20,7 @@ public sealed class PatienceRuleTests
     {
         var model = new ModelEntry { Id = ModelId.Parse("groq:a"), Context = 1000, MaxOutput = 100, FirstChoiceTimeout = catalogue is { } s ? TimeSpan.FromSeconds(s) : null };
 
-        Assert.Equal(TimeSpan.FromSeconds(seconds), PatienceRule.For(model, othersLeft, Options));
+        Assert.Equal(TimeSpan.FromSeconds(seconds), CallTimeoutRule.For(model, othersLeft, Options));
     }
 
     [Theory]
@@ -32,5 +32,5 @@ public sealed class PatienceRuleTests
     [InlineData("a", "a", 0, "")]
     [InlineData("", "a", 0, "")]
     public void What_a_round_has_still_to_try_follows_from_the_chain_and_the_faults(string chain, string model, int faults, string untried) =>
-        Assert.Equal(untried, string.Join(' ', PatienceRule.Untried(chain.Split(' ', StringSplitOptions.RemoveEmptyEntries), model, faults)));
+        Assert.Equal(untried, string.Join(' ', CallTimeoutRule.Untried(chain.Split(' ', StringSplitOptions.RemoveEmptyEntries), model, faults)));
 }

@@ -1,8 +1,8 @@
 using System.Net;
 using System.Net.Http.Json;
+using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Tests.Api;
 using LlmQueue.Tests.Harness;
 

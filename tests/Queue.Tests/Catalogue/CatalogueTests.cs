@@ -1,4 +1,4 @@
-using LlmQueue.Store.Catalogue;
+using LlmQueue.Catalogue;
 using Xunit;
 
 namespace LlmQueue.Tests.Catalogue;

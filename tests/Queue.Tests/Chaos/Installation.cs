@@ -1,4 +1,5 @@
 using System.Globalization;
+using LlmQueue.Tests.Api;
 using LlmQueue.Tests.Harness;
 using Npgsql;
 

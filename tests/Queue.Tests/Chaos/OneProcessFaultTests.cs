@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using LlmQueue.Embedded;
+using LlmQueue.Tests.Api;
 using LlmQueue.Tests.Harness;
 using Npgsql;
 

@@ -1,5 +1,5 @@
 using LlmQueue.Contracts;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Tests.Harness;
 
 namespace LlmQueue.Tests.Chaos;

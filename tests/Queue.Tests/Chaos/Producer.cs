@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
+using LlmQueue.Api.Wire;
 using LlmQueue.Contracts;
 using RabbitMQ.Client;
 

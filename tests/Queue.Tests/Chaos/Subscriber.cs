@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Threading.Channels;
 using LlmQueue.Contracts;
+using LlmQueue.Tests.Api;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
 

@@ -1,7 +1,9 @@
 using System.Text.Json;
-using LlmQueue.Store.Rows;
+using LlmQueue.Contracts;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Tests.Api;
 using LlmQueue.Tests.Harness;
+using LlmQueue.Worker.Lifecycle;
 using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Tests.Chat;

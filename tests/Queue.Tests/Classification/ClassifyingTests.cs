@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage.Tasks;
+using LlmQueue.Tests.Api;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker;
 using LlmQueue.Worker.Classification;
@@ -147,7 +148,7 @@ public sealed class ClassifyingTests(SimulatorFixture simulators) : IClassFixtur
         });
 
         // They belong to a worker that is no more: whoever holds their lease says so.
-        await queue.Ring([.. hanging.Select(t => new LeaseExpired(t.CorrelationId, t.Attempt))]);
+        await queue.Send([.. hanging.Select(t => new LeaseExpired(t.CorrelationId, t.Attempt))]);
         foreach (var id in ids)
             Assert.Equal(TaskStates.Completed, (await queue.Ended(id)).State);
 

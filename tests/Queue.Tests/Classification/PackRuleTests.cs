@@ -1,6 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
-using LlmQueue.Store.Limits;
+using LlmQueue.Limits;
 using LlmQueue.Worker.Calling;
 
 namespace LlmQueue.Tests.Classification;

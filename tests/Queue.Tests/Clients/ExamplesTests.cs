@@ -1,3 +1,4 @@
+using LlmQueue.Contracts;
 using LlmQueue.Tests.Api;
 using LlmQueue.Tests.Harness;
 
@@ -32,6 +33,6 @@ public sealed class ExamplesTests(SimulatorFixture simulators) : IClassFixture<S
 
         Assert.True(code == 0, errors + output);
         Assert.Contains("groq:small: ", output, StringComparison.Ordinal);
-        Assert.Single(queue.Events<LlmQueue.Contracts.LlmTaskCompleted>());
+        Assert.Single(queue.Events<LlmTaskCompleted>());
     }
 }

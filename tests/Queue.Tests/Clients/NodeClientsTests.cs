@@ -1,5 +1,5 @@
 using System.Text.Json;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Tests.Api;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Tests.Webhooks;

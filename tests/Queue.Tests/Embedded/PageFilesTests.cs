@@ -1,6 +1,7 @@
 using System.Text;
 using LlmQueue.Embedded;
 using LlmQueue.Embedded.Summarizing;
+using LlmQueue.Tests.Api;
 
 namespace LlmQueue.Tests.Embedded;
 

@@ -1,5 +1,5 @@
 using LlmQueue.Embedded;
-using LlmQueue.Tests.Harness;
+using LlmQueue.Tests.Api;
 using Npgsql;
 
 namespace LlmQueue.Tests.Embedded;

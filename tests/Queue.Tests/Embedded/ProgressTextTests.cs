@@ -1,6 +1,6 @@
 using LlmQueue.Contracts;
 using LlmQueue.Embedded.Summarizing;
-using LlmQueue.Store.Views;
+using LlmQueue.Storage.Summaries;
 
 namespace LlmQueue.Tests.Embedded;
 

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using LlmQueue.Contracts;
 using LlmQueue.Embedded.Summarizing;
-using LlmQueue.Store.Views;
+using LlmQueue.Storage.Summaries;
 
 namespace LlmQueue.Tests.Embedded;
 

@@ -1,5 +1,6 @@
+using LlmQueue.Catalogue;
 using LlmQueue.Embedded.Routing;
-using LlmQueue.Store.Catalogue;
+using LlmQueue.Tests.Batches;
 using LlmQueue.Tests.Catalogue;
 
 namespace LlmQueue.Tests.Embedded;

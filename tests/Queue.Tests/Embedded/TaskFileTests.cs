@@ -1,7 +1,5 @@
+using LlmQueue.Catalogue;
 using LlmQueue.Embedded.Tasks;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Intake.Checks;
 using LlmQueue.Tests.Harness;
 
 namespace LlmQueue.Tests.Embedded;

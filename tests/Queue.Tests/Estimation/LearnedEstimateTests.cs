@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Telemetry;
+using LlmQueue.Catalogue;
+using LlmQueue.Hosting.Telemetry;
 using LlmQueue.Tests.Admission;
 using LlmQueue.Worker.Estimation;
 using Microsoft.Extensions.DependencyInjection;
@@ -20,16 +20,16 @@ public sealed class LearnedEstimateTests
         var estimates = admission.Services.GetRequiredService<CallEstimates>();
         for (var i = 0; i < OutputUses.Enough; i++)
         {
-            Assert.True(estimates.Need(CountsWhatIsUsed, "question", 100, 4000).Tokens >= 4100, "too early to know");
+            Assert.True(estimates.Demand(CountsWhatIsUsed, "question", 100, 4000).Tokens >= 4100, "too early to know");
             estimates.Learn(CountsWhatIsUsed.Id.ToString(), "question", 100, 100, 50 + (10 * (i % 5)));
             estimates.Learn(ChargesTheLongest.Id.ToString(), "question", 100, 100, 60);
         }
 
         // Mean 70, two deviations of 14.1 above it.
-        Assert.Equal(100 + 99, estimates.Need(CountsWhatIsUsed, "question", 100, 4000).Tokens);
-        Assert.Equal(100 + 80, estimates.Need(CountsWhatIsUsed, "question", 100, 80).Tokens);
-        Assert.Equal(100 + 4000, estimates.Need(CountsWhatIsUsed, "code", 100, 4000).Tokens);
-        Assert.Equal(100 + 4000, estimates.Need(ChargesTheLongest, "question", 100, 4000).Tokens);
+        Assert.Equal(100 + 99, estimates.Demand(CountsWhatIsUsed, "question", 100, 4000).Tokens);
+        Assert.Equal(100 + 80, estimates.Demand(CountsWhatIsUsed, "question", 100, 80).Tokens);
+        Assert.Equal(100 + 4000, estimates.Demand(CountsWhatIsUsed, "code", 100, 4000).Tokens);
+        Assert.Equal(100 + 4000, estimates.Demand(ChargesTheLongest, "question", 100, 4000).Tokens);
     }
 
     [Fact]

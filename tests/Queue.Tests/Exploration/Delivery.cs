@@ -1,4 +1,4 @@
-using LlmQueue.Store.Commits;
+using LlmQueue.Storage.Commits;
 using LlmQueue.Worker.Calling;
 
 namespace LlmQueue.Tests.Exploration;
@@ -11,7 +11,7 @@ internal sealed class Delivery(object message, int worker)
     public int Worker { get; } = worker;
 
     /// <summary>The call for which no message rang; null for a message.</summary>
-    public OwnCall? Own { get; init; }
+    public LocalCall? Own { get; init; }
 
     /// <summary>Kept, and not begun.</summary>
     public bool IsKept { get; set; }
@@ -20,7 +20,7 @@ internal sealed class Delivery(object message, int worker)
 
     public bool AtProvider { get; set; }
 
-    public Transition? Pending { get; set; }
+    public UnitOfWork? Pending { get; set; }
 
     public TaskCompletionSource<CommitOutcome>? Told { get; set; }
 

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
+using LlmQueue.Contracts;
+using LlmQueue.Storage.Tasks;
 using MassTransit;
 
 namespace LlmQueue.Tests.Exploration;
@@ -30,7 +32,7 @@ public sealed class ExplorationTests
             string.Create(CultureInfo.InvariantCulture, $"{halves.Sum(half => half.Lived)} histories of {halves.Sum(half => half.Steps)} steps in {took.TotalSeconds:0.0} s; met: {string.Join(", ", met.OrderBy(m => m.Key, StringComparer.Ordinal).Select(m => $"{m.Value} {m.Key}"))}"));
         Assert.True(halves.All(half => half.Found is null), string.Join('\n', halves.Select(half => half.Found)));
         // Or they would show nothing of them.
-        foreach (var thing in LlmQueue.Store.Rows.TaskStates.Ends.Concat(["kept call", "kept call claimed later", "tried again: Conflict", "tried again: NoRoom"]).Where(_ => first is null))
+        foreach (var thing in TaskStates.Ends.Concat(["kept call", "kept call claimed later", "tried again: Conflict", "tried again: NoRoom"]).Where(_ => first is null))
         {
             Assert.True(met.GetValueOrDefault(thing) > 100, $"Hardly a history meets \"{thing}\".");
         }
@@ -112,7 +114,7 @@ public sealed class ExplorationTests
     private static async Task<ConsumeContext> Context()
     {
         var arrived = new TaskCompletionSource<ConsumeContext>();
-        var bus = Bus.Factory.CreateUsingInMemory(made => made.ReceiveEndpoint("explored", endpoint => endpoint.Handler<Contracts.StartTask>(context =>
+        var bus = Bus.Factory.CreateUsingInMemory(made => made.ReceiveEndpoint("explored", endpoint => endpoint.Handler<StartTask>(context =>
         {
             arrived.TrySetResult(context);
             return Task.CompletedTask;
@@ -120,7 +122,7 @@ public sealed class ExplorationTests
         await bus.StartAsync(CancellationToken.None);
         try
         {
-            await bus.Publish(new Contracts.StartTask(Guid.NewGuid()), CancellationToken.None);
+            await bus.Publish(new StartTask(Guid.NewGuid()), CancellationToken.None);
             return await arrived.Task.WaitAsync(TimeSpan.FromSeconds(20), TimeProvider.System, CancellationToken.None);
         }
         finally

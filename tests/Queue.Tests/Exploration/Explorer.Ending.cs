@@ -1,5 +1,6 @@
 using LlmQueue.Contracts;
-using LlmQueue.Store.Rows;
+using LlmQueue.Embedded.Summarizing;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Admission;
 
 namespace LlmQueue.Tests.Exploration;

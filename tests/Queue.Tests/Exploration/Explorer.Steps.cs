@@ -1,7 +1,8 @@
 using LlmQueue.Contracts;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Limits;
-using LlmQueue.Store.Rows;
+using LlmQueue.Embedded.Summarizing;
+using LlmQueue.Limits;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Calling;
 
 namespace LlmQueue.Tests.Exploration;
@@ -158,7 +159,7 @@ internal sealed partial class Explorer
         Begin(delivery, new CallFinished(call.TaskId, call.Attempt, outcome, "groq-1", TimeSpan.FromSeconds(1), PromptHash: null, OpensBreaker: script.Next(6) == 0, world.Now.AddSeconds(-1)));
     }
 
-    private void Write(Delivery delivery, Transition pending)
+    private void Write(Delivery delivery, UnitOfWork pending)
     {
         foreach (var claimed in pending.Opened.Where(attempt => attempt.Worker is not null))
         {
@@ -177,7 +178,7 @@ internal sealed partial class Explorer
         }
     }
 
-    private void Hear(Delivery delivery, Transition pending, CommitOutcome outcome)
+    private void Hear(Delivery delivery, UnitOfWork pending, CommitOutcome outcome)
     {
         (delivery.Pending, delivery.Outcome) = (null, null);
         var machine = machines[delivery.Worker];

@@ -1,11 +1,11 @@
 using System.Globalization;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Limits;
-using LlmQueue.Store.Rows;
-using LlmQueue.Store.Sagas;
+using LlmQueue.Limits;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Sagas;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Admission;
-using LlmQueue.Worker.Admission.Pacing;
+using LlmQueue.Worker.Scheduling;
 using MassTransit;
 
 namespace LlmQueue.Tests.Exploration;
@@ -30,7 +30,7 @@ internal sealed partial class Explorer : ISagaStore<TaskRow>
     private World world = new(PlantedBug.None);
     private Laws laws;
     private Script script = new([], 0);
-    private RoundPlanner pacer = null!;
+    private CyclePlanner pacer = null!;
     private PlantedBug bug;
     private Delivery? current;
     private bool kind;
@@ -40,7 +40,7 @@ internal sealed partial class Explorer : ISagaStore<TaskRow>
     {
         laws = new Laws(world);
         // Lines never change and are only ever learned: one book for both workers.
-        var lines = new LineDirectory(contexts: null!);
+        var lines = new WaitQueueDirectory(contexts: null!);
         machines = [.. Enumerable.Range(0, Workers).Select(_ => new Machine(() => world, this, () => script.Next(1000) / 1000.0, lines, consumed))];
     }
 
@@ -94,14 +94,14 @@ internal sealed partial class Explorer : ISagaStore<TaskRow>
 
     public Task<TaskRow?> Load(Guid id) => Task.FromResult(world.Load(id));
 
-    public Task<CommitOutcome> Commit(Transition transition)
+    public Task<CommitOutcome> Commit(UnitOfWork transition)
     {
         current!.Pending = transition;
         current.Told = new TaskCompletionSource<CommitOutcome>();
         return current.Told.Task;
     }
 
-    public Task Ring(IReadOnlyCollection<object> bells)
+    public Task Send(IReadOnlyCollection<object> bells)
     {
         foreach (var bell in bells)
         {

@@ -1,6 +1,8 @@
 using System.Globalization;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Rows;
+using LlmQueue.Limits;
+using LlmQueue.Storage.Tasks;
+using LlmQueue.Tests.Batches;
 
 namespace LlmQueue.Tests.Exploration;
 
@@ -87,7 +89,7 @@ internal sealed class Laws(World world)
         return TaskStates.Ends.Contains(task.State) == (task.EndedAt is not null) ? null : $"{task.State}, ended {task.EndedAt}";
     }
 
-    private string? Broken(BucketRow bucket)
+    private string? Broken(TokenBucket bucket)
     {
         var holders = world.Tasks.Values.Where(task => task.Bucket == bucket.Id).ToList();
         var (requests, tokens) = (bucket.ReservedRequests - bucket.SettledRequests - bucket.ReleasedRequests, bucket.ReservedTokens - bucket.SettledTokens - bucket.ReleasedTokens);
@@ -100,7 +102,7 @@ internal sealed class Laws(World world)
         return bucket.Waiting == waiting ? null : Said($"{bucket.Id} counts {bucket.Waiting} as waiting, and {waiting} wait");
     }
 
-    private string? Broken(BudgetRow budget)
+    private string? Broken(Budget budget)
     {
         var held = world.Tasks.Values.Where(task => task.Bucket is not null && (task.ReservedBudgets ?? "").Contains(budget.Id, StringComparison.Ordinal)).Sum(task => task.ReservedUsd ?? 0);
         if (budget.InFlightUsd != held)

@@ -1,24 +1,23 @@
 using System.Threading.Channels;
+using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Commits.Ledger;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Limits;
-using LlmQueue.Store.Rows;
-using LlmQueue.Store.Sagas;
-using LlmQueue.Store.Settings;
+using LlmQueue.Hosting.Settings;
+using LlmQueue.Limits;
+using LlmQueue.Storage.Budgets;
+using LlmQueue.Storage.Ledger;
+using LlmQueue.Storage.Sagas;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker;
 using LlmQueue.Worker.Admission;
-using LlmQueue.Worker.Admission.Pacing;
 using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Estimation;
+using LlmQueue.Worker.Leases;
 using LlmQueue.Worker.Lifecycle;
 using LlmQueue.Worker.Ranking;
-using LlmQueue.Worker.Selection;
-using LlmQueue.Worker.Upkeep;
+using LlmQueue.Worker.Routing;
+using LlmQueue.Worker.Scheduling;
 using MassTransit;
 using MassTransit.Configuration;
 using MassTransit.Context;
@@ -45,42 +44,42 @@ internal sealed class Machine
     // One place for a call: of two tasks at once, a worker keeps one's call to itself and leaves the other's to a message.
     private static readonly WorkerOptions Options = new() { Ranking = false, PoolAdjustment = false, MaxFaults = 4, ConcurrentCalls = 1 };
 
-    private readonly TaskLifecycle lifecycle;
+    private readonly TaskStateMachine lifecycle;
     private readonly GroupedSagaRepositoryContextFactory<TaskRow> repository;
     private readonly ConsumeContext consumed;
     private readonly Func<World> world;
-    private readonly BudgetBook budgets;
+    private readonly BudgetRepository budgets;
     private readonly Dictionary<Type, Func<object, Guid, Task>> doors = [];
     private readonly BucketDirectory directory = new(Catalogue, Providers);
-    private readonly LineDirectory lines;
+    private readonly WaitQueueDirectory lines;
     private readonly CallEstimates estimates;
     private readonly PagePool pool;
     private readonly StillClock clock;
     private readonly SystemLoad load;
     private readonly Heartbeat heartbeat;
-    private readonly OpenCalls openCalls;
-    private readonly LifecycleDoor door;
+    private readonly CallSlots openCalls;
+    private readonly StateMachineInvoker door;
 
-    public Machine(Func<World> world, ISagaStore<TaskRow> store, Func<double> chance, LineDirectory lines, ConsumeContext consumed)
+    public Machine(Func<World> world, ISagaStore<TaskRow> store, Func<double> chance, WaitQueueDirectory lines, ConsumeContext consumed)
     {
         (this.world, this.consumed, this.lines, clock) = (world, consumed, lines, new StillClock(() => world().Now));
         // What stands for a database is never asked: every row these look for is shown to the views first.
         var catalogue = new CurrentCatalogue(Catalogue);
-        budgets = new BudgetBook(database: null!, contexts: null!, tables: null!, Views, lineBell: null!, clock);
+        budgets = new BudgetRepository(database: null!, contexts: null!, tables: null!, Views, lineBell: null!, clock);
         estimates = new CallEstimates(new Calibrations(database: null!), new OutputUses(database: null!), clock, NullLogger<CallEstimates>.Instance);
         var luck = new ScriptedChance(chance);
         var ranking = new ModelRanking(shared: null!, Options, luck, clock, NullLogger<ModelRanking>.Instance);
         pool = new PagePool(ranking, Options);
-        var admission = new AdmissionDesk(directory, Views, budgets, estimates, pool, Options);
+        var admission = new AdmissionController(directory, Views, budgets, estimates, pool, Options);
         load = new SystemLoad(directory, Views);
         var known = new ClassificationCache(database: null!, clock, NullLogger<ClassificationCache>.Instance);
         var worker = new WorkerIdentity();
         heartbeat = new Heartbeat(database: null!, worker, Options, clock, NullLogger<Heartbeat>.Instance);
-        openCalls = new OpenCalls(worker, heartbeat, Options, clock);
+        openCalls = new CallSlots(worker, heartbeat, Options, clock);
         var desk = new TaskDesk(catalogue, directory, admission, Views, lines, new Parts(world), Options, new KeyChoice(Views), luck, new UsableProviders(Providers), estimates, ranking, pool, known, load, openCalls);
-        lifecycle = new TaskLifecycle(desk, clock);
+        lifecycle = new TaskStateMachine(desk, clock);
         repository = new GroupedSagaRepositoryContextFactory<TaskRow>(store, clock);
-        door = new LifecycleDoor(lifecycle, repository);
+        door = new StateMachineInvoker(lifecycle, repository);
         Door<LlmTask>();
         Door<StartTask>();
         Door<CapacityGranted>();
@@ -98,22 +97,22 @@ internal sealed class Machine
     public Task Raise(object message, Guid task) => doors[message.GetType()](message, task);
 
     /// <summary>The calls that it keeps to itself, as they are kept.</summary>
-    public ChannelReader<OwnCall> Kept => openCalls.Own;
+    public ChannelReader<LocalCall> Kept => openCalls.Own;
 
     /// <summary>The outcome of one of them, through the real door.</summary>
-    public Task Finish(OwnCall call, CallFinished finished) => door.Raise(call, finished);
+    public Task Finish(LocalCall call, CallFinished finished) => door.Raise(call, finished);
 
     /// <summary>Its place is free.</summary>
-    public void Made(OwnCall call) => openCalls.Made(call.Provider);
+    public void Made(LocalCall call) => openCalls.Made(call.Provider);
 
     /// <summary>The database hears that it lives.</summary>
     public void Beat() => heartbeat.Note(clock.GetUtcNow());
 
     public IReadOnlyList<string> BudgetsOf(TaskRow task) => budgets.Of(task.Tenant, task.Agent, task.Kind, world().Now);
 
-    public RoundPlanner NewPacer() => new(directory, lines, estimates, pool, Options);
+    public CyclePlanner NewPacer() => new(directory, lines, estimates, pool, Options);
 
-    public static IEnumerable<BucketRow> NewBuckets(DateTime now) => new BucketDirectory(Catalogue, Providers).All.Select(bucket => bucket.NewRow(now));
+    public static IEnumerable<TokenBucket> NewBuckets(DateTime now) => new BucketDirectory(Catalogue, Providers).All.Select(bucket => bucket.NewRow(now));
 
     /// <summary>The true limits, as a commit brings them back.</summary>
     public void Show()
@@ -152,7 +151,7 @@ internal sealed class Machine
         };
     }
 
-    private sealed class Raised<T>(TaskLifecycle lifecycle, Event<T> raised) : IFilter<SagaConsumeContext<TaskRow, T>> where T : class
+    private sealed class Raised<T>(TaskStateMachine lifecycle, Event<T> raised) : IFilter<SagaConsumeContext<TaskRow, T>> where T : class
     {
         private readonly StateMachineSagaMessageFilter<TaskRow, T> filter = new(lifecycle, raised);
 
@@ -168,7 +167,7 @@ internal sealed class Machine
         public override Task<string> ReadQuestion(Guid taskId) => Task.FromResult(world().Payloads[(taskId, PayloadRow.Prompt)]);
     }
 
-    private sealed class ScriptedChance(Func<double> next) : Chance(0)
+    private sealed class ScriptedChance(Func<double> next) : Jitter(0)
     {
         public override double Next() => next();
     }

@@ -1,9 +1,10 @@
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Commits.Ledger;
-using LlmQueue.Store.Limits;
-using LlmQueue.Store.Rows;
-using LlmQueue.Worker.Admission;
-using LlmQueue.Worker.Admission.Pacing;
+using LlmQueue.Contracts;
+using LlmQueue.Embedded.Summarizing;
+using LlmQueue.Limits;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Ledger;
+using LlmQueue.Storage.Tasks;
+using LlmQueue.Worker.Scheduling;
 
 namespace LlmQueue.Tests.Exploration;
 
@@ -28,16 +29,16 @@ internal sealed class World(PlantedBug bug)
 
     public List<object> Announced { get; } = [];
 
-    public Dictionary<string, BucketRow> Buckets { get; } = new(StringComparer.Ordinal);
+    public Dictionary<string, TokenBucket> Buckets { get; } = new(StringComparer.Ordinal);
 
-    public Dictionary<string, BudgetRow> Budgets { get; } = new(StringComparer.Ordinal);
+    public Dictionary<string, Budget> Budgets { get; } = new(StringComparer.Ordinal);
 
-    public Dictionary<string, TenantRow> Tenants { get; } = new(StringComparer.Ordinal) { [""] = new TenantRow { Name = "" } };
+    public Dictionary<string, TenantShare> Tenants { get; } = new(StringComparer.Ordinal) { [""] = new TenantShare { Name = "" } };
 
-    public Dictionary<string, LineRow> Lines { get; } = new(StringComparer.Ordinal);
+    public Dictionary<string, WaitQueue> Lines { get; } = new(StringComparer.Ordinal);
 
     /// <summary>A bucket out of which more was given than there was; null as it should be.</summary>
-    public BucketRow? Overdrawn { get; private set; }
+    public TokenBucket? Overdrawn { get; private set; }
 
     public DateTime Now { get; set; } = new(2026, 11, 21, 0, 10, 0, DateTimeKind.Utc);
 
@@ -46,12 +47,12 @@ internal sealed class World(PlantedBug bug)
     public static T Copy<T>(T row) where T : class => (T)CopyOf(row);
 
     /// <summary>As GroupCommits does it for a group of one.</summary>
-    public CommitOutcome Commit(Transition transition)
+    public CommitOutcome Commit(UnitOfWork transition)
     {
         transition.Seal();
         if (bug == PlantedBug.ForgetsToRelease && transition.Settlement is { } settled)
         {
-            transition.Settlement = settled with { Used = new Need(settled.Used.Requests, Math.Min(settled.Used.Tokens, settled.Reserved.Need.Tokens)), Reserved = settled.Reserved with { Need = settled.Used } };
+            transition.Settlement = settled with { Used = new ResourceDemand(settled.Used.Requests, Math.Min(settled.Used.Tokens, settled.Reserved.Demand.Tokens)), Reserved = settled.Reserved with { Demand = settled.Used } };
         }
 
         if (bug == PlantedBug.ForgetsToSettle && transition.Ended.Exists(attempt => attempt.Outcome == "canceled"))
@@ -66,14 +67,14 @@ internal sealed class World(PlantedBug bug)
 
         if (bug == PlantedBug.NeverLeavesTheLine)
         {
-            transition.Leaving = null;
+            transition.Dequeue = null;
         }
 
         var ledger = new LimitLedger(tables: null!, thresholds);
-        if (transition.Parking is { } parking)
+        if (transition.Enqueue is { } parking)
         {
             Lines.TryAdd(parking.Line.Id, parking.Line);
-            Tenants.TryAdd(transition.Task!.Tenant, new TenantRow { Name = transition.Task.Tenant });
+            Tenants.TryAdd(transition.Task!.Tenant, new TenantShare { Name = transition.Task.Tenant });
         }
 
         var present = Tenants[""].VirtualFinish;
@@ -120,9 +121,9 @@ internal sealed class World(PlantedBug bug)
     }
 
     /// <summary>One round of the Pacer over these rows: the real plan, and the real booking for those whose rows take it.</summary>
-    public IReadOnlyList<object> Pace(RoundPlanner planner, Func<TaskRow, IReadOnlyList<string>> budgetsOf)
+    public IReadOnlyList<object> Pace(CyclePlanner planner, Func<TaskRow, IReadOnlyList<string>> budgetsOf)
     {
-        var work = new RoundWork();
+        var work = new CycleTransaction();
         work.Buckets.AddRange(Buckets.Values.Where(bucket => bucket.Waiting > 0).Select(Copy));
         work.Buckets.ForEach(bucket => BucketRule.Refill(bucket, Now));
         work.Budgets.AddRange(Budgets.Values.Select(Copy));
@@ -132,7 +133,7 @@ internal sealed class World(PlantedBug bug)
         }
 
         var heads = Tasks.Values.Where(task => task is { State: TaskStates.WaitingForCapacity, GrantedAt: null })
-            .Select(task => new LineHead(task.CorrelationId, task.Line!, task.Priority, task.StartTag, task.LineTokens, task.PromptUnits, task.CallOutputTokens, task.Attempt, task.WaitingSince!.Value,
+            .Select(task => new WaitQueueHead(task.CorrelationId, task.Line!, task.Priority, task.StartTag, task.LineTokens, task.PromptUnits, task.CallOutputTokens, task.Attempt, task.WaitingSince!.Value,
                 task.RungAt <= task.WaitingSince || task.RungAt < Now.AddSeconds(-15), task.Pass ?? task.Kind, budgetsOf(task), task.HighStakes || task.RequestedModel is not null, task.Complexity))
             .OrderBy(head => head.Priority).ThenBy(head => head.StartTag).ThenBy(head => head.Id).ToList();
         var plan = Finished(planner.Plan(heads, work, Now));
@@ -146,11 +147,11 @@ internal sealed class World(PlantedBug bug)
         {
             var row = Tasks[grant.Head.Id];
             (row.GrantedAt, row.RungAt, row.Bucket, row.Model) = (Now, Now, grant.Bucket, grant.Model);
-            (row.ReservedTokens, row.ReservedUsd, row.ReservedBudgets) = (grant.Need.Tokens, grant.PriceUsd, string.Join(' ', grant.Head.Budgets));
+            (row.ReservedTokens, row.ReservedUsd, row.ReservedBudgets) = (grant.Demand.Tokens, grant.PriceUsd, string.Join(' ', grant.Head.Budgets));
             row.Version++;
         }
 
-        RoundBooking.Book(plan, work, booked);
+        CycleBooking.Book(plan, work, booked);
         foreach (var bucket in work.Buckets.Where(bucket => plan.Grants.Exists(grant => grant.Booked && grant.Bucket == bucket.Id)))
         {
             Draw(bucket);
@@ -163,7 +164,7 @@ internal sealed class World(PlantedBug bug)
 
         Keep(work.Buckets, work.Budgets, []);
         Tenants[""].VirtualFinish = Math.Max(Tenants[""].VirtualFinish, plan.Grants.Where(grant => grant.Booked).Select(grant => grant.Head.StartTag).DefaultIfEmpty(0).Max());
-        return [.. plan.Grants.Where(grant => grant.Booked).Select(grant => new Contracts.CapacityGranted(grant.Head.Id, grant.Head.Attempt + 1)), .. plan.ToDecideAgain.Select(id => new Contracts.BudgetReleased(id))];
+        return [.. plan.Grants.Where(grant => grant.Booked).Select(grant => new CapacityGranted(grant.Head.Id, grant.Head.Attempt + 1)), .. plan.ToDecideAgain.Select(id => new BudgetReleased(id))];
     }
 
     public static bool IsCalled(TaskRow task) => TaskStates.IsCalled(task.State);
@@ -171,16 +172,16 @@ internal sealed class World(PlantedBug bug)
     public static T Finished<T>(Task<T> task) => task.IsCompleted ? task.GetAwaiter().GetResult() : throw new InvalidOperationException("Something in memory was waited for.");
 
     // Room is lent for the look, and taken back after.
-    private static bool Unguarded(LimitLedger ledger, Transition transition, Reservation reservation)
+    private static bool Unguarded(LimitLedger ledger, UnitOfWork transition, Reservation reservation)
     {
         var bucket = ledger.Buckets.First(bucket => bucket.Id == reservation.Bucket);
-        (bucket.LevelRequestsMinute, bucket.LevelTokensMinute) = (bucket.LevelRequestsMinute + reservation.Need.Requests, bucket.LevelTokensMinute + reservation.Need.Tokens);
+        (bucket.LevelRequestsMinute, bucket.LevelTokensMinute) = (bucket.LevelRequestsMinute + reservation.Demand.Requests, bucket.LevelTokensMinute + reservation.Demand.Tokens);
         var full = ledger.Apply([transition]).Count > 0;
-        (bucket.LevelRequestsMinute, bucket.LevelTokensMinute) = (bucket.LevelRequestsMinute - reservation.Need.Requests, bucket.LevelTokensMinute - reservation.Need.Tokens);
+        (bucket.LevelRequestsMinute, bucket.LevelTokensMinute) = (bucket.LevelRequestsMinute - reservation.Demand.Requests, bucket.LevelTokensMinute - reservation.Demand.Tokens);
         return full;
     }
 
-    private void Write(Transition transition, LimitLedger ledger)
+    private void Write(UnitOfWork transition, LimitLedger ledger)
     {
         var task = transition.Task!;
         Tasks[task.CorrelationId] = Copy(task);
@@ -203,11 +204,11 @@ internal sealed class World(PlantedBug bug)
             Payloads.TryAdd((payload.SubjectId, payload.Part), payload.Content);
         }
 
-        Announced.AddRange(transition.Announcements.Select(announcement => announcement.Message));
+        Announced.AddRange(transition.OutboxMessages.Select(announcement => announcement.Message));
         Keep(ledger.Buckets, ledger.Budgets, ledger.Tenants);
     }
 
-    private void Draw(BucketRow bucket)
+    private void Draw(TokenBucket bucket)
     {
         if (bucket.LevelTokensMinute < -0.001 || bucket.LevelRequestsMinute < -0.001)
         {
@@ -215,7 +216,7 @@ internal sealed class World(PlantedBug bug)
         }
     }
 
-    private void Keep(IEnumerable<BucketRow> buckets, IEnumerable<BudgetRow> budgets, IEnumerable<TenantRow> tenants)
+    private void Keep(IEnumerable<TokenBucket> buckets, IEnumerable<Budget> budgets, IEnumerable<TenantShare> tenants)
     {
         foreach (var bucket in buckets)
         {

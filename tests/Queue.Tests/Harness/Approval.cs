@@ -1,3 +1,6 @@
+using LlmQueue.Tests.Api;
+using LlmQueue.Worker.Lifecycle;
+
 namespace LlmQueue.Tests.Harness;
 
 /// <summary>

@@ -1,12 +1,14 @@
 using System.Collections.Concurrent;
+using LlmQueue.Api.Wire;
+using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
-using LlmQueue.Store;
-using LlmQueue.Store.Bus;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Rows;
-using LlmQueue.Store.Sagas;
-using LlmQueue.Store.Settings;
-using LlmQueue.Store.Views;
+using LlmQueue.Hosting.Bus;
+using LlmQueue.Hosting.Settings;
+using LlmQueue.Limits;
+using LlmQueue.Storage;
+using LlmQueue.Storage.Outbox;
+using LlmQueue.Storage.Tasks;
+using LlmQueue.Tests.Batches;
 using LlmQueue.Worker;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
@@ -83,7 +85,7 @@ public sealed class QueueUnderTest : IAsyncDisposable
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Logging.AddProvider(log).SetMinimumLevel(LogLevel.Warning);
         builder.Services.AddSingleton(setup.Clock);
-        builder.Services.AddQueueStore(database);
+        builder.Services.AddStorage(database);
         builder.Services.AddQueueWorker(settings, new CurrentCatalogue(ModelCatalogue.Parse(setup.Catalogue, "test.json"), setup.CatalogueFile), setup.Options);
         if (setup.Upkeep)
             builder.Services.AddQueueUpkeep(database);
@@ -136,7 +138,7 @@ public sealed class QueueUnderTest : IAsyncDisposable
     public Task<Guid> Ask(string prompt = "Why is the sky blue?", int maxOutputTokens = 50) =>
         Publish(new LlmTask { Prompt = prompt, Kind = "analysis", Complexity = "low", MaxOutputTokens = maxOutputTokens });
 
-    public Task Ring(params object[] bells) => Services.GetRequiredService<Doorbells>().Ring(bells, TestContext.Current.CancellationToken);
+    public Task Send(params object[] bells) => Services.GetRequiredService<CommandSender>().Send(bells, TestContext.Current.CancellationToken);
 
     public async Task<int> Execute(string sql, params object[] values)
     {
@@ -171,9 +173,9 @@ public sealed class QueueUnderTest : IAsyncDisposable
     /// <summary>As GET /v1/tasks/{id} shows it.</summary>
     public async Task<TaskView> View(Guid id) => (await new TaskViews(Services.GetRequiredService<IDbContextFactory<QueueDb>>(), Services.GetRequiredService<TimeProvider>()).Read(id, TestContext.Current.CancellationToken))!;
 
-    public Task<List<BucketRow>> Buckets() => Read(db => db.Buckets.AsNoTracking().OrderBy(b => b.Id).ToListAsync());
+    public Task<List<TokenBucket>> Buckets() => Read(db => db.Buckets.AsNoTracking().OrderBy(b => b.Id).ToListAsync());
 
-    public Task<BudgetRow> Budget() => Read(db => db.Budgets.AsNoTracking().OrderBy(b => b.Id).FirstAsync());
+    public Task<Budget> Budget() => Read(db => db.Budgets.AsNoTracking().OrderBy(b => b.Id).FirstAsync());
 
     public IReadOnlyList<T> Events<T>() => [.. events.OfType<T>()];
 

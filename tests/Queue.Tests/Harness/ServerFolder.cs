@@ -1,4 +1,5 @@
 using LlmQueue.Embedded;
+using LlmQueue.Tests.Api;
 
 namespace LlmQueue.Tests.Harness;
 

@@ -1,4 +1,4 @@
-using LlmQueue.Tests.Harness;
+using LlmQueue.Tests.Chaos;
 
 [assembly: AssemblyFixture(typeof(SharedServers))]
 

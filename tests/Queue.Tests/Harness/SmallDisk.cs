@@ -1,3 +1,6 @@
+using LlmQueue.Limits;
+using LlmQueue.Tests.Api;
+
 namespace LlmQueue.Tests.Harness;
 
 /// <summary>

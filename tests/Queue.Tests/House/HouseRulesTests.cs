@@ -1,8 +1,8 @@
-using LlmQueue.Worker.Estimation;
 using System.Reflection;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
-using LlmQueue.Store.Limits;
+using LlmQueue.Limits;
+using LlmQueue.Tests.Api;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker;
 using Microsoft.EntityFrameworkCore;

@@ -1,8 +1,8 @@
 using System.Reflection;
 using System.Text;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Bus;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage.Summaries;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Tests.Harness;
 using MassTransit;
 

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Intake.Checks;
+using LlmQueue.OpenAi;
+using LlmQueue.Storage.Intake;
 using LlmQueue.Worker.Estimation;
 
 namespace LlmQueue.Tests.Intake;

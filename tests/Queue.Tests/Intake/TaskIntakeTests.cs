@@ -1,7 +1,5 @@
 using LlmQueue.Contracts;
-using LlmQueue.Store.Bus;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage.Intake;
 
 namespace LlmQueue.Tests.Intake;
 

@@ -1,5 +1,6 @@
 using LlmQueue.Contracts;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage.Tasks;
+using LlmQueue.Tests.Api;
 using LlmQueue.Tests.Harness;
 
 namespace LlmQueue.Tests.Lifecycle;
@@ -162,7 +163,7 @@ public sealed class AnswerTests(SimulatorFixture simulators) : IClassFixture<Sim
         var calling = await queue.Ask("A real call that hangs");
         await queue.InState(calling, TaskStates.Calling);
         await Eventually.True("it hangs at the provider", TimeSpan.FromSeconds(10), async () => (await simulator.Statistics()).InFlight == 1);
-        await queue.Ring([.. ids.Values.Append(calling).Select(id => new CancelTask(id))]);
+        await queue.Send([.. ids.Values.Append(calling).Select(id => new CancelTask(id))]);
 
         foreach (var id in ids.Values.Append(calling))
         {
@@ -209,7 +210,7 @@ public sealed class AnswerTests(SimulatorFixture simulators) : IClassFixture<Sim
 
         var id = await queue.Ask();
         await queue.InState(id, TaskStates.Calling);
-        await queue.Ring(new DeadlinePassed(id));
+        await queue.Send(new DeadlinePassed(id));
 
         await queue.InState(id, TaskStates.Completed);
     }

@@ -1,7 +1,7 @@
 using System.Text;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Bus;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage.Tasks;
+using LlmQueue.Tests.Api;
 using LlmQueue.Tests.Harness;
 using Microsoft.EntityFrameworkCore;
 using RabbitMQ.Client;

@@ -1,6 +1,7 @@
 using LlmQueue.Contracts;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Tasks;
+using LlmQueue.Tests.Batches;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker;
 using Microsoft.EntityFrameworkCore;
@@ -47,7 +48,7 @@ public sealed class BudgetTests(SimulatorFixture simulators) : IClassFixture<Sim
         await Eventually.True("each said so", TimeSpan.FromSeconds(5), () => waiting.TrueForAll(t => queue.Events<LlmTaskDeferred>().Any(e => e.TaskId == t.CorrelationId && e.WaitingFor == "budget")));
 
         await queue.Execute("update budgets set limit_usd = 1000");
-        queue.Services.GetRequiredService<LineBell>().Ring();
+        queue.Services.GetRequiredService<LineBell>().Send();
         foreach (var id in ids)
             await queue.InState(id, TaskStates.Completed);
 
@@ -66,13 +67,13 @@ public sealed class BudgetTests(SimulatorFixture simulators) : IClassFixture<Sim
 
         for (var version = waiting.Version; version < waiting.Version + 3; version++)
         {
-            await queue.Ring(new BudgetReleased(id));
+            await queue.Send(new BudgetReleased(id));
             await queue.Becomes(id, "looked at again", t => t.Version > version);
         }
 
         Assert.Equal(TaskStates.WaitingForBudget, (await queue.Task(id))!.State);
         Assert.Equal(1, (await queue.Budget()).Waiting);
-        await queue.Ring(new CancelTask(id));
+        await queue.Send(new CancelTask(id));
         await queue.InState(id, TaskStates.Canceled);
         await queue.AssertLedgerIsSettled();
     }
@@ -90,7 +91,7 @@ public sealed class BudgetTests(SimulatorFixture simulators) : IClassFixture<Sim
         foreach (var id in ids)
             await queue.InState(id, TaskStates.WaitingForCapacity);
         await queue.Execute("update budgets set limit_usd = 0.01");
-        queue.Services.GetRequiredService<LineBell>().Ring();
+        queue.Services.GetRequiredService<LineBell>().Send();
 
         foreach (var id in ids)
             await queue.InState(id, TaskStates.WaitingForBudget);
@@ -101,7 +102,7 @@ public sealed class BudgetTests(SimulatorFixture simulators) : IClassFixture<Sim
         Assert.Equal((3, 0), ((await queue.Budget()).Waiting, Assert.Single(await queue.Buckets()).Waiting));
 
         await queue.Execute("update budgets set limit_usd = 100");
-        queue.Services.GetRequiredService<LineBell>().Ring();
+        queue.Services.GetRequiredService<LineBell>().Send();
         foreach (var id in ids)
             await queue.InState(id, TaskStates.Completed);
         await queue.AssertLedgerIsSettled();

@@ -1,8 +1,8 @@
 using System.Text.Json;
 using LlmQueue.Contracts;
-using LlmQueue.Store;
-using LlmQueue.Store.Rows;
-using LlmQueue.Store.Views;
+using LlmQueue.Storage;
+using LlmQueue.Storage.Conversations;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Tests.Harness;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;

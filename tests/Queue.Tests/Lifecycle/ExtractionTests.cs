@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker;
 
@@ -130,7 +130,7 @@ public sealed class ExtractionTests(SimulatorFixture simulators) : IClassFixture
         var id = await Ask(queue);
         var reading = await queue.InState(id, TaskStates.Extracting);
         await Eventually.True("the call is made", TimeSpan.FromSeconds(10), async () => (await queue.Attempts(id)).Exists(a => a.Worker is not null));
-        await queue.Ring(new LeaseExpired(id, reading.Attempt));
+        await queue.Send(new LeaseExpired(id, reading.Attempt));
         await queue.InState(id, TaskStates.Completed);
 
         Assert.Equal(["abandoned", "answered", "answered"], (await queue.Attempts(id)).Select(a => a.Outcome));

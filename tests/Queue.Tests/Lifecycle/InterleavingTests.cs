@@ -2,10 +2,12 @@ using System.Globalization;
 using FsCheck;
 using FsCheck.Fluent;
 using LlmQueue.Contracts;
-using LlmQueue.Store;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage.Tasks;
+using LlmQueue.Tests.Api;
+using LlmQueue.Tests.Exploration;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker;
+using LlmQueue.Worker.Lifecycle;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -89,7 +91,7 @@ public sealed class InterleavingTests(SimulatorFixture simulators) : IClassFixtu
         {
             var rows = await queue.Read(db => db.Tasks.AsNoTracking().Where(t => ids.Contains(t.CorrelationId)).ToListAsync());
             foreach (var task in rows.Where(t => t.EndedAt is null))
-                await queue.Ring(BellOf(task));
+                await queue.Send(BellOf(task));
             return rows.Count(t => t.EndedAt is not null) == TasksACase;
         });
         var calls = await simulator.Log(since);
@@ -106,14 +108,14 @@ public sealed class InterleavingTests(SimulatorFixture simulators) : IClassFixtu
         switch (step.Act)
         {
             case Act.SubmitAgain: await queue.Publish(task); break;
-            case Act.Start: await queue.Ring(new StartTask(id)); break;
-            case Act.Grant: await queue.Ring(new CapacityGranted(id, attempt + 1)); break;
-            case Act.ReleaseMoney: await queue.Ring(new BudgetReleased(id)); break;
-            case Act.ElapseDelay: await queue.Ring(new RetryDelayElapsed(id, attempt)); break;
-            case Act.ExpireLease: await queue.Ring(new LeaseExpired(id, attempt)); break;
-            case Act.Call: await queue.Ring(new CallProvider(id, attempt), new CallProvider(id, attempt)); break;
-            case Act.Cancel: await queue.Ring(new CancelTask(id)); break;
-            case Act.PassDeadline: await queue.Ring(new DeadlinePassed(id)); break;
+            case Act.Start: await queue.Send(new StartTask(id)); break;
+            case Act.Grant: await queue.Send(new CapacityGranted(id, attempt + 1)); break;
+            case Act.ReleaseMoney: await queue.Send(new BudgetReleased(id)); break;
+            case Act.ElapseDelay: await queue.Send(new RetryDelayElapsed(id, attempt)); break;
+            case Act.ExpireLease: await queue.Send(new LeaseExpired(id, attempt)); break;
+            case Act.Call: await queue.Send(new CallProvider(id, attempt), new CallProvider(id, attempt)); break;
+            case Act.Cancel: await queue.Send(new CancelTask(id)); break;
+            case Act.PassDeadline: await queue.Send(new DeadlinePassed(id)); break;
             case Act.LoseNext: lossy.LoseNext(1 + step.Task); break;
             // A moment for what is under way; reading a row a few times is as long as a few transitions take.
             default:

@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
-using LlmQueue.Store.Rows;
+using LlmQueue.Contracts;
+using LlmQueue.Storage.Summaries;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker.Lifecycle;
 using LlmQueue.Worker.PageSummaries;
@@ -13,9 +15,9 @@ namespace LlmQueue.Tests.Lifecycle;
 public sealed partial class LifecycleTableTests
 {
     // The machines only take hold of their desk's methods; nothing of it is used to read what follows what.
-    internal static TaskLifecycle Tasks { get; } = new((TaskDesk)RuntimeHelpers.GetUninitializedObject(typeof(TaskDesk)), TimeProvider.System);
+    internal static TaskStateMachine Tasks { get; } = new((TaskDesk)RuntimeHelpers.GetUninitializedObject(typeof(TaskDesk)), TimeProvider.System);
 
-    internal static SummaryLifecycle Summaries { get; } = new((SummaryDesk)RuntimeHelpers.GetUninitializedObject(typeof(SummaryDesk)), TimeProvider.System);
+    internal static SummaryStateMachine Summaries { get; } = new((SummaryDesk)RuntimeHelpers.GetUninitializedObject(typeof(SummaryDesk)), TimeProvider.System);
 
     [Fact]
     public void What_a_task_does_with_each_event_in_each_state_is_approved() => Approval.Verify("task-lifecycle.txt", MachineTable.Of(Tasks).Render());
@@ -106,7 +108,7 @@ public sealed partial class LifecycleTableTests
 
         public State Waiting { get; private set; } = null!;
         public State Done { get; private set; } = null!;
-        public Event<LlmQueue.Contracts.StartTask> Moved { get; private set; } = null!;
-        public Event<LlmQueue.Contracts.CancelTask> Forgotten { get; private set; } = null!;
+        public Event<StartTask> Moved { get; private set; } = null!;
+        public Event<CancelTask> Forgotten { get; private set; } = null!;
     }
 }

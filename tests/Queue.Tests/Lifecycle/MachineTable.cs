@@ -1,4 +1,5 @@
 using System.Text;
+using LlmQueue.Worker.Lifecycle;
 using MassTransit;
 
 namespace LlmQueue.Tests.Lifecycle;

@@ -1,10 +1,10 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Intake.Checks;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage.Intake;
+using LlmQueue.Storage.Tasks;
+using LlmQueue.Tests.Batches;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker;
 
@@ -63,7 +63,7 @@ public sealed partial class PartsTests(SimulatorFixture simulators) : IClassFixt
         var second = await queue.Becomes(id, "reading part 2", t => t is { State: TaskStates.Extracting, Attempt: 2 });
         Assert.StartsWith("part-2-of-", second.Pass, StringComparison.Ordinal);
         await Eventually.True("the call is made", TimeSpan.FromSeconds(10), async () => (await queue.Attempts(id))[1].Worker is not null);
-        await queue.Ring(new LeaseExpired(id, second.Attempt));
+        await queue.Send(new LeaseExpired(id, second.Attempt));
         await queue.InState(id, TaskStates.Completed);
 
         var attempts = await queue.Attempts(id);
@@ -100,7 +100,7 @@ public sealed partial class PartsTests(SimulatorFixture simulators) : IClassFixt
 
         var id = await queue.Publish(Task());
         await queue.Becomes(id, "reading part 2", t => t is { State: TaskStates.Extracting, Attempt: 2 });
-        await queue.Ring(new CancelTask(id));
+        await queue.Send(new CancelTask(id));
         await queue.InState(id, TaskStates.Canceled);
 
         Assert.Null(await queue.Answer(id));

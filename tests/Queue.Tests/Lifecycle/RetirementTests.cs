@@ -1,8 +1,10 @@
 using System.Globalization;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Rows;
-using LlmQueue.Store.Views;
+using LlmQueue.Limits;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Ledger;
+using LlmQueue.Storage.Queue;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Tests.Harness;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -26,7 +28,7 @@ public sealed class RetirementTests(SimulatorFixture simulators) : IClassFixture
             Assert.Contains("groq:old", (await queue.InState(id, TaskStates.WaitingForCapacity)).WaitReason, StringComparison.Ordinal);
 
         clock.Shift(TimeSpan.FromDays(1));
-        queue.Services.GetRequiredService<LineBell>().Ring();
+        queue.Services.GetRequiredService<LineBell>().Send();
         foreach (var id in ids)
             Assert.Equal("groq:new", (await queue.InState(id, TaskStates.Completed)).AnsweredModel);
 
@@ -87,7 +89,7 @@ public sealed class RetirementTests(SimulatorFixture simulators) : IClassFixture
             """,
     };
 
-    private static void Show(QueueUnderTest queue, List<BucketRow> buckets)
+    private static void Show(QueueUnderTest queue, List<TokenBucket> buckets)
     {
         foreach (var bucket in buckets)
             queue.Services.GetRequiredService<LimitViews>().Show(bucket);

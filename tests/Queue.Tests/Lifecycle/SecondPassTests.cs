@@ -1,6 +1,8 @@
 using LlmQueue.Contracts;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Tasks;
+using LlmQueue.Tests.Api;
+using LlmQueue.Tests.Batches;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker;
 using LlmQueue.Worker.Ranking;
@@ -166,7 +168,7 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
 
         await using var again = await QueueUnderTest.Start(new QueueSetup { Catalogue = catalogue, ProviderUrl = simulator.BaseUrl, Database = database });
         await again.Execute("update buckets set closed_until = null, level_requests_minute = 60000, as_of = now()");
-        again.Services.GetRequiredService<LineBell>().Ring();
+        again.Services.GetRequiredService<LineBell>().Send();
         await again.InState(id, TaskStates.Completed);
 
         Assert.Equal((await again.Payloads(id))["revision"], await again.Answer(id));
@@ -189,7 +191,7 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
         var id = await Ask(queue);
         Assert.Equal(TaskPasses.Critique, (await queue.InState(id, TaskStates.WaitingForBudget)).Pass);
         await queue.Execute("update budgets set limit_usd = 1000");
-        queue.Services.GetRequiredService<LineBell>().Ring();
+        queue.Services.GetRequiredService<LineBell>().Send();
         await queue.InState(id, TaskStates.Completed);
 
         await Kept(queue, id, "the draft is the answer: the critic accepts it, score 0.80");
@@ -210,7 +212,7 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
         var id = await Ask(queue);
         var calling = await queue.Becomes(id, $"in its {pass}", t => t.State == state && t.Pass == pass);
         await Eventually.True("the call is made", TimeSpan.FromSeconds(10), async () => (await queue.Attempts(id)).Exists(a => a.Number == calling.Attempt && a.Worker is not null));
-        await queue.Ring(new LeaseExpired(id, calling.Attempt), new LeaseExpired(id, calling.Attempt));
+        await queue.Send(new LeaseExpired(id, calling.Attempt), new LeaseExpired(id, calling.Attempt));
         await queue.InState(id, TaskStates.Completed);
 
         Assert.Equal((await queue.Payloads(id))["revision"], await queue.Answer(id));
@@ -228,7 +230,7 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
 
         var id = await Ask(queue);
         await queue.InState(id, TaskStates.WaitingForCapacity);
-        await queue.Ring(new DeadlinePassed(id));
+        await queue.Send(new DeadlinePassed(id));
         await queue.InState(id, TaskStates.Completed);
 
         await Kept(queue, id, "passed before the critique was there");
@@ -246,7 +248,7 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
         var id = await Ask(queue);
         var calling = await queue.InState(id, TaskStates.Critiquing);
         await Eventually.True("the critic is asked", TimeSpan.FromSeconds(10), async () => (await simulator.Log()).Any(c => c.Model == "critic"));
-        await queue.Ring(new DeadlinePassed(id));
+        await queue.Send(new DeadlinePassed(id));
         var done = await queue.InState(id, TaskStates.Completed);
         await Eventually.True("the critic has answered", TimeSpan.FromSeconds(10), async () => (await simulator.Log()).Any(c => c.Model == "critic" && c.EndedAt is not null));
 
@@ -265,7 +267,7 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
 
         var id = await Ask(queue);
         await queue.InState(id, TaskStates.Critiquing);
-        await queue.Ring(new CancelTask(id));
+        await queue.Send(new CancelTask(id));
         await queue.InState(id, TaskStates.Canceled);
 
         Assert.Null(await queue.Answer(id));

@@ -1,6 +1,8 @@
-using LlmQueue.Store;
-using LlmQueue.Store.Limits;
-using LlmQueue.Store.Rows;
+using LlmQueue.Catalogue;
+using LlmQueue.Limits;
+using LlmQueue.Storage;
+using LlmQueue.Storage.Tasks;
+using LlmQueue.Tests.Batches;
 using LlmQueue.Tests.Harness;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -30,7 +32,7 @@ internal static class StatedRows
             CorrelationId = Guid.CreateVersion7(), Version = Version, State = state, Kind = "analysis", Complexity = "low", PromptTokens = 20, PromptUnits = 16, MaxOutputTokens = 50, Chain = $"groq:{model}", Route = "any/any",
             Attempt = 1, SubmittedAt = now, UpdatedAt = now, RungAt = now,
         };
-        var line = LineRow.Of([bucketId], spread: false);
+        var line = WaitQueue.Of([bucketId], spread: false);
         var called = TaskStates.IsCalled(state);
         var reserved = called || granted;
         switch (state)
@@ -78,7 +80,7 @@ internal static class StatedRows
         if (reserved)
         {
             (row.Bucket, row.Model, row.ReservedTokens, row.ReservedUsd, row.ReservedBudgets) = (bucketId, "groq:first", 70, 0.00007m, budget.Id);
-            BucketRule.Reserve(bucket, new Need(1, 70));
+            BucketRule.Reserve(bucket, new ResourceDemand(1, 70));
             budget.ReservedUsd += 0.00007m;
         }
 

@@ -1,7 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
-using LlmQueue.Store.Limits;
-using LlmQueue.Store.Rows;
+using LlmQueue.Limits;
 
 namespace LlmQueue.Tests.Limits;
 
@@ -14,7 +13,7 @@ public sealed class BreakerRuleTests
     [Fact]
     public void Five_faults_in_a_row_open_it_and_an_answer_between_them_begins_the_count_anew()
     {
-        var bucket = new BucketRow { AsOf = Noon };
+        var bucket = new TokenBucket { AsOf = Noon };
         Learn(bucket, Fault, times: 4);
         Learn(bucket, ProviderSign.Alive);
         Learn(bucket, Fault, times: 4);
@@ -29,7 +28,7 @@ public sealed class BreakerRuleTests
     [Fact]
     public void One_fault_is_enough_when_a_worker_has_counted_too_many_of_late()
     {
-        var bucket = new BucketRow { AsOf = Noon };
+        var bucket = new TokenBucket { AsOf = Noon };
         Learn(bucket, Fault with { OpensBreaker = true });
         Assert.Equal(BreakerState.Open, BreakerRule.StateOf(bucket, Noon));
     }
@@ -42,7 +41,7 @@ public sealed class BreakerRuleTests
         Assert.Equal(due, OpensAt(bucket, due));
 
         BucketRule.Refill(bucket, due);
-        BucketRule.Reserve(bucket, new Need(1, 0));
+        BucketRule.Reserve(bucket, new ResourceDemand(1, 0));
 
         Assert.Equal(due.AddSeconds(30), OpensAt(bucket, due));
     }
@@ -74,7 +73,7 @@ public sealed class BreakerRuleTests
             BucketRule.Refill(bucket, now);
             var taken = 0;
             for (; taken < 1000 && OpensAt(bucket, now) <= now; taken++)
-                BucketRule.Reserve(bucket, new Need(1, 0));
+                BucketRule.Reserve(bucket, new ResourceDemand(1, 0));
             rounds.Add(taken);
             for (var i = 0; i < taken; i++)
                 BreakerRule.Learn(bucket, ProviderSign.Alive, now, now.AddMilliseconds(500));
@@ -107,8 +106,8 @@ public sealed class BreakerRuleTests
         var back = Noon.AddSeconds(10);
         BreakerRule.Learn(bucket, ProviderSign.Alive, back, back);
         BucketRule.Refill(bucket, back);
-        BucketRule.Reserve(bucket, new Need(1, 0));
-        BucketRule.Reserve(bucket, new Need(1, 0));
+        BucketRule.Reserve(bucket, new ResourceDemand(1, 0));
+        BucketRule.Reserve(bucket, new ResourceDemand(1, 0));
 
         Assert.True(OpensAt(bucket, back.AddSeconds(59)) > back.AddSeconds(59));
         Assert.Equal(back.AddSeconds(60), OpensAt(bucket, back.AddSeconds(60)));
@@ -118,7 +117,7 @@ public sealed class BreakerRuleTests
     public void Whatever_comes_it_never_stays_shut_for_more_than_a_minute_and_what_is_let_through_while_open_is_one_call_a_probe() =>
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(300), Prop.ForAll(Gen.Choose(0, 4).ListOf().ToArbitrary(), steps =>
         {
-            var (bucket, now) = (new BucketRow { AsOf = Noon }, Noon);
+            var (bucket, now) = (new TokenBucket { AsOf = Noon }, Noon);
             foreach (var step in steps)
             {
                 now = now.AddSeconds(step * 3);
@@ -126,7 +125,7 @@ public sealed class BreakerRuleTests
                 var wasOpen = BreakerRule.StateOf(bucket, now) == BreakerState.Open;
                 if (OpensAt(bucket, now) <= now)
                 {
-                    BucketRule.Reserve(bucket, new Need(1, 0));
+                    BucketRule.Reserve(bucket, new ResourceDemand(1, 0));
                     if (wasOpen && OpensAt(bucket, now) <= now)
                         return false;
                 }
@@ -139,16 +138,16 @@ public sealed class BreakerRuleTests
             return true;
         }));
 
-    private static DateTime OpensAt(BucketRow bucket, DateTime now) => BucketRule.OpensAt(bucket, new Need(1, 0), now).At;
+    private static DateTime OpensAt(TokenBucket bucket, DateTime now) => BucketRule.OpensAt(bucket, new ResourceDemand(1, 0), now).At;
 
-    private static BucketRow Broken()
+    private static TokenBucket Broken()
     {
-        var bucket = new BucketRow { AsOf = Noon, SettledRequests = 100, ReservedRequests = 100 };
+        var bucket = new TokenBucket { AsOf = Noon, SettledRequests = 100, ReservedRequests = 100 };
         Learn(bucket, Fault, times: BreakerRule.FaultsThatOpen);
         return bucket;
     }
 
-    private static void Learn(BucketRow bucket, ProviderSign sign, int times = 1)
+    private static void Learn(TokenBucket bucket, ProviderSign sign, int times = 1)
     {
         for (var i = 0; i < times; i++)
             BreakerRule.Learn(bucket, sign, Noon, Noon);

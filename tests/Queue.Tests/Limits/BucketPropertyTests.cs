@@ -1,7 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
-using LlmQueue.Store.Limits;
-using LlmQueue.Store.Rows;
+using LlmQueue.Limits;
 using static LlmQueue.Tests.Limits.TestBuckets;
 
 namespace LlmQueue.Tests.Limits;
@@ -22,7 +21,7 @@ public sealed class BucketPropertyTests
                 foreach (var (pause, share) in drawn.arrivals)
                 {
                     now = now.AddMilliseconds(pause);
-                    var need = new Need(1, Math.Max(1, drawn.limit * (long)share / 1000));
+                    var need = new ResourceDemand(1, Math.Max(1, drawn.limit * (long)share / 1000));
                     BucketRule.Refill(bucket, now);
                     if (BucketRule.OpensAt(bucket, need, now).At > now)
                         continue;
@@ -46,7 +45,7 @@ public sealed class BucketPropertyTests
             d =>
             {
                 var bucket = Bucket(tpm: d.minute, levelTpm: d.minute * (d.levelMinute / 1000.0), tpd: d.day, levelTpd: d.day * (d.levelDay / 1000.0));
-                var need = new Need(1, Math.Min(Math.Max(1, d.minute * (long)d.share / 1000), d.day));
+                var need = new ResourceDemand(1, Math.Min(Math.Max(1, d.minute * (long)d.share / 1000), d.day));
                 if (!BucketRule.CanEverFit(bucket, need))
                     return true;
                 var now = Noon.AddMilliseconds(d.later);
@@ -68,9 +67,9 @@ public sealed class BucketPropertyTests
             {
                 var bucket = Bucket(tpm: 100_000, levelTpm: 99_500);
                 foreach (var call in calls)
-                    BucketRule.Reserve(bucket, new Need(1, call.reserved));
+                    BucketRule.Reserve(bucket, new ResourceDemand(1, call.reserved));
                 foreach (var call in calls.Reverse())
-                    BucketRule.Settle(bucket, new Need(1, call.reserved), call.refused ? new Need(0, 0) : new Need(1, call.used), providerCountsMinuteTokens: false);
+                    BucketRule.Settle(bucket, new ResourceDemand(1, call.reserved), call.refused ? new ResourceDemand(0, 0) : new ResourceDemand(1, call.used), providerCountsMinuteTokens: false);
                 return bucket.ReservedRequests == bucket.SettledRequests + bucket.ReleasedRequests && bucket.ReservedTokens == bucket.SettledTokens + bucket.ReleasedTokens
                     && bucket.LevelTokensMinute <= 99_500;
             }));
@@ -83,12 +82,12 @@ public sealed class BucketPropertyTests
             {
                 var bucket = Bucket(tpm: 60_000, levelTpm: 59_700);
                 foreach (var _ in order)
-                    BucketRule.Reserve(bucket, new Need(1, 4000));
+                    BucketRule.Reserve(bucket, new ResourceDemand(1, 4000));
                 var settled = 0;
                 foreach (var call in order)
                 {
                     // Each was counted as it arrived, and answers in another order; all that is known at once is whether one has been settled before it.
-                    BucketRule.Settle(bucket, new Need(1, 4000), new Need(1, 3000), providerCountsMinuteTokens: true);
+                    BucketRule.Settle(bucket, new ResourceDemand(1, 4000), new ResourceDemand(1, 3000), providerCountsMinuteTokens: true);
                     ProviderCountRule.Correct(bucket, new ProviderCount { RemainingTokensMinute = 60_000 - (4000 * (call + 1)) }, isLatest: settled++ == 0);
                 }
 

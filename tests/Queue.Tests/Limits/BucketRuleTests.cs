@@ -1,5 +1,4 @@
-using LlmQueue.Store.Limits;
-using LlmQueue.Store.Rows;
+using LlmQueue.Limits;
 using static LlmQueue.Tests.Limits.TestBuckets;
 
 namespace LlmQueue.Tests.Limits;
@@ -11,23 +10,23 @@ public sealed class BucketRuleTests
 
     [Fact]
     public void One_of_1000_requests_a_day_is_back_after_1m26_4s() =>
-        Assert.Equal(86.4, OpensAfter(Bucket(rpd: 1000, levelRpd: 999), new Need(1000, 0)), 0.001);
+        Assert.Equal(86.4, OpensAfter(Bucket(rpd: 1000, levelRpd: 999), new ResourceDemand(1000, 0)), 0.001);
 
     [Fact]
     public void Thirty_of_14400_requests_a_day_are_back_after_3_minutes() =>
-        Assert.Equal(180, OpensAfter(Bucket(rpd: 14400, levelRpd: 14370), new Need(14400, 0)), 0.001);
+        Assert.Equal(180, OpensAfter(Bucket(rpd: 14400, levelRpd: 14370), new ResourceDemand(14400, 0)), 0.001);
 
     [Fact]
     public void Tokens_of_12000_a_minute_come_back_at_200_a_second() =>
-        Assert.Equal(0.235, OpensAfter(Bucket(tpm: 12000, levelTpm: 11940 - 47), new Need(1, 11940)), 0.001);
+        Assert.Equal(0.235, OpensAfter(Bucket(tpm: 12000, levelTpm: 11940 - 47), new ResourceDemand(1, 11940)), 0.001);
 
     [Fact]
     public void A_refusal_with_5034_of_6000_used_and_1443_requested_waits_4_77_seconds() =>
-        Assert.Equal(4.77, OpensAfter(Bucket(tpm: 6000, levelTpm: 6000 - 5034), new Need(1, 1443)), 0.001);
+        Assert.Equal(4.77, OpensAfter(Bucket(tpm: 6000, levelTpm: 6000 - 5034), new ResourceDemand(1, 1443)), 0.001);
 
     [Fact]
     public void The_day_drips_too_so_669_of_100000_tokens_take_9m38_016s() =>
-        Assert.Equal(578.016, OpensAfter(Bucket(tpd: 100_000, levelTpd: 100_000 - 97_050), new Need(1, 3619)), 0.001);
+        Assert.Equal(578.016, OpensAfter(Bucket(tpd: 100_000, levelTpd: 100_000 - 97_050), new ResourceDemand(1, 3619)), 0.001);
 
     // ---- Tables ----
 
@@ -62,16 +61,16 @@ public sealed class BucketRuleTests
     {
         var bucket = Bucket(rpm: 60, levelRpm: 0, tpm: 6000, levelTpm: 0, tpd: 86_400, levelTpd: 0);
 
-        Assert.Equal(LimitWindow.TokensPerDay, BucketRule.OpensAt(bucket, new Need(1, 200), Noon).Window);
-        Assert.Equal(LimitWindow.TokensPerMinute, BucketRule.OpensAt(Bucket(rpm: 60, levelRpm: 0, tpm: 6000, levelTpm: 0), new Need(1, 200), Noon).Window);
-        Assert.Equal(LimitWindow.RequestsPerMinute, BucketRule.OpensAt(Bucket(rpm: 60, levelRpm: 0, tpm: 6000, levelTpm: 199), new Need(1, 200), Noon).Window);
+        Assert.Equal(LimitWindow.TokensPerDay, BucketRule.OpensAt(bucket, new ResourceDemand(1, 200), Noon).Window);
+        Assert.Equal(LimitWindow.TokensPerMinute, BucketRule.OpensAt(Bucket(rpm: 60, levelRpm: 0, tpm: 6000, levelTpm: 0), new ResourceDemand(1, 200), Noon).Window);
+        Assert.Equal(LimitWindow.RequestsPerMinute, BucketRule.OpensAt(Bucket(rpm: 60, levelRpm: 0, tpm: 6000, levelTpm: 199), new ResourceDemand(1, 200), Noon).Window);
     }
 
     [Fact]
     public void A_bucket_with_room_opens_now_and_one_without_limits_always_does()
     {
-        Assert.Equal(new Opening(Noon, null), BucketRule.OpensAt(Bucket(tpm: 6000, levelTpm: 200), new Need(1, 200), Noon));
-        Assert.Equal(new Opening(Noon, null), BucketRule.OpensAt(Bucket(), new Need(1, long.MaxValue), Noon));
+        Assert.Equal(new Opening(Noon, null), BucketRule.OpensAt(Bucket(tpm: 6000, levelTpm: 200), new ResourceDemand(1, 200), Noon));
+        Assert.Equal(new Opening(Noon, null), BucketRule.OpensAt(Bucket(), new ResourceDemand(1, long.MaxValue), Noon));
     }
 
     [Fact]
@@ -80,8 +79,8 @@ public sealed class BucketRuleTests
         var bucket = Bucket(tpm: 6000, levelTpm: 5970);
         bucket.ClosedUntil = Noon.AddSeconds(7);
 
-        Assert.Equal(new Opening(Noon.AddSeconds(7), null), BucketRule.OpensAt(bucket, new Need(1, 100), Noon));
-        Assert.Equal(new Opening(Noon.AddSeconds(8), null), BucketRule.OpensAt(bucket, new Need(1, 100), Noon.AddSeconds(8)));
+        Assert.Equal(new Opening(Noon.AddSeconds(7), null), BucketRule.OpensAt(bucket, new ResourceDemand(1, 100), Noon));
+        Assert.Equal(new Opening(Noon.AddSeconds(8), null), BucketRule.OpensAt(bucket, new ResourceDemand(1, 100), Noon.AddSeconds(8)));
     }
 
     [Theory]
@@ -93,8 +92,8 @@ public sealed class BucketRuleTests
     {
         var bucket = Bucket(rpm: 30, levelRpm: 0, tpm: 6000, levelTpm: 0);
 
-        Assert.Equal(fits, BucketRule.CanEverFit(bucket, new Need(requests, tokens)));
-        Assert.Equal(fits, BucketRule.OpensAt(bucket, new Need(requests, tokens), Noon).At < DateTime.MaxValue);
+        Assert.Equal(fits, BucketRule.CanEverFit(bucket, new ResourceDemand(requests, tokens)));
+        Assert.Equal(fits, BucketRule.OpensAt(bucket, new ResourceDemand(requests, tokens), Noon).At < DateTime.MaxValue);
     }
 
     [Fact]
@@ -102,7 +101,7 @@ public sealed class BucketRuleTests
     {
         var bucket = Bucket(rpm: 1, levelRpm: 0, tpm: 6000, levelTpm: 6000);
 
-        Assert.True(BucketRule.CanEverFit(bucket, new Need(1, 10)));
-        Assert.InRange(BucketRule.OpensAt(bucket, new Need(1, 10), Noon).At, Noon.AddSeconds(59), Noon.AddSeconds(61));
+        Assert.True(BucketRule.CanEverFit(bucket, new ResourceDemand(1, 10)));
+        Assert.InRange(BucketRule.OpensAt(bucket, new ResourceDemand(1, 10), Noon).At, Noon.AddSeconds(59), Noon.AddSeconds(61));
     }
 }

@@ -1,6 +1,5 @@
 using System.Globalization;
-using LlmQueue.Store.Limits;
-using LlmQueue.Store.Rows;
+using LlmQueue.Limits;
 using static LlmQueue.Tests.Limits.TestBuckets;
 
 namespace LlmQueue.Tests.Limits;
@@ -12,10 +11,10 @@ public sealed class BucketSettlementTests
     public void Settling_gives_back_what_was_not_used_and_counts_both()
     {
         var bucket = Bucket(rpm: 30, levelRpm: 29, rpd: 1000, levelRpd: 999, tpm: 6000, levelTpm: 5000, tpd: 100_000, levelTpd: 99_000);
-        BucketRule.Reserve(bucket, new Need(1, 800));
+        BucketRule.Reserve(bucket, new ResourceDemand(1, 800));
         Assert.Equal((28, 998, 4200, 98_200), (bucket.LevelRequestsMinute, bucket.LevelRequestsDay, bucket.LevelTokensMinute, bucket.LevelTokensDay));
 
-        BucketRule.Settle(bucket, new Need(1, 800), new Need(1, 300), providerCountsMinuteTokens: false);
+        BucketRule.Settle(bucket, new ResourceDemand(1, 800), new ResourceDemand(1, 300), providerCountsMinuteTokens: false);
 
         Assert.Equal((28, 998, 4700, 98_700), (bucket.LevelRequestsMinute, bucket.LevelRequestsDay, bucket.LevelTokensMinute, bucket.LevelTokensDay));
         Assert.Equal((1, 1, 0), (bucket.ReservedRequests, bucket.SettledRequests, bucket.ReleasedRequests));
@@ -26,8 +25,8 @@ public sealed class BucketSettlementTests
     public void A_refused_call_gives_back_everything()
     {
         var bucket = Bucket(rpm: 30, levelRpm: 20, tpm: 6000, levelTpm: 5000);
-        BucketRule.Reserve(bucket, new Need(1, 800));
-        BucketRule.Settle(bucket, new Need(1, 800), new Need(0, 0), providerCountsMinuteTokens: false);
+        BucketRule.Reserve(bucket, new ResourceDemand(1, 800));
+        BucketRule.Settle(bucket, new ResourceDemand(1, 800), new ResourceDemand(0, 0), providerCountsMinuteTokens: false);
 
         Assert.Equal((20, 5000), (bucket.LevelRequestsMinute, bucket.LevelTokensMinute));
         Assert.Equal((0, 1, 0, 800), (bucket.SettledRequests, bucket.ReleasedRequests, bucket.SettledTokens, bucket.ReleasedTokens));
@@ -37,8 +36,8 @@ public sealed class BucketSettlementTests
     public void More_used_than_reserved_is_taken_from_the_levels_and_the_ledger_still_adds_up()
     {
         var bucket = Bucket(tpm: 6000, levelTpm: 5000, tpd: 100_000, levelTpd: 50_000);
-        BucketRule.Reserve(bucket, new Need(1, 800));
-        BucketRule.Settle(bucket, new Need(1, 800), new Need(1, 1000), providerCountsMinuteTokens: true);
+        BucketRule.Reserve(bucket, new ResourceDemand(1, 800));
+        BucketRule.Settle(bucket, new ResourceDemand(1, 800), new ResourceDemand(1, 1000), providerCountsMinuteTokens: true);
 
         Assert.Equal((4000, 49_000), (bucket.LevelTokensMinute, bucket.LevelTokensDay));
         Assert.Equal(bucket.ReservedTokens, bucket.SettledTokens + bucket.ReleasedTokens);
@@ -51,8 +50,8 @@ public sealed class BucketSettlementTests
     public void What_a_call_took_on_arrival_is_what_the_minute_has_lost(long charged, double level)
     {
         var bucket = Bucket(tpm: 6000, levelTpm: 5000, tpd: 100_000, levelTpd: 50_000);
-        BucketRule.Reserve(bucket, new Need(1, 800));
-        BucketRule.Settle(bucket, new Need(1, 800), new Need(1, 300), providerCountsMinuteTokens: true, charged);
+        BucketRule.Reserve(bucket, new ResourceDemand(1, 800));
+        BucketRule.Settle(bucket, new ResourceDemand(1, 800), new ResourceDemand(1, 300), providerCountsMinuteTokens: true, charged);
 
         Assert.Equal(level, bucket.LevelTokensMinute);
     }
@@ -61,8 +60,8 @@ public sealed class BucketSettlementTests
     public void Where_the_provider_counts_the_minute_itself_nothing_is_given_back_to_it()
     {
         var bucket = Bucket(tpm: 6000, levelTpm: 5000, tpd: 100_000, levelTpd: 50_000);
-        BucketRule.Reserve(bucket, new Need(1, 800));
-        BucketRule.Settle(bucket, new Need(1, 800), new Need(1, 300), providerCountsMinuteTokens: true);
+        BucketRule.Reserve(bucket, new ResourceDemand(1, 800));
+        BucketRule.Settle(bucket, new ResourceDemand(1, 800), new ResourceDemand(1, 300), providerCountsMinuteTokens: true);
 
         Assert.Equal((4200, 49_700), (bucket.LevelTokensMinute, bucket.LevelTokensDay));
     }
@@ -110,8 +109,8 @@ public sealed class BucketSettlementTests
     {
         var bucket = Bucket(tpm: 6000, levelTpm: 6000);
 
-        BucketRule.Close(bucket, Noon.AddSeconds(9), "nine", LimitWindow.TokensPerMinute, new Need(1, 100), Noon);
-        BucketRule.Close(bucket, Noon.AddSeconds(4), "four", LimitWindow.TokensPerMinute, new Need(1, 100), Noon);
+        BucketRule.Close(bucket, Noon.AddSeconds(9), "nine", LimitWindow.TokensPerMinute, new ResourceDemand(1, 100), Noon);
+        BucketRule.Close(bucket, Noon.AddSeconds(4), "four", LimitWindow.TokensPerMinute, new ResourceDemand(1, 100), Noon);
 
         Assert.Equal((Noon.AddSeconds(9), "nine", 2), (bucket.ClosedUntil!.Value, bucket.ClosedReason, bucket.Throttled));
     }
@@ -121,12 +120,12 @@ public sealed class BucketSettlementTests
     {
         var bucket = Bucket(tpm: 6000, levelTpm: 5970);
 
-        BucketRule.Close(bucket, Noon.AddSeconds(5), "busy", LimitWindow.TokensPerMinute, new Need(1, 1000), Noon);
+        BucketRule.Close(bucket, Noon.AddSeconds(5), "busy", LimitWindow.TokensPerMinute, new ResourceDemand(1, 1000), Noon);
         BucketRule.Refill(bucket, Noon.AddSeconds(5));
 
         Assert.Equal(1000, bucket.LevelTokensMinute, 1e-6);
-        BucketRule.Reserve(bucket, new Need(1, 1000));
-        Assert.Equal(10, (BucketRule.OpensAt(bucket, new Need(1, 1000), Noon.AddSeconds(5)).At - Noon.AddSeconds(5)).TotalSeconds, 0.001);
+        BucketRule.Reserve(bucket, new ResourceDemand(1, 1000));
+        Assert.Equal(10, (BucketRule.OpensAt(bucket, new ResourceDemand(1, 1000), Noon.AddSeconds(5)).At - Noon.AddSeconds(5)).TotalSeconds, 0.001);
     }
 
     [Fact]
@@ -134,7 +133,7 @@ public sealed class BucketSettlementTests
     {
         var bucket = Bucket(rpm: 30, levelRpm: 20, rpd: 1000, levelRpd: 900, tpm: 6000, levelTpm: 5000, tpd: 100_000, levelTpd: 90_000);
 
-        BucketRule.Close(bucket, Noon.AddSeconds(60), "day", LimitWindow.TokensPerDay, new Need(1, 1000), Noon);
+        BucketRule.Close(bucket, Noon.AddSeconds(60), "day", LimitWindow.TokensPerDay, new ResourceDemand(1, 1000), Noon);
 
         Assert.Equal((20, 900, 5000), (bucket.LevelRequestsMinute, bucket.LevelRequestsDay, bucket.LevelTokensMinute));
         Assert.Equal(1000 - (100_000 * 60 / 86_400.0), bucket.LevelTokensDay, 1e-6);
@@ -143,13 +142,13 @@ public sealed class BucketSettlementTests
     [Fact]
     public void A_copy_is_the_whole_row()
     {
-        var bucket = new BucketRow();
-        foreach (var (property, i) in typeof(BucketRow).GetProperties().Select((p, i) => (p, i + 1)))
+        var bucket = new TokenBucket();
+        foreach (var (property, i) in typeof(TokenBucket).GetProperties().Select((p, i) => (p, i + 1)))
             property.SetValue(bucket, Convert.ChangeType(property.PropertyType == typeof(string) ? $"{i}" : property.PropertyType == typeof(DateTime) || property.PropertyType == typeof(DateTime?) ? Noon.AddDays(i) : i,
                 Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType, CultureInfo.InvariantCulture));
 
         var copy = BucketRule.Copy(bucket);
 
-        Assert.All(typeof(BucketRow).GetProperties(), property => Assert.Equal(property.GetValue(bucket), property.GetValue(copy)));
+        Assert.All(typeof(TokenBucket).GetProperties(), property => Assert.Equal(property.GetValue(bucket), property.GetValue(copy)));
     }
 }

@@ -1,5 +1,5 @@
 using LlmQueue.Contracts;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage.Summaries;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker.PageSummaries;
 using MassTransit;
@@ -75,7 +75,7 @@ public sealed class DeadlineTests(SimulatorFixture simulators) : IClassFixture<S
         // Their own deadline comes before the summary's; the sweep that finds it is the Rescuer's, rung here as it rings.
         var pages = await queue.Read(db => Task.FromResult(db.Tasks.Where(t => t.SummaryId == id).Select(t => new { t.CorrelationId, t.Deadline }).ToList()));
         Assert.All(pages, page => Assert.True(page.Deadline < deadline));
-        await queue.Ring([.. pages.Select(p => new DeadlinePassed(p.CorrelationId))]);
+        await queue.Send([.. pages.Select(p => new DeadlinePassed(p.CorrelationId))]);
 
         var result = await queue.Event<PagesSummarized>(e => e.SummaryId == id);
 

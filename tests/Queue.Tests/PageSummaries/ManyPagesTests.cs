@@ -1,8 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Rows;
-using LlmQueue.Store.Telemetry;
+using LlmQueue.Hosting.Telemetry;
 using LlmQueue.Tests.Harness;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
@@ -63,7 +62,7 @@ public sealed class ManyPagesTests(SimulatorFixture simulators) : IClassFixture<
         var id = await Summarize(queue, 6, null, Page);
         await Eventually.True("its pages wait", TimeSpan.FromSeconds(20), async () => await queue.Scalar<long>("select count(*) from tasks where summary_id = $1 and state = 'WaitingForCapacity'", id) == 6);
 
-        await queue.Ring(new CancelSummary(id));
+        await queue.Send(new CancelSummary(id));
 
         var result = await queue.Event<PagesSummarized>(e => e.SummaryId == id);
         Assert.Equal("Canceled", result.State);

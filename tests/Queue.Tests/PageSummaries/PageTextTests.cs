@@ -1,6 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
 using LlmQueue.Contracts;
+using LlmQueue.Tests.Api;
 using LlmQueue.Worker.PageSummaries;
 
 namespace LlmQueue.Tests.PageSummaries;

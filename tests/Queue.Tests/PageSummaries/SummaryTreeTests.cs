@@ -1,13 +1,14 @@
 using FsCheck;
 using FsCheck.Fluent;
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Rows;
-using LlmQueue.Store.Settings;
+using LlmQueue.Catalogue;
+using LlmQueue.Hosting.Settings;
+using LlmQueue.Storage.Ledger;
+using LlmQueue.Storage.Summaries;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker.Admission;
+using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.PageSummaries;
-using LlmQueue.Worker.Selection;
+using LlmQueue.Worker.Routing;
 
 namespace LlmQueue.Tests.PageSummaries;
 

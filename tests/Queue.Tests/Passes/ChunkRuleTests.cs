@@ -1,8 +1,8 @@
 using FsCheck;
 using FsCheck.Fluent;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage.Intake;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Estimation;
 using LlmQueue.Worker.Passes;
 

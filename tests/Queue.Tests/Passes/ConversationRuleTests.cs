@@ -1,4 +1,5 @@
 using LlmQueue.Contracts;
+using LlmQueue.Worker.Estimation;
 using LlmQueue.Worker.Passes;
 
 namespace LlmQueue.Tests.Passes;
@@ -41,7 +42,7 @@ public sealed class ConversationRuleTests
         {
             var earlier = ConversationRule.Compose(Turns(count, length: 700), Own, room).Messages.Where(m => !Own.Contains(m)).ToList();
             var frame = 40; // The summary's own heading.
-            Assert.InRange(LlmQueue.Worker.Estimation.TokenEstimateRule.UnitsWithFrame(earlier) * 1.15, 0, room + frame);
+            Assert.InRange(TokenEstimateRule.UnitsWithFrame(earlier) * 1.15, 0, room + frame);
         }
     }
 

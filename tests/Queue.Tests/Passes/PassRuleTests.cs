@@ -1,4 +1,4 @@
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Passes;
 
 namespace LlmQueue.Tests.Passes;

@@ -1,6 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
-using LlmQueue.Store.Rankings;
+using LlmQueue.Storage.Rankings;
 using LlmQueue.Worker.Ranking;
 
 namespace LlmQueue.Tests.Ranking;
@@ -31,7 +31,7 @@ public sealed class ChainRuleTests
     [Fact]
     public void Is_worth_nearly_what_always_using_the_best_single_model_would_have_been()
     {
-        var book = new RunBook();
+        var book = new RunRecorder();
         Serve(book, new Random(7), 400, [0.70, 0.95]);
         var compared = RankingRule.Compare(book.All())!;
 
@@ -127,7 +127,7 @@ public sealed class ChainRuleTests
 
     private static (double Before, double Other, double After, int Found) Play(int seed)
     {
-        var (book, random) = (new RunBook(), new Random(seed));
+        var (book, random) = (new RunRecorder(), new Random(seed));
         var first = Serve(book, random, 200, [0.70, 0.95]);
         var second = Serve(book, random, 200, [0.95, 0.70]);
         var found = Enumerable.Range(30, 171).Where(n => second.Skip(n - 30).Take(30).Count(m => m == 0) >= 24).DefaultIfEmpty(int.MaxValue).First();
@@ -135,7 +135,7 @@ public sealed class ChainRuleTests
     }
 
     /// <summary>Which model each task was sent to first.</summary>
-    private static List<int> Serve(RunBook book, Random random, int tasks, double[] success)
+    private static List<int> Serve(RunRecorder book, Random random, int tasks, double[] success)
     {
         var sent = new List<int>();
         for (var i = 0; i < tasks; i++)

@@ -1,6 +1,7 @@
-using LlmQueue.Store.Catalogue;
-using LlmQueue.Store.Limits;
-using LlmQueue.Store.Rankings;
+using LlmQueue.Catalogue;
+using LlmQueue.Hosting.Settings;
+using LlmQueue.Limits;
+using LlmQueue.Storage.Rankings;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Ranking;
@@ -70,12 +71,12 @@ public sealed class PoolRuleTests
 
         SortedDictionary<string, int> Drain(Func<Candidate, double>? weight)
         {
-            var candidates = catalogue.Models.Select(m => new Candidate(m.Id.Name, m, NewBucket(m), new Need(1, 100), 0.001m)).ToList();
+            var candidates = catalogue.Models.Select(m => new Candidate(m.Id.Name, m, NewBucket(m), new ResourceDemand(1, 100), 0.001m)).ToList();
             var served = new SortedDictionary<string, int>(StringComparer.Ordinal);
             while (AdmissionRule.Decide(AdmissionRule.Emptiest(candidates, weight, Noon), spread: true, Noon) is AdmissionDecision.Open open)
             {
                 served[open.InOrder[0].BucketId] = served.GetValueOrDefault(open.InOrder[0].BucketId) + 1;
-                BucketRule.Reserve(open.InOrder[0].Bucket, open.InOrder[0].Need);
+                BucketRule.Reserve(open.InOrder[0].Bucket, open.InOrder[0].Demand);
             }
 
             return served;
@@ -86,13 +87,13 @@ public sealed class PoolRuleTests
     public void Whoever_is_preferred_goes_first_and_then_they_take_turns()
     {
         var catalogue = ModelCatalogue.Parse(TestCatalogue.Of(new TestModel("cheap") { Rpm = 10, Price = 0.1m }, new TestModel("dear") { Rpm = 10, Price = 1m }), "test.json");
-        var candidates = catalogue.Models.Select(m => new Candidate(m.Id.Name, m, NewBucket(m), new Need(1, 100), 0.001m)).ToList();
+        var candidates = catalogue.Models.Select(m => new Candidate(m.Id.Name, m, NewBucket(m), new ResourceDemand(1, 100), 0.001m)).ToList();
         var weights = PoolRule.Weights([.. catalogue.Models.Select(m => new PoolModel(m.Id.ToString(), m.Price.CostUsd(500_000, 500_000), null, ModelRuns.None(m.Id.ToString())))], "low");
         var served = new List<string>();
         for (var i = 0; i < 12; i++)
         {
             var taken = AdmissionRule.Emptiest(candidates, c => weights[c.Model.Id.ToString()].Weight, Noon)[0];
-            BucketRule.Reserve(taken.Bucket, taken.Need);
+            BucketRule.Reserve(taken.Bucket, taken.Demand);
             served.Add(taken.BucketId);
         }
 
@@ -119,9 +120,9 @@ public sealed class PoolRuleTests
 
     private static ModelRuns Runs(string model, int runs, double faults, double seconds) => new(model, runs, runs, runs * (1 - faults), 0, runs * (1 - faults) * seconds, 0, 0);
 
-    private static LlmQueue.Store.Rows.BucketRow NewBucket(ModelEntry model)
+    private static TokenBucket NewBucket(ModelEntry model)
     {
-        var settings = LlmQueue.Store.Settings.QueueSettings.Read(new Dictionary<string, string?>(StringComparer.Ordinal) { ["GROQ_API_KEY"] = "sk-key-1" }, "/nowhere");
+        var settings = QueueSettings.Read(new Dictionary<string, string?>(StringComparer.Ordinal) { ["GROQ_API_KEY"] = "sk-key-1" }, "/nowhere");
         var bucket = new BucketDirectory(ModelCatalogue.Parse(TestCatalogue.Of(new TestModel(model.Id.Name) { Rpm = model.Limits.RequestsPerMinute }), "test.json"), settings.Providers).All.Single().NewRow(Noon);
         // Proven: what a burst may take on trust is tested elsewhere.
         bucket.ProvenRequests = model.Limits.RequestsPerMinute ?? 0;

@@ -1,8 +1,7 @@
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Tests.Lifecycle;
-using LlmQueue.Worker.Upkeep;
+using LlmQueue.Worker.Leases;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
 

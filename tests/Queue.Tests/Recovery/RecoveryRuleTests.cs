@@ -1,8 +1,9 @@
 using FsCheck;
 using FsCheck.Fluent;
-using LlmQueue.Store.Limits;
+using LlmQueue.Limits;
 using LlmQueue.Worker;
 using LlmQueue.Worker.Calling;
+using LlmQueue.Worker.Lifecycle;
 using LlmQueue.Worker.Recovery;
 
 namespace LlmQueue.Tests.Recovery;

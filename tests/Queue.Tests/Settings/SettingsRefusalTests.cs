@@ -1,4 +1,4 @@
-using LlmQueue.Store.Settings;
+using LlmQueue.Hosting.Settings;
 using Xunit;
 
 namespace LlmQueue.Tests.Settings;

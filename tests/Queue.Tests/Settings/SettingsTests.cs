@@ -1,4 +1,5 @@
-using LlmQueue.Store.Settings;
+using LlmQueue.Hosting.Settings;
+using LlmQueue.Tests.Api;
 using Npgsql;
 using Xunit;
 

@@ -1,7 +1,8 @@
 using System.Net;
 using LlmQueue.Api.Summaries;
 using LlmQueue.Contracts;
-using LlmQueue.Store.Outside;
+using LlmQueue.Hosting.Http;
+using LlmQueue.Tests.Api;
 using LlmQueue.Worker.Webhooks;
 using Microsoft.AspNetCore.Http;
 
@@ -98,7 +99,7 @@ public sealed class OutsideTests
                     break;
             }
         });
-        using var outside = new OutsideHttp(["127.0.0.1"]);
+        using var outside = new OutboundHttp(["127.0.0.1"]);
         string[] paths = ["/page", "/moved", "/inside", "/round", "/large", "/image", "/nobody"];
         var pages = paths.Select(path => new PageContent { Url = site.Url + path }).Append(new PageContent { Url = "http://10.0.0.1/" }).Append(new PageContent { Url = "file:///etc/passwd" }).Append(new PageContent { Text = "mine" }).ToList();
 
@@ -134,7 +135,7 @@ public sealed class OutsideTests
             context.Response.Headers.Location = target;
             return Task.CompletedTask;
         });
-        using var outside = new OutsideHttp(["localhost"]);
+        using var outside = new OutboundHttp(["localhost"]);
 
         var why = await WhyNot(outside, site.Url.Replace("127.0.0.1", "localhost", StringComparison.Ordinal));
 
@@ -151,7 +152,7 @@ public sealed class OutsideTests
     public async Task A_name_that_leads_inside_is_not_connected_to(string addresses)
     {
         await using var site = await Receiver.Start((_, _) => Task.CompletedTask);
-        using var outside = new OutsideHttp([], (_, _) => Task.FromResult(Array.ConvertAll(addresses.Split(','), IPAddress.Parse)));
+        using var outside = new OutboundHttp([], (_, _) => Task.FromResult(Array.ConvertAll(addresses.Split(','), IPAddress.Parse)));
 
         Assert.Contains("private network", await WhyNot(outside, $"http://rebinding.example:{new Uri(site.Url).Port}/"), StringComparison.Ordinal);
         Assert.Empty(site.Calls);
@@ -164,7 +165,7 @@ public sealed class OutsideTests
         using var stop = new CancellationTokenSource();
         var asked = 0;
         // Public when it is looked at, this machine ever after: whoever asked a second time would come in.
-        using var outside = new OutsideHttp([], (_, _) =>
+        using var outside = new OutboundHttp([], (_, _) =>
         {
             var first = Interlocked.Increment(ref asked) == 1;
             stop.CancelAfter(TimeSpan.FromSeconds(1));
@@ -204,7 +205,7 @@ public sealed class OutsideTests
                     break;
             }
         });
-        using var outside = new OutsideHttp(["127.0.0.1"]);
+        using var outside = new OutboundHttp(["127.0.0.1"]);
         var fetch = new PageFetch(outside) { Longest = TimeSpan.FromSeconds(2) };
 
         var (_, wrong) = await fetch.Fill([new PageContent { Url = site.Url + "/packed" }, new PageContent { Url = site.Url + "/slow" }, new PageContent { Url = site.Url + "/headers" }], TestContext.Current.CancellationToken);
@@ -223,7 +224,7 @@ public sealed class OutsideTests
             context.Response.ContentType = "text/plain";
             await context.Response.WriteAsync(new string('x', 4 << 20));
         });
-        using var outside = new OutsideHttp(["127.0.0.1"]);
+        using var outside = new OutboundHttp(["127.0.0.1"]);
 
         var (filled, wrong) = await new PageFetch(outside).Fill([.. Enumerable.Range(0, 14).Select(i => new PageContent { Url = $"{site.Url}/{i}" })], TestContext.Current.CancellationToken);
 
@@ -232,6 +233,6 @@ public sealed class OutsideTests
         Assert.All(wrong.Values, why => Assert.Contains("larger than 50 MB together", why, StringComparison.Ordinal));
     }
 
-    private static async Task<string> WhyNot(OutsideHttp outside, string url) =>
+    private static async Task<string> WhyNot(OutboundHttp outside, string url) =>
         Assert.Single((await new PageFetch(outside).Fill([new PageContent { Url = url }], TestContext.Current.CancellationToken)).Wrong).Value;
 }

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using LlmQueue.Store.Limits;
+using LlmQueue.Limits;
 
 namespace LlmQueue.Worker.Calling.Reading;
 

@@ -1,8 +1,9 @@
 using System.Text.Json;
-using LlmQueue.Store;
-using LlmQueue.Store.Commits;
-using LlmQueue.Store.Intake;
-using LlmQueue.Store.Rows;
+using LlmQueue.Storage;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Intake;
+using LlmQueue.Storage.Summaries;
+using LlmQueue.Storage.Tasks;
 using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Worker.PageSummaries.Extraction;
@@ -66,11 +67,11 @@ public sealed class PageExtracts(SummaryReadings readings, IDbContextFactory<Que
         ExtractRule.Decide(string.Join("\n\n", texts.Select(WithoutTitle)), new ExtractLimits(WholeCharacters, Question: question));
 
     /// <summary>Puts extracts into the transition, each once.</summary>
-    public static void Keep(SummaryRow summary, Transition transition, IEnumerable<PageExtract> extracts) =>
-        transition.Payloads.AddRange(extracts.Select(e => new PayloadRow { SubjectId = summary.CorrelationId, Part = Prefix + e.Number, Content = JsonSerializer.Serialize(e, Transition.Json) }));
+    public static void Keep(SummaryRow summary, UnitOfWork transition, IEnumerable<PageExtract> extracts) =>
+        transition.Payloads.AddRange(extracts.Select(e => new PayloadRow { SubjectId = summary.CorrelationId, Part = Prefix + e.Number, Content = JsonSerializer.Serialize(e, UnitOfWork.Json) }));
 
     /// <summary>Those that stand in rows, and those this transition adds.</summary>
-    public async Task<List<PageExtract>> Taken(Guid summary, Transition transition)
+    public async Task<List<PageExtract>> Taken(Guid summary, UnitOfWork transition)
     {
         await using var db = await contexts.CreateDbContextAsync();
         var fresh = transition.Payloads.Where(p => p.SubjectId == summary && p.Part.StartsWith(Prefix, StringComparison.Ordinal)).Select(Read);
@@ -92,5 +93,5 @@ public sealed class PageExtracts(SummaryReadings readings, IDbContextFactory<Que
 
     private static string WithoutTitle(string text) => text.StartsWith('[') && text.IndexOf("]\n", StringComparison.Ordinal) is > 0 and var end ? text[(end + 2)..] : text;
 
-    private static PageExtract Read(PayloadRow row) => JsonSerializer.Deserialize<PageExtract>(row.Content, Transition.Json)!;
+    private static PageExtract Read(PayloadRow row) => JsonSerializer.Deserialize<PageExtract>(row.Content, UnitOfWork.Json)!;
 }

@@ -1,5 +1,6 @@
 using System.Text;
-using LlmQueue.Store.Limits;
+using LlmQueue.Limits;
+using LlmQueue.Tests.Api;
 using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Calling.Reading;
 

@@ -1,5 +1,5 @@
 using System.Text;
-using LlmQueue.Store.Limits;
+using LlmQueue.Limits;
 using LlmQueue.Worker.Calling.Reading;
 
 namespace LlmQueue.Tests.Calling.Reading;

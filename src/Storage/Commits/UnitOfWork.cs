@@ -1,0 +1,163 @@
+using System.Text.Json;
+using LlmQueue.Contracts;
+using LlmQueue.Limits;
+using LlmQueue.Storage.Ledger;
+using LlmQueue.Storage.Outbox;
+using LlmQueue.Storage.Summaries;
+using LlmQueue.Storage.Tasks;
+using LlmQueue.Storage.Webhooks;
+
+namespace LlmQueue.Storage.Commits;
+
+/// <summary>
+/// Everything one transition changes: committed as a whole or not at all, together with whatever other transitions are ready at that moment.
+/// The bells it rings go out after the commit and before the message that caused it is acknowledged.
+/// </summary>
+public sealed class UnitOfWork(DateTime now)
+{
+    public static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
+
+    public DateTime Now { get; } = now;
+
+    /// <summary>The message that led to it; null where none did.</summary>
+    public MassTransit.ConsumeContext? Cause { get; init; }
+
+    public TaskRow? Task { get; set; }
+    public bool TaskIsNew { get; set; }
+    public SummaryRow? Summary { get; set; }
+    public bool SummaryIsNew { get; set; }
+
+    /// <summary>Tasks born in this transition: pages of a summary, tasks of a request.</summary>
+    public List<TaskRow> Created { get; } = [];
+    public List<AttemptRow> Opened { get; } = [];
+    public List<AttemptRow> Ended { get; } = [];
+    public List<HistoryRow> History { get; } = [];
+    public List<PayloadRow> Payloads { get; } = [];
+    public List<OutboxMessage> OutboxMessages { get; } = [];
+    public List<WebhookRow> Webhooks { get; } = [];
+    /// <summary>Tasks whose end is wished for; see Intake.Cancellations.</summary>
+    public List<Guid> Cancellations { get; } = [];
+    public Reservation? Reservation { get; private set; }
+    /// <summary>The reservation is for a question that may be answered by another task's call; null for a call of its own.</summary>
+    public Packing? Packing { get; private set; }
+    /// <summary>Who said what the task is, and where it goes by that; counted when it is true.</summary>
+    public StageDecision? Stage { get; set; }
+    /// <summary>What the task was found to be in this very transition, with what its row does not keep.</summary>
+    public object? Classified { get; set; }
+    public Settlement? Settlement { get; set; }
+    public Enqueue? Enqueue { get; set; }
+    /// <summary>The line that the task leaves without having been granted room.</summary>
+    public Dequeue? Dequeue { get; set; }
+    /// <summary>Budgets whose count of waiting tasks changes, by how much.</summary>
+    public Dictionary<string, int> BudgetWaiters { get; } = [];
+
+    /// <summary>One task more, or less, waits for a budget; one that leaves and comes back in the same transition changes nothing.</summary>
+    public void BudgetWaits(string budget, int change) => BudgetWaiters[budget] = BudgetWaiters.GetValueOrDefault(budget) + change;
+
+    public KeyUse? KeyUse { get; set; }
+    /// <summary>The summary one of whose open tasks ends here.</summary>
+    public Guid? EndedForSummary { get; set; }
+    public List<object> Commands { get; } = [];
+
+    /// <summary>What a verb decided and the machine branches on.</summary>
+    public object? Decision { get; set; }
+
+    /// <summary>The model a call was just made to, and what came of it: the reason if the next one goes elsewhere.</summary>
+    public (string Model, string Reason)? Left { get; set; }
+
+    /// <summary>What the decision took out of the local view while this waits for its commit; given back to the view by the outcome.</summary>
+    public Action? Unhold { get; private set; }
+
+    public bool ChangesNothing => History.Count == 0 && Created.Count == 0 && Ended.Count == 0 && Payloads.Count == 0;
+
+    /// <summary>What is to be counted once this is committed, and only then: a transition that is decided again counts once.</summary>
+    public Action? WhenCommitted { get; set; }
+
+    /// <summary>Told what became of this, once: also when it never came to a commit, then as null.</summary>
+    public Action<CommitOutcome?>? WhenSettled { get; set; }
+
+    /// <summary>The end of this transition, whatever it is.</summary>
+    internal void Settle(CommitOutcome? outcome)
+    {
+        Unhold?.Invoke();
+        if (outcome == CommitOutcome.Committed)
+            WhenCommitted?.Invoke();
+        WhenSettled?.Invoke(outcome);
+    }
+
+    public void Reserve(Reservation reservation, Action unhold)
+    {
+        Reservation = reservation;
+        Unhold = unhold;
+    }
+
+    /// <summary>The reservation may shrink to what the question costs along with others; the commit that brings several together decides who leads.</summary>
+    public void MayShare(Packing packing, Action unhold)
+    {
+        Packing = packing;
+        Unhold += unhold;
+    }
+
+    /// <summary>Goes along with the call of <paramref name="first"/>, or leads one of its own. Said anew at each try of the commit.</summary>
+    internal void Share(UnitOfWork? first)
+    {
+        var (need, usd) = first is null ? (Packing!.Alone, Packing.AloneUsd) : (Packing!.Along, Packing.AlongUsd);
+        Reservation = Reservation! with { Demand = need, Usd = usd };
+        var (task, attempt) = (Task!, Opened[0]);
+        (task.ReservedTokens, task.ReservedUsd, task.PackedWith) = (need.Tokens, usd, first?.Task!.CorrelationId);
+        (attempt.ReservedTokens, attempt.ReservedUsd, attempt.Pack) = (need.Tokens, usd, first?.Task!.CorrelationId);
+        if (first is not null)
+            (first.Opened[0].Pack, attempt.KeyAlias) = (first.Task!.CorrelationId, first.Opened[0].KeyAlias);
+    }
+
+    /// <summary>One bell rings for a pack.</summary>
+    internal void LeaveTheBellToTheFirst()
+    {
+        if (Packing is not null && Task?.PackedWith is not null)
+            Commands.RemoveAll(bell => bell is CallProvider);
+    }
+
+    public void Record(Guid subject, string entry, string state, string? reason = null) =>
+        // The ordinal only tells entries of one subject and version apart; a transition that gives birth to thousands records one for each.
+        History.Add(new HistoryRow { SubjectId = subject, Ordinal = (short)(History.Count % short.MaxValue), At = Now, Entry = entry, State = state, Reason = reason });
+
+    public void Publish(object message) => OutboxMessages.Add(new OutboxMessage(Guid.CreateVersion7(), message, Now));
+
+    public void Send(object doorbell) => Commands.Add(doorbell);
+
+    /// <summary>Gives the subject's history its version: the number is only known when the row's is.</summary>
+    internal void Seal()
+    {
+        foreach (var entry in History)
+        {
+            if (Task is { } task && entry.SubjectId == task.CorrelationId)
+                entry.Version = task.Version;
+            else if (Summary is { } summary && entry.SubjectId == summary.CorrelationId)
+                entry.Version = summary.Version;
+            else
+                entry.Version = 1;
+        }
+    }
+}
+
+/// <summary>What a small question takes with a call of its own, and what it adds to another's call: its own text and no request.</summary>
+public sealed record Packing(ResourceDemand Alone, decimal? AloneUsd, ResourceDemand Along, decimal? AlongUsd)
+{
+    /// <summary>Questions in one call: more would make the small model careless, and a lost answer dear.</summary>
+    public const int Most = 16;
+}
+
+/// <summary>Who said what a task is, the model it goes to first by that, and the one it would have gone to if nobody had.</summary>
+public sealed record StageDecision(string Stage, string Model, string Without);
+
+/// <summary>What became of a transition.</summary>
+public enum CommitOutcome
+{
+    Committed,
+
+    /// <summary>The row had moved on since it was loaded, or a new one existed already: load again and decide again.</summary>
+    Conflict,
+
+    /// <summary>The true level is below what was reserved: the views are fresh now, decide again.</summary>
+    NoRoom,
+}

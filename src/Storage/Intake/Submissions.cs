@@ -1,0 +1,69 @@
+using LlmQueue.Contracts;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Outbox;
+using LlmQueue.Storage.Summaries;
+using LlmQueue.Storage.Tasks;
+
+namespace LlmQueue.Storage.Intake;
+
+/// <summary>Writes what was handed in over HTTP or the command line. When a method returns, it is durable; the bell that follows may be lost.</summary>
+public sealed class Submissions(GroupCommit commits, CommandSender commandSender, TimeProvider clock)
+{
+    private const int ChunkSize = 500;
+
+    /// <summary>Longer than a broker that answers needs; one that does not must not hold up whoever was told that the work is safe.</summary>
+    private static readonly TimeSpan LongestRinging = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>Tasks whose values are right. A task whose id is known already changes nothing.</summary>
+    public async Task Submit(IReadOnlyList<AcceptedTask> tasks, CancellationToken cancellationToken)
+    {
+        foreach (var chunk in tasks.Chunk(ChunkSize))
+        {
+            var transition = new UnitOfWork(clock.GetUtcNow().UtcDateTime);
+            foreach (var taken in chunk)
+            {
+                if (taken.Refusal is not null)
+                    throw new ArgumentException($"Task {taken.Row.CorrelationId} was refused and cannot be submitted: {taken.Refusal}");
+                taken.Row.State = TaskStates.Submitted;
+                taken.Row.Version = 1;
+                transition.Created.Add(taken.Row);
+                transition.Payloads.Add(taken.PromptRow);
+                // Always the same place: a task that is handed in twice at once has one entry.
+                transition.History.Add(new HistoryRow { SubjectId = taken.Row.CorrelationId, Ordinal = 0, At = transition.Now, Entry = "Submitted", State = TaskStates.Submitted });
+                transition.Send(new StartTask(taken.Row.CorrelationId));
+            }
+
+            await commits.Commit(transition, cancellationToken);
+            await Send(transition);
+        }
+    }
+
+    /// <summary>A set of pages whose values are right. False when its id is known already, and then nothing was changed.</summary>
+    public async Task<bool> Submit(AcceptedSummary summary, CancellationToken cancellationToken)
+    {
+        if (summary.Refusal is not null)
+            throw new ArgumentException($"Summary {summary.Row.CorrelationId} was refused and cannot be submitted: {summary.Refusal}");
+        var transition = new UnitOfWork(clock.GetUtcNow().UtcDateTime) { Summary = summary.Row, SummaryIsNew = true };
+        summary.Row.State = SummaryStates.Submitted;
+        summary.Row.Version = 1;
+        transition.Payloads.AddRange(summary.Pages);
+        transition.Record(summary.Row.CorrelationId, "Submitted", SummaryStates.Submitted, $"{summary.Row.Pages} pages");
+        transition.Send(new StartSummary(summary.Row.CorrelationId));
+        if (await commits.Commit(transition, cancellationToken) is not CommitOutcome.Committed)
+            return false;
+        await Send(transition);
+        return true;
+    }
+
+    private async Task Send(UnitOfWork transition)
+    {
+        try
+        {
+            await commandSender.Send(transition.Commands, CancellationToken.None).WaitAsync(LongestRinging, clock);
+        }
+        catch (TimeoutException)
+        {
+            // It goes on ringing; what it does not reach, the Rescuer does.
+        }
+    }
+}

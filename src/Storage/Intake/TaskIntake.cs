@@ -1,0 +1,107 @@
+using System.Text.Json;
+using LlmQueue.Contracts;
+using LlmQueue.OpenAi;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Tasks;
+
+namespace LlmQueue.Storage.Intake;
+
+/// <summary>A task as it was handed in, made into its row.</summary>
+/// <param name="Row">The row.</param>
+/// <param name="Prompt">The messages, as JSON, for the prompt's own row.</param>
+/// <param name="Refusal">Why it can never run, as a sentence; null when nothing is wrong with its values.</param>
+public sealed record AcceptedTask(TaskRow Row, string Prompt, string? Refusal)
+{
+    public PayloadRow PromptRow => new() { SubjectId = Row.CorrelationId, Part = PayloadRow.Prompt, Content = Prompt };
+}
+
+/// <summary>Reads what a producer sent, over HTTP and over the bus alike. Pure: the same task is taken in the same way at every door.</summary>
+public static class TaskIntake
+{
+    public const int DefaultMaxOutputTokens = 1024;
+    private const int LongestPrompt = 20_000_000;
+    private const int LongestName = 200;
+
+    /// <exception cref="UnreadableMessageException">There is nothing in it that could be asked.</exception>
+    public static AcceptedTask Read(LlmTask task, Guid id, string? tenant, DateTime now, bool stream = false)
+    {
+        if (task.Prompt is null && task.Messages is null)
+            throw new UnreadableMessageException("The task has neither 'prompt' nor 'messages'. Expected one of them, for example {\"prompt\": \"Why is the sky blue?\"}.");
+        var messages = task.Messages ?? [new LlmMessage("user", task.Prompt!)];
+        var row = new TaskRow
+        {
+            CorrelationId = id,
+            Tenant = Cut(tenant ?? task.Tenant) is { Length: > 0 } name ? name : "default",
+            Kind = Cut(task.Kind)?.ToLowerInvariant(),
+            Complexity = Cut(task.Complexity)?.ToLowerInvariant(),
+            Priority = Priorities.Parse(task.Priority) ?? Priorities.Normal,
+            HighStakes = task.HighStakes,
+            Agent = Cut(task.Agent),
+            Conversation = Cut(task.Conversation),
+            RequestedModel = Cut(task.Model),
+            MaxOutputTokens = task.MaxOutputTokens ?? DefaultMaxOutputTokens,
+            Deadline = task.Deadline?.UtcDateTime,
+            Metadata = task.Metadata is { Count: > 0 } labels ? Clean(JsonSerializer.Serialize(labels, UnitOfWork.Json)) : null,
+            WebhookUrl = Cut(task.WebhookUrl, 2000),
+            SubmittedAt = now,
+            UpdatedAt = now,
+            RungAt = now,
+        };
+        var refusal = WhatIsWrong(task, messages, now);
+        return new AcceptedTask(row, Clean(StoredPrompt.Write(messages, task.Parameters, stream)), refusal);
+    }
+
+    public static IReadOnlyList<LlmMessage> ReadPrompt(string prompt) => StoredPrompt.Read(prompt).Messages;
+
+    private static string? WhatIsWrong(LlmTask task, IReadOnlyList<LlmMessage> messages, DateTime now)
+    {
+        if (task.Prompt is not null && task.Messages is not null)
+            return "The task has both 'prompt' and 'messages'; expected one of them. Put the prompt into messages as the last one of role 'user'.";
+        if (messages.Count == 0)
+            return "'messages' is empty; expected at least one of role 'user'.";
+        for (var i = 0; i < messages.Count; i++)
+        {
+            if (messages[i]?.Misfit is { } misfit)
+                return $"messages[{i}]{misfit}.";
+            if (messages[i] is not { } message || message.Role is not ("system" or "user" or "assistant" or "developer" or "tool"))
+                return $"messages[{i}] has the role '{Cut(messages[i]?.Role)}'; expected 'system', 'user' or 'assistant'.";
+            if (message is { Role: "tool", ToolCallId: null })
+                return $"messages[{i}] has the role 'tool' and no 'toolCallId'; expected the id of the call it answers.";
+            if (message.Content is null)
+                return $"messages[{i}] has no 'content'; expected its text.";
+            if (message.Content.Contains('\0', StringComparison.Ordinal))
+                return $"messages[{i}] contains the character U+0000, so it is binary data and not text. Extract its text first.";
+        }
+
+        if (!messages.Any(m => m.Role is "user" or "tool" && !string.IsNullOrWhiteSpace(m.Content)))
+            return task.Prompt is not null ? "The prompt is empty; expected a question or an instruction." : "No message of role 'user' has any text; expected a question or an instruction.";
+        if (messages.Sum(m => (long)m.Content.Length) > LongestPrompt)
+            return $"The prompt has {messages.Sum(m => (long)m.Content.Length):N0} characters; no model takes more than {LongestPrompt:N0}. Split it, or hand its pages in as a summary (POST /v1/summaries).";
+        if (ImageRule.WhatIsWrong(messages) is { } image)
+            return image;
+        if (Priorities.Parse(task.Priority) is null)
+            return $"The priority '{Cut(task.Priority)}' is unknown; expected 'interactive', 'normal' or 'batch'.";
+        if (task.Complexity is { Length: > 0 } complexity && complexity.ToLowerInvariant() is not ("low" or "medium" or "high"))
+            return $"The complexity '{Cut(complexity)}' is unknown; expected 'low', 'medium' or 'high', or leave it out and it is classified.";
+        if (task.MaxOutputTokens is < 1 or > 1_000_000)
+            return $"maxOutputTokens is {task.MaxOutputTokens}; expected 1 to 1,000,000.";
+        if (task.Parameters is { } parameters && ParameterRule.WhatIsWrong(parameters) is { } wrong)
+            return wrong.Sentence;
+        if (task.Deadline is { } deadline && deadline.UtcDateTime <= now)
+            return $"The deadline {deadline.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC has passed already; expected a time in the future.";
+        if (task.WebhookUrl is { Length: > 0 } url && !(Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"))
+            return $"webhookUrl is '{Cut(url)}'; expected an absolute http or https address.";
+        return null;
+    }
+
+    /// <summary>PostgreSQL has no U+0000 in text; JSON writes it as an escape, so that is what is looked for.</summary>
+    private static string Clean(string json) => json.Replace("\\u0000", "", StringComparison.Ordinal);
+
+    private static string? Cut(string? text, int longest = LongestName)
+    {
+        if (string.IsNullOrWhiteSpace(text))
+            return null;
+        var clean = text.Replace("\0", "", StringComparison.Ordinal).Trim();
+        return clean.Length <= longest ? clean : clean[..longest];
+    }
+}

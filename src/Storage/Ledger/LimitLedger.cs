@@ -1,0 +1,200 @@
+using LlmQueue.Limits;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Commits.Tables;
+using LlmQueue.Storage.Outbox;
+using Npgsql;
+
+namespace LlmQueue.Storage.Ledger;
+
+/// <summary>
+/// The limits a group touches, as <see cref="LimitLocks"/> has locked them: changed in memory and written back before the commit.
+/// Everything is exact here: the views only propose.
+/// </summary>
+public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
+{
+    private readonly Dictionary<string, TokenBucket> _buckets = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Budget> _budgets = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TenantShare> _tenants = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, double> _sharesBefore = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, BreakerState> _breakersBefore = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, OpenPack> _packs = new(StringComparer.Ordinal);
+    private double _virtualTime;
+    private int _activeTenants;
+
+    public IReadOnlyCollection<TokenBucket> Buckets => _buckets.Values;
+    public IReadOnlyCollection<Budget> Budgets => _budgets.Values;
+    public IReadOnlyCollection<TenantShare> Tenants => _tenants.Values;
+
+    /// <summary>The rows as they were locked, which become what is to be written.</summary>
+    internal void Take(IEnumerable<TokenBucket> buckets, IEnumerable<Budget> budgets, IEnumerable<TenantShare> tenants, double virtualTime, int activeTenants)
+    {
+        foreach (var bucket in buckets)
+            Keep(_buckets, bucket, b => b.Id);
+        foreach (var budget in budgets)
+            Keep(_budgets, budget, b => b.Id);
+        foreach (var tenant in tenants)
+            Keep(_tenants, tenant, t => t.Name);
+        (_virtualTime, _activeTenants) = (virtualTime, activeTenants);
+        Note();
+    }
+
+    /// <summary>Settles, reserves and parks for the whole group. Those for whom the true rows have no room have changed nothing, and are returned.</summary>
+    public HashSet<UnitOfWork> Apply(IReadOnlyList<UnitOfWork> group)
+    {
+        // What ends gives room to what begins; a transition that does both is settled only once its own reservation stands.
+        foreach (var transition in group.Where(t => t.Reservation is null))
+            Settle(transition);
+        var without = group.Where(t => t.Reservation is not null && !TryReserveThenSettle(t)).ToHashSet();
+        foreach (var transition in group.Where(t => !without.Contains(t)))
+            Park(transition);
+        return without;
+    }
+
+    private void Note()
+    {
+        Thresholds.Note(_sharesBefore, _buckets.Values, _budgets.Values);
+        BreakerChanges.Note(_breakersBefore, _buckets.Values);
+    }
+
+    /// <summary>Ends reservations and learns from answers; always possible, so it comes before anything new is reserved.</summary>
+    private void Settle(UnitOfWork transition)
+    {
+        if (transition.Settlement is { } settlement && _buckets.TryGetValue(settlement.Reserved.Bucket, out var bucket))
+        {
+            var isLatest = bucket.AsOf <= settlement.Began;
+            BucketRule.Refill(bucket, transition.Now);
+            BucketRule.Settle(bucket, settlement.Reserved.Demand, settlement.Used, settlement.Count?.RemainingTokensMinute is not null, settlement.ChargedOnArrival);
+            if (settlement is { WasAnswered: true, Began: { } startedAt })
+                BucketRule.Arrived(bucket, startedAt);
+            if (settlement.Count is { } count)
+                ProviderCountRule.Correct(bucket, count, isLatest);
+            if (settlement is { WasAnswered: true, Began: { } answered })
+                RequestProof.Prove(bucket, settlement.Reserved.Demand, answered, transition.Now);
+            if (settlement.Closing is { IsLimit: false } alone)
+                BucketRule.LeaveAlone(bucket, alone.Until, alone.Reason);
+            else if (settlement.Closing is { } closing)
+                BucketRule.Close(bucket, closing.Until, closing.Reason, closing.Window, settlement.Reserved.Demand, transition.Now);
+            if (settlement.DisabledReason is { } reason)
+                bucket.DisabledReason = reason;
+            if (settlement.Sign is { } sign)
+                BreakerRule.Learn(bucket, sign, settlement.AdmittedAt ?? settlement.Began ?? transition.Now, transition.Now);
+            else
+                BreakerRule.NotSent(bucket, transition.Now);
+        }
+
+        if (transition.Settlement is { Reserved.Usd: { } reserved } money)
+        {
+            foreach (var budget in money.Reserved.Budgets.Select(_budgets.GetValueOrDefault).OfType<Budget>())
+            {
+                var spent = money.SpentUsd ?? reserved;
+                budget.SettledUsd += Math.Min(reserved, spent);
+                budget.ReleasedUsd += Math.Max(0, reserved - spent);
+                budget.SpentUsd += spent;
+            }
+        }
+
+        foreach (var id in transition.Dequeue?.Buckets ?? [])
+            if (_buckets.TryGetValue(id, out var left))
+                Backlog.Leave(left, transition.Task!.Priority, transition.Dequeue!.Tokens);
+        foreach (var (id, change) in transition.BudgetWaiters)
+            if (_budgets.TryGetValue(id, out var budget))
+                budget.Waiting = Math.Max(0, budget.Waiting + change);
+    }
+
+    /// <summary>False when the true rows have no room, and then nothing was changed.</summary>
+    private bool TryReserveThenSettle(UnitOfWork transition)
+    {
+        if (!(transition.Packing is null ? TryReserve(transition, transition.Reservation!) : TryReserveInPack(transition)))
+            return false;
+        Settle(transition);
+        return true;
+    }
+
+    /// <summary>Small questions that are committed together share a call: the first reserves its request, the others only what they add.</summary>
+    private bool TryReserveInPack(UnitOfWork transition)
+    {
+        var id = transition.Reservation!.Bucket;
+        if (_packs.TryGetValue(id, out var pack) && pack.Questions < Packing.Most)
+        {
+            transition.Share(pack.First);
+            if (TryReserve(transition, transition.Reservation))
+            {
+                pack.Questions++;
+                return true;
+            }
+        }
+
+        transition.Share(first: null);
+        if (!TryReserve(transition, transition.Reservation))
+            return false;
+        _packs[id] = new OpenPack(transition);
+        return true;
+    }
+
+    /// <summary>The guard.</summary>
+    private bool TryReserve(UnitOfWork transition, Reservation reservation)
+    {
+        if (!_buckets.TryGetValue(reservation.Bucket, out var bucket) || bucket.DisabledReason is not null || bucket.Waiting > 0)
+            return false;
+        BucketRule.Refill(bucket, transition.Now);
+        if (BucketRule.OpensAt(bucket, reservation.Demand, bucket.AsOf).At > bucket.AsOf)
+            return false;
+        var budgets = reservation.Budgets.Select(_budgets.GetValueOrDefault).OfType<Budget>().ToList();
+        if (budgets.Count < reservation.Budgets.Count)
+            return false;
+        if (reservation.Usd is { } usd)
+        {
+            if (budgets.Any(b => b.LimitUsd is { } limit && b.SpentUsd + b.InFlightUsd + usd > limit))
+                return false;
+            foreach (var budget in budgets)
+                budget.ReservedUsd += usd;
+        }
+
+        BucketRule.Reserve(bucket, reservation.Demand);
+        return true;
+    }
+
+    /// <summary>Gives a parking task its place: the tenant's virtual time, never before the present, so that a newcomer neither waits for the past nor cashes it in.</summary>
+    private void Park(UnitOfWork transition)
+    {
+        if (transition.Enqueue is not { } parking)
+            return;
+        var task = transition.Task!;
+        var line = parking.Line.BucketIds.Select(_buckets.GetValueOrDefault).OfType<TokenBucket>().ToList();
+        if (_tenants.TryGetValue(task.Tenant, out var tenant))
+        {
+            // One that has stood in line and was refused through no fault of its own: its turn is the present, and it was booked for it already.
+            task.StartTag = parking.Again ? _virtualTime : Math.Max(_virtualTime, tenant.VirtualFinish);
+            if (!parking.Again)
+                tenant.VirtualFinish = task.StartTag + (parking.Cost / tenant.Weight);
+            parking.Expected?.Invoke(WaitRule.MovesAt(line, WaitRule.PlaceOf(task, tenant.Weight, _virtualTime, _activeTenants), transition.Now));
+        }
+
+        foreach (var bucket in line)
+            Backlog.Join(bucket, task.Priority, task.LineTokens);
+    }
+
+    /// <summary>The thresholds that this group has crossed, and the breakers it has opened or closed.</summary>
+    public IReadOnlyList<OutboxMessage> Alerts(DateTime now) =>
+        [.. thresholds.Crossed(_sharesBefore, _buckets.Values, _budgets.Values, now), .. BreakerChanges.Since(_breakersBefore, _buckets.Values, now)];
+
+    public void AddWrites(NpgsqlBatch batch)
+    {
+        if (_buckets.Count > 0)
+            batch.BatchCommands.Add(tables.UpdateBuckets([.. _buckets.Values]));
+        if (_budgets.Count > 0)
+            batch.BatchCommands.Add(tables.UpdateBudgets([.. _budgets.Values]));
+        if (_tenants.Count > 0)
+            batch.BatchCommands.Add(tables.UpdateTenants([.. _tenants.Values]));
+    }
+
+    private sealed class OpenPack(UnitOfWork first)
+    {
+        public UnitOfWork First => first;
+
+        public int Questions { get; set; } = 1;
+    }
+
+    private static void Keep<T>(Dictionary<string, T> rows, T row, Func<T, string> key) => rows[key(row)] = row;
+
+}

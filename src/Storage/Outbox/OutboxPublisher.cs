@@ -1,0 +1,93 @@
+using System.Text.Json;
+using System.Threading.Channels;
+using LlmQueue.Contracts;
+using LlmQueue.Storage.Commits;
+using MassTransit;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace LlmQueue.Storage.Outbox;
+
+/// <summary>
+/// Publishes committed events and deletes their rows. Nobody's message waits for it: the row stands for an event until the broker has confirmed it,
+/// and what a dead process left behind is published by <see cref="PublishLeftBehind"/>.
+/// </summary>
+public sealed class OutboxPublisher(NpgsqlDataSource database, IDbContextFactory<QueueDb> contexts, IServiceProvider services, TimeProvider clock, ILogger<OutboxPublisher> logger) : BackgroundService
+{
+    private const int MaxBatch = 256;
+    private static readonly TimeSpan LeftBehindAfter = TimeSpan.FromSeconds(20);
+    private static readonly IReadOnlyDictionary<string, Type> Types = typeof(LlmTask).Assembly.GetTypes()
+        .Where(t => t is { IsPublic: true, Namespace: "LlmQueue.Contracts" }).ToDictionary(t => t.Name, StringComparer.Ordinal);
+
+    private readonly Channel<OutboxMessage> _fresh = Channel.CreateUnbounded<OutboxMessage>();
+
+    public void Publish(IEnumerable<OutboxMessage> announcements)
+    {
+        foreach (var announcement in announcements)
+            _fresh.Writer.TryWrite(announcement);
+    }
+
+    /// <summary>Publishes events whose process died, or could not reach the broker, after they were committed.</summary>
+    public async Task<int> PublishLeftBehind(CancellationToken cancellationToken)
+    {
+        var before = clock.GetUtcNow().UtcDateTime - LeftBehindAfter;
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var rows = await db.OutboxMessages.AsNoTracking().Where(a => a.At < before).OrderBy(a => a.At).Take(MaxBatch).ToListAsync(cancellationToken);
+        return rows.Count > 0 && await TryPublish([.. rows.Select(r => new OutboxMessage(r.Id, Read(r), r.At))], cancellationToken) ? rows.Count : 0;
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var batch = new List<OutboxMessage>();
+        try
+        {
+            while (await _fresh.Reader.WaitToReadAsync(stoppingToken))
+            {
+                batch.Clear();
+                while (batch.Count < MaxBatch && _fresh.Reader.TryRead(out var announcement))
+                    batch.Add(announcement);
+                await TryPublish(batch, stoppingToken);
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            logger.LogDebug("The announcer stops; events that are not confirmed are published by the next process.");
+        }
+    }
+
+    private async Task<bool> TryPublish(IReadOnlyList<OutboxMessage> batch, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Publish(batch, cancellationToken);
+            return true;
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            logger.LogWarning("{Count} events could not be published now ({Reason}); their rows stay and are published later.", batch.Count, e.Message);
+            return false;
+        }
+    }
+
+    private async Task Publish(IReadOnlyList<OutboxMessage> batch, CancellationToken cancellationToken)
+    {
+        var bus = (IBus)services.GetService(typeof(IBus))!;
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(LeftBehindAfter);
+        await Task.WhenAll(batch.Select(a => bus.Publish(a.Message, a.Message.GetType(), Pipe.Execute<PublishContext>(c => c.MessageId = a.Id), limit.Token)));
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var delete = new NpgsqlBatch(connection);
+        // A deletion lost in a crash means an event published twice, which every subscriber must bear anyway: it need not wait for the disk.
+        delete.BatchCommands.Add(new NpgsqlBatchCommand("set synchronous_commit to off"));
+        delete.BatchCommands.Add(new NpgsqlBatchCommand("delete from announcements where id = any($1)") { Parameters = { new NpgsqlParameter<Guid[]> { TypedValue = [.. batch.Select(a => a.Id)] } } });
+        delete.BatchCommands.Add(new NpgsqlBatchCommand("set synchronous_commit to on"));
+        await delete.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    private static object Read(OutboxRow row) =>
+        Types.TryGetValue(row.Type, out var type)
+            ? JsonSerializer.Deserialize(row.Body, type, UnitOfWork.Json) ?? throw new InvalidDataException($"Announcement {row.Id} is empty.")
+            : throw new InvalidDataException($"Announcement {row.Id} is of the unknown type '{row.Type}'; a newer program wrote it.");
+}

@@ -1,0 +1,10 @@
+namespace LlmQueue.Storage.Outbox;
+
+/// <summary>An event for the outside world, in the transaction that made it true; deleted once the broker has confirmed it.</summary>
+public sealed class OutboxRow
+{
+    public Guid Id { get; set; }
+    public string Type { get; set; } = "";
+    public string Body { get; set; } = "";
+    public DateTime At { get; set; }
+}

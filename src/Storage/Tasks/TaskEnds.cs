@@ -1,0 +1,86 @@
+using System.Collections.Concurrent;
+using LlmQueue.Storage.Batches;
+using LlmQueue.Storage.Commits;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Logging;
+
+namespace LlmQueue.Storage.Tasks;
+
+/// <summary>
+/// Tells those who wait for tasks that they have ended: one statement for all of them, every 30 ms while anybody waits, and none while nobody does. The row is asked and
+/// not the bus: an event may come late or twice, and every process would hear of every task.
+/// </summary>
+public sealed class TaskEnds(IDbContextFactory<QueueDb> contexts, TimeProvider clock, ILogger<TaskEnds> logger)
+{
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(30);
+    private readonly ConcurrentDictionary<Guid, Waiter> waiters = new();
+    private int looking;
+
+    /// <summary>Returns when the task has ended.</summary>
+    public async Task Of(Guid task, CancellationToken cancellationToken)
+    {
+        var waiter = waiters.AddOrUpdate(task, _ => new Waiter(1), (_, w) => w with { Count = w.Count + 1 });
+        if (Interlocked.CompareExchange(ref looking, 1, 0) == 0)
+            _ = Look();
+        try
+        {
+            await waiter.Ended.Task.WaitAsync(cancellationToken);
+        }
+        finally
+        {
+            if (waiters.AddOrUpdate(task, waiter, (_, w) => w with { Count = w.Count - 1 }).Count <= 0)
+                waiters.TryRemove(task, out _);
+        }
+    }
+
+    /// <summary>What became of it, as a line of a batch would have it.</summary>
+    public async Task<BatchResult?> Result(Guid task, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        if (await db.Tasks.AsNoTracking().FirstOrDefaultAsync(t => t.CorrelationId == task, cancellationToken) is not { } row)
+            return null;
+        var parts = row.EndedAt is null ? [] : await db.Payloads.AsNoTracking().Where(p => p.SubjectId == task && (p.Part == PayloadRow.Answer || p.Part == PayloadRow.Ending))
+            .ToDictionaryAsync(p => p.Part, p => p.Content, cancellationToken);
+        return new BatchResult
+        {
+            CustomId = "", TaskId = task, State = row.State, Model = row.AnsweredModel, InputTokens = row.InputTokens, OutputTokens = row.OutputTokens, Reason = row.FailureReason ?? row.WaitReason, EndedAt = row.EndedAt,
+            Answer = parts.GetValueOrDefault(PayloadRow.Answer), Ending = parts.GetValueOrDefault(PayloadRow.Ending),
+        };
+    }
+
+    private async Task Look()
+    {
+        do
+        {
+            while (!waiters.IsEmpty)
+            {
+                try
+                {
+                    Guid[] ids = [.. waiters.Keys];
+                    await using var db = await contexts.CreateDbContextAsync();
+                    foreach (var ended in await db.Tasks.Where(t => ids.Contains(t.CorrelationId) && t.EndedAt != null).Select(t => t.CorrelationId).ToListAsync())
+                        if (waiters.TryGetValue(ended, out var waiter))
+                            waiter.Ended.TrySetResult();
+                }
+                catch (Exception e) when (e is not OutOfMemoryException)
+                {
+                    if (!DatabaseFaults.IsPassing(e) && e is not ObjectDisposedException)
+                        logger.LogError(e, "The ends of tasks could not be read; it is tried again.");
+                    if (e is ObjectDisposedException)
+                        return;
+                }
+
+                await Task.Delay(BetweenLooks, clock);
+            }
+
+            Volatile.Write(ref looking, 0);
+        }
+        // Somebody may have come between the last look and the sign that nobody looks.
+        while (!waiters.IsEmpty && Interlocked.CompareExchange(ref looking, 1, 0) == 0);
+    }
+
+    private sealed record Waiter(int Count)
+    {
+        public TaskCompletionSource Ended { get; init; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}

@@ -1,0 +1,131 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using LlmQueue.Catalogue;
+using LlmQueue.Contracts;
+using MassTransit;
+
+namespace LlmQueue.Storage.Tasks;
+
+/// <summary>
+/// A task: the instance of its state machine, and the truth about it. Prompts, answers, attempts and history are rows of their own,
+/// so this one stays small whatever the page's size.
+/// </summary>
+public sealed class TaskRow : SagaStateMachineInstance
+{
+    public Guid CorrelationId { get; set; }
+
+    /// <summary>Counts transitions; a commit that finds another number than it loaded is decided again.</summary>
+    public int Version { get; set; }
+
+    /// <summary>The state's name, never its number: states may be added without moving the others.</summary>
+    public string State { get; set; } = "Initial";
+
+    // What was asked
+    public string Tenant { get; set; } = "default";
+    public string? Title { get; set; }
+    public string? Kind { get; set; }
+    public string? Complexity { get; set; }
+    public short Priority { get; set; } = Priorities.Normal;
+    public bool HighStakes { get; set; }
+    public string? Agent { get; set; }
+    public string? Conversation { get; set; }
+    public string? RequestedModel { get; set; }
+    public int MaxOutputTokens { get; set; }
+    public DateTime? Deadline { get; set; }
+    public string? Metadata { get; set; }
+    public string? WebhookUrl { get; set; }
+    public DateTime SubmittedAt { get; set; }
+
+    // Whose page it is, when it belongs to a summary
+    public Guid? SummaryId { get; set; }
+    public string? SummaryRole { get; set; }
+    public int? PageNumber { get; set; }
+    public int? PartNumber { get; set; }
+
+    // Which line of which batch it is, when it belongs to one
+    public Guid? BatchId { get; set; }
+    /// <summary>The line's place in the input file, from 1.</summary>
+    public int? BatchLine { get; set; }
+    /// <summary>What the line's owner calls it: the name of its answer.</summary>
+    public string? CustomId { get; set; }
+    // What it was found to be
+    /// <summary>Messages of its conversation, instructions to the model not counted.</summary>
+    public int Turns { get; set; }
+    /// <summary>Who said what kind of task it is: "producer", "rules", "cache", "model" or "default"; null while nobody has.</summary>
+    public string? ClassifiedBy { get; set; }
+    /// <summary>How sure they were, 0 to 1.</summary>
+    public double? Confidence { get; set; }
+    /// <summary>It cannot be done without what was said before; null is not known.</summary>
+    public bool? NeedsContext { get; set; }
+
+    // Where it may go
+    /// <summary>The rule that chose the chain, and why.</summary>
+    public string? Route { get; set; }
+    /// <summary>The models that may answer, first choice first, separated by a space.</summary>
+    public string? Chain { get; set; }
+    /// <summary>True when the chain is a pool to spread over, not an order of preference.</summary>
+    public bool Spread { get; set; }
+    /// <summary>The prompt's estimate before anything is known of the model's own counting.</summary>
+    public int PromptTokens { get; set; }
+    /// <summary>The prompt's size in the estimate's units: what a model's calibration turns into its tokens.</summary>
+    public double PromptUnits { get; set; }
+
+    // The pass it is at, when one call is not enough
+    /// <summary>Null while the question itself is put; else one of <see cref="TaskPasses"/>. A wait and a restart go on in it.</summary>
+    public string? Pass { get; set; }
+    /// <summary>The longest answer of this pass; null is as asked.</summary>
+    public int? PassOutputTokens { get; set; }
+    /// <summary>The model whose draft is the answer until a revision is found no worse.</summary>
+    public string? DraftedBy { get; set; }
+    /// <summary>The model that scored the draft, and its score from 0 to 1: one that scored another way could not be compared.</summary>
+    public string? Critic { get; set; }
+    public double? DraftScore { get; set; }
+
+    /// <summary>The longest answer of the call it is at or waits for.</summary>
+    public int CallOutputTokens => PassOutputTokens ?? MaxOutputTokens;
+    /// <summary>What such calls have in common, for what is learned of the length of their answers.</summary>
+    public string? CallKind => TaskPasses.IsPart(Pass) ? TaskPasses.Part : Pass ?? Kind;
+    /// <summary>The task whose call answers this one's question as well, and whose one request covers both; null for a call of its own.</summary>
+    public Guid? PackedWith { get; set; }
+
+    // The open attempt and what is reserved for it: a reservation is part of its task's row, so it cannot leak
+    public int Attempt { get; set; }
+    public int Faults { get; set; }
+    /// <summary>Of these, faults that were the provider's and not the task's: they end nothing while there is time.</summary>
+    public int Outages { get; set; }
+    public string? Model { get; set; }
+    public string? Bucket { get; set; }
+    public string? Why { get; set; }
+    public long ReservedTokens { get; set; }
+    public decimal? ReservedUsd { get; set; }
+    public string? ReservedBudgets { get; set; }
+
+    // What it waits for
+    public string? WaitingFor { get; set; }
+    public string? WaitReason { get; set; }
+    public DateTime? WaitingSince { get; set; }
+    public DateTime? ExpectedAt { get; set; }
+    /// <summary>When a back-off ends, or a budget's next period begins.</summary>
+    public DateTime? DueAt { get; set; }
+    /// <summary>The line it stands in: the buckets that may serve it.</summary>
+    public string? Line { get; set; }
+    /// <summary>Its place among tasks of equal priority: the tenant's virtual time at arrival, in tokens.</summary>
+    public double StartTag { get; set; }
+    /// <summary>The tokens it counts for in its line.</summary>
+    public double LineTokens { get; set; }
+    /// <summary>Room is booked and the bell was rung; null while it only waits.</summary>
+    public DateTime? GrantedAt { get; set; }
+    /// <summary>When its doorbell was last rung, so that the Rescuer does not ring in a loop; never (DateTime.MaxValue) for a batch's line that waits for its portion.</summary>
+    public DateTime RungAt { get; set; }
+
+    // What became of it
+    public string? AnsweredModel { get; set; }
+    public long InputTokens { get; set; }
+    public long OutputTokens { get; set; }
+    public decimal CostUsd { get; set; }
+    /// <summary>A call was made whose price is unknown: the cost is unknown, not what the sum says.</summary>
+    public bool CostUnknown { get; set; }
+    public string? FailureReason { get; set; }
+    public DateTime UpdatedAt { get; set; }
+    public DateTime? EndedAt { get; set; }
+}

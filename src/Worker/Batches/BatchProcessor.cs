@@ -1,0 +1,141 @@
+using LlmQueue.Contracts;
+using LlmQueue.Storage.Batches;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Files;
+using LlmQueue.Storage.Outbox;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace LlmQueue.Worker.Batches;
+
+/// <summary>
+/// Moves batches on: reads their files, sees when their tasks have ended, asks for the end of those that are canceled or out of time, writes their results.
+/// Every step can be done again from the row; a process that dies in one gives its lock back, and whichever worker looks next goes on.
+/// </summary>
+public sealed class BatchProcessor(BatchRepository batches, BatchReader reader, BatchOutput output, BatchLock locks, FileStore files, CommandSender commandSender, LineBell lineBell, BatchBell bell, TimeProvider clock, ILogger<BatchProcessor> logger) : BackgroundService
+{
+    private const int EndedTogether = 1_000;
+    private static readonly TimeSpan Busy = TimeSpan.FromMilliseconds(500), Idle = TimeSpan.FromSeconds(5), AfterFault = TimeSpan.FromSeconds(30), BetweenRemovals = TimeSpan.FromHours(1);
+
+    private readonly Dictionary<Guid, DateTimeOffset> resting = [];
+    private DateTimeOffset nextRemoval;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            var rest = Idle;
+            try
+            {
+                if (await Round(stoppingToken))
+                    rest = Busy;
+                await bell.Wait(rest, stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e) when (DatabaseFaults.IsPassing(e))
+            {
+                logger.LogInformation("No batch can be moved on now: {Reason}", e.Message);
+                await Pause(stoppingToken);
+            }
+        }
+    }
+
+    /// <summary>True while any batch is open.</summary>
+    private async Task<bool> Round(CancellationToken stopping)
+    {
+        if (clock.GetUtcNow() >= nextRemoval)
+        {
+            await files.RemoveExpired(stopping);
+            nextRemoval = clock.GetUtcNow() + BetweenRemovals;
+        }
+
+        var open = await batches.Open(stopping);
+        // Those that have been seen running come first: a large file must not hold up the ends of others.
+        foreach (var batch in open.OrderBy(b => b.Status == BatchStatuses.Validating))
+        {
+            if (resting.TryGetValue(batch.Id, out var until) && clock.GetUtcNow() < until)
+                continue;
+            try
+            {
+                await Move(batch, stopping);
+                resting.Remove(batch.Id);
+            }
+            catch (Exception e) when (e is not OutOfMemoryException && !stopping.IsCancellationRequested && !DatabaseFaults.IsPassing(e))
+            {
+                logger.LogError(e, "Batch {Batch} met a fault while it was {Status}; it is tried again in {Seconds} s.", batch.Id, batch.Status, AfterFault.TotalSeconds);
+                resting[batch.Id] = clock.GetUtcNow() + AfterFault;
+            }
+        }
+
+        return open.Count > 0;
+    }
+
+    private async Task Move(BatchRow seen, CancellationToken stopping)
+    {
+        var now = clock.GetUtcNow().UtcDateTime;
+        var hasEnded = seen.Status != BatchStatuses.Validating && await batches.HasEnded(seen.Id, stopping);
+        if (seen.Status == BatchStatuses.InProgress && !hasEnded && now < seen.ExpiresAt)
+            return;
+        await using var held = await locks.Take(seen.Id, stopping);
+        // Somebody else is at it, or was, since it was looked at.
+        if (held is null || await batches.Find(seen.Id, null, stopping) is not { } batch || batch.Status != seen.Status)
+            return;
+        switch (batch.Status)
+        {
+            case BatchStatuses.Validating:
+                if (await reader.Read(batch, stopping))
+                    lineBell.Send();
+                bell.Send();
+                break;
+            case BatchStatuses.InProgress when hasEnded:
+                await batches.BeginToEnd(batch.Id, stopping);
+                bell.Send();
+                break;
+            case BatchStatuses.InProgress:
+                await RingForWaiting(batch.Id, id => new DeadlinePassed(id), stopping);
+                break;
+            case BatchStatuses.Cancelling when !hasEnded:
+                await RingForWaiting(batch.Id, id => new CancelTask(id), stopping);
+                break;
+            default:
+                await End(batch, stopping);
+                break;
+        }
+    }
+
+    /// <summary>The tasks' own machine ends them, so that each has its history and its event; a bell that is lost is rung again in the next round.</summary>
+    private async Task RingForWaiting(Guid batch, Func<Guid, object> bellOf, CancellationToken stopping) =>
+        await commandSender.Send([.. (await batches.Waiting(batch, EndedTogether, stopping)).Select(bellOf)], stopping);
+
+    private async Task End(BatchRow batch, CancellationToken stopping)
+    {
+        var (outputFile, errorFile) = await output.Write(batch, stopping);
+        var counts = await batches.CountAll(batch.Id, stopping);
+        var status = batch.Status == BatchStatuses.Cancelling ? BatchStatuses.Cancelled : counts.Expired > 0 ? BatchStatuses.Expired : BatchStatuses.Completed;
+        if (!await batches.End(batch.Id, status, counts, outputFile, errorFile, stopping))
+        {
+            // Somebody else has ended it; nobody will ever ask for these.
+            foreach (var file in new[] { outputFile, errorFile })
+                if (file is { } unused)
+                    await files.Remove(unused, stopping);
+            return;
+        }
+
+        logger.LogInformation("Batch {Batch} is {Status}: {Completed} of {Total} completed, {Failed} not.", batch.Id, status, counts.Completed, counts.Total, counts.Failed);
+    }
+
+    private async Task Pause(CancellationToken stopping)
+    {
+        try
+        {
+            await Task.Delay(Busy, clock, stopping);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // The loop sees it.
+        }
+    }
+}

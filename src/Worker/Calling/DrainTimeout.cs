@@ -1,0 +1,26 @@
+using Microsoft.Extensions.Hosting;
+
+namespace LlmQueue.Worker.Calling;
+
+/// <summary>How long a worker that is asked to stop waits for its open calls: they are paid for. It is less than the bus and the host wait, so that what is given up is still written down.</summary>
+public sealed class DrainTimeout : IDisposable
+{
+    private static readonly TimeSpan OpenCallsMayTake = TimeSpan.FromSeconds(25);
+    private readonly CancellationTokenSource _over;
+    private readonly CancellationTokenRegistration _stopping;
+
+    public DrainTimeout(IHostApplicationLifetime lifetime, TimeProvider clock)
+    {
+        _over = new CancellationTokenSource(Timeout.InfiniteTimeSpan, clock);
+        _stopping = lifetime.ApplicationStopping.Register(() => _over.CancelAfter(OpenCallsMayTake));
+    }
+
+    /// <summary>Canceled when nothing is awaited any more.</summary>
+    public CancellationToken IsOver => _over.Token;
+
+    public void Dispose()
+    {
+        _stopping.Dispose();
+        _over.Dispose();
+    }
+}

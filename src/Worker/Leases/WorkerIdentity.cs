@@ -1,0 +1,8 @@
+namespace LlmQueue.Worker.Leases;
+
+/// <summary>Who this process is: a claim names it, its heartbeat keeps the claim alive.</summary>
+public sealed class WorkerIdentity
+{
+    public Guid Id { get; } = Guid.CreateVersion7();
+    public string Name { get; } = $"{Environment.MachineName}/{Environment.ProcessId}";
+}

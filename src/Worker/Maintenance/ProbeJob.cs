@@ -1,0 +1,57 @@
+using LlmQueue.Limits;
+using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Commits.Tables;
+using LlmQueue.Storage.Ledger;
+using LlmQueue.Worker.Admission;
+using LlmQueue.Worker.Calling;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using Quartz;
+
+namespace LlmQueue.Worker.Maintenance;
+
+/// <summary>Asks a provider whose breaker is open for its list of models, which is free. No word: no call is risked either, until the next look. An answer: one call is let through now.</summary>
+[DisallowConcurrentExecution]
+public sealed class ProbeJob(NpgsqlDataSource database, StoreTables tables, LimitViews views, BucketDirectory directory, ProviderCalls calls, ProbeTimers timers, LineBell lineBell, TimeProvider clock, ILogger<ProbeJob> logger) : IJob
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
+    public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default)
+    {
+        var id = context.MergedJobDataMap.GetString(ProbeTimers.Bucket);
+        if (id is null || directory.Find(id) is not { } bucket)
+            return;
+        var silence = await calls.WhySilent(bucket.Keys[0], Patience, cancellationToken);
+        var next = await Write(id, silence, cancellationToken);
+        logger.LogInformation("{Bucket} was looked at: {Found}.", id, silence ?? "it answers, and one call is let through");
+        if (next is { } at)
+            await timers.Set(id, at);
+        else
+            lineBell.Send();
+    }
+
+    /// <summary>Under the row's lock, as every change of a breaker. Null when nothing is to be looked at again.</summary>
+    private async Task<DateTime?> Write(string id, string? silence, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await using var read = new NpgsqlCommand($"select {StoreTables.BucketColumns} from buckets where id = $1 for update", connection, transaction) { Parameters = { new NpgsqlParameter<string> { TypedValue = id } } };
+        TokenBucket? row = null;
+        await using (var reader = await read.ExecuteReaderAsync(cancellationToken))
+            if (await reader.ReadAsync(cancellationToken))
+                row = StoreTables.ReadBucket(reader);
+        if (row?.BrokenSince is null)
+            return null;
+        var now = clock.GetUtcNow().UtcDateTime;
+        if (silence is not null)
+            BreakerRule.StillAway(row, silence, now);
+        else if (row.ProbeAt > now)
+            row.ProbeAt = now;
+        await using var batch = new NpgsqlBatch(connection, transaction);
+        batch.BatchCommands.Add(tables.UpdateBuckets([row]));
+        await batch.ExecuteNonQueryAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        views.Show(row);
+        return silence is null ? null : row.ProbeAt;
+    }
+}

@@ -1,0 +1,89 @@
+using LlmQueue.Contracts;
+using LlmQueue.Storage.Budgets;
+using LlmQueue.Storage.Commits.Tables;
+using LlmQueue.Storage.Ledger;
+using LlmQueue.Storage.Outbox;
+using Npgsql;
+
+namespace LlmQueue.Worker.Scheduling;
+
+/// <summary>What a round has done: the bells to ring, and when something may be done next.</summary>
+public sealed record SchedulingResult(IReadOnlyList<object> Bells, DateTime? NextOpening);
+
+/// <summary>
+/// One round of the Pacer, one transaction: pauses that are over, money that has come back, and the lines. Buckets are locked before anything is looked at,
+/// so a task that is just going to stand in line is either seen now or rings the bell after.
+/// </summary>
+public sealed class SchedulingCycle(NpgsqlDataSource database, StoreTables tables, LimitViews views, CyclePlanner planner, BudgetRepository budgets, Thresholds thresholds, OutboxPublisher outbox, TimeProvider clock)
+{
+    // A bell that brought nothing about in this time is rung again.
+    private static readonly TimeSpan Unanswered = TimeSpan.FromSeconds(15);
+
+    private readonly CycleBooking _booking = new(tables, thresholds);
+
+    public async Task<SchedulingResult> Run(CancellationToken cancellationToken)
+    {
+        var now = clock.GetUtcNow().UtcDateTime;
+        var bells = new List<object>();
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        var work = await CycleTransaction.Lock(connection, transaction, now, Unanswered, cancellationToken);
+        bells.AddRange(work.Bells);
+        var next = work.NextDue;
+        IReadOnlyList<OutboxMessage> alerts = [];
+
+        bells.AddRange(await ReleaseMoney(connection, transaction, work, now, cancellationToken));
+        next = CyclePlan.Earlier(next, work.Budgets.Where(b => b.Waiting > 0).Select(b => (DateTime?)b.PeriodEnd).Min());
+
+        if (work.Buckets.Any(b => b.Waiting > 0))
+        {
+            var heads = await WaitQueueHeads.Read(connection, transaction, budgets, now, Unanswered, cancellationToken);
+            var plan = await planner.Plan(heads, work, now);
+            await _booking.Grant(connection, transaction, plan, work, heads.Count == 0, now, cancellationToken);
+            bells.AddRange(plan.Grants.Where(g => g.Booked).Select(g => new CapacityGranted(g.Head.Id, g.Head.Attempt + 1)));
+            bells.AddRange(plan.ToDecideAgain.Select(id => new BudgetReleased(id)));
+            next = CyclePlan.Earlier(next, plan.NextOpening);
+            alerts = plan.Alerts;
+        }
+
+        await transaction.CommitAsync(cancellationToken);
+        outbox.Publish(alerts);
+        foreach (var bucket in work.Buckets)
+            views.Show(bucket);
+        foreach (var budget in work.Budgets)
+            views.Show(budget);
+        return new SchedulingResult(bells, next);
+    }
+
+    /// <summary>Rings for as many tasks that wait for money as the money left can pay; after the period's end for all.</summary>
+    private static async Task<List<object>> ReleaseMoney(NpgsqlConnection connection, NpgsqlTransaction transaction, CycleTransaction work, DateTime now, CancellationToken cancellationToken)
+    {
+        var bells = new List<object>();
+        foreach (var budget in work.Budgets.Where(b => b.Waiting > 0))
+        {
+            var left = budget.PeriodEnd <= now || budget.LimitUsd is null ? decimal.MaxValue : budget.LimitUsd.Value - budget.SpentUsd - budget.InFlightUsd;
+            if (left <= 0)
+                continue;
+            await using var command = new NpgsqlCommand("""
+                update tasks t set rung_at = $2 where t.id in (
+                    select id from (
+                        select id, sum(coalesce(reserved_usd, 1e9)) over (order by priority, submitted_at, id) as total
+                        from (select * from tasks where state = 'WaitingForBudget' and line = $1 and (rung_at <= waiting_since or rung_at < $3) order by priority, submitted_at, id limit 500) w) s
+                    where total <= $4)
+                returning t.id
+                """, connection, transaction)
+            {
+                Parameters =
+                {
+                    new NpgsqlParameter<string> { TypedValue = budget.Id }, new NpgsqlParameter<DateTime> { TypedValue = now }, new NpgsqlParameter<DateTime> { TypedValue = now - Unanswered },
+                    new NpgsqlParameter<decimal> { TypedValue = Math.Min(left, 1e15m) },
+                },
+            };
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            while (await reader.ReadAsync(cancellationToken))
+                bells.Add(new BudgetReleased(reader.GetGuid(0)));
+        }
+
+        return bells;
+    }
+}

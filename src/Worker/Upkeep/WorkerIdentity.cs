@@ -1,8 +1,0 @@
-namespace LlmQueue.Worker.Upkeep;
-
-/// <summary>Who this process is: a claim names it, its heartbeat keeps the claim alive.</summary>
-public sealed class WorkerIdentity
-{
-    public Guid Id { get; } = Guid.CreateVersion7();
-    public string Name { get; } = $"{Environment.MachineName}/{Environment.ProcessId}";
-}
