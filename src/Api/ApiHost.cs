@@ -59,7 +59,7 @@ public static class ApiHost
         builder.WebHost.UseUrls(settings.ListenUrl.ToString());
         builder.Logging.AddQueueConsole();
         builder.Services.AddSingleton<Preparation>();
-        builder.Services.AddStorage(settings.DatabaseUrl ?? throw new ArgumentException("The API needs DATABASE_URL."));
+        builder.Services.AddQueueStorage(settings.DatabaseUrl ?? throw new ArgumentException("The API needs DATABASE_URL."));
         builder.Services.AddQueueBus(settings.RabbitMq);
         builder.Services.AddQueueApi(settings, catalogue);
         return builder.Build().MapQueueApi();

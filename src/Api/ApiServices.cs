@@ -1,3 +1,4 @@
+using LlmQueue.Hosting;
 using LlmQueue.Api.Access;
 using LlmQueue.Api.Batches;
 using LlmQueue.Api.Chat;

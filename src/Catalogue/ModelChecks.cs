@@ -3,6 +3,9 @@ namespace LlmQueue.Catalogue;
 /// <summary>What the catalogue alone can refuse at the door. The worker decides the rest: it knows the keys, and it counts tokens properly.</summary>
 public sealed class ModelChecks(CurrentCatalogue current)
 {
+    /// <summary>A prompt that fits no call is read in no more parts than this; what is longer belongs into a summary of pages.</summary>
+    public const int MostParts = 64;
+
     private const int Shown = 6;
 
     /// <summary>No tokenizer needs fewer tokens than this for a text in words: what is too large by this measure is too large.</summary>
@@ -52,10 +55,10 @@ public sealed class ModelChecks(CurrentCatalogue current)
         var named = ModelId.TryParse(model?.Trim(), out var id) ? catalogue.Find(id) : null;
         var largest = named ?? catalogue.Models.MaxBy(m => m.Context)!;
         var tokens = characters / MostCharactersPerToken;
-        if (tokens <= (inParts ? (long)largest.Context * TaskPasses.MostParts : largest.Context))
+        if (tokens <= (inParts ? (long)largest.Context * MostParts : largest.Context))
             return null;
         var limit = named is null ? $"the largest context of any model in the catalogue is {largest.Context:N0} ({largest.Id})" : $"the context of '{largest.Id}' is {largest.Context:N0}";
-        var parts = inParts ? $", and a prompt is read in at most {TaskPasses.MostParts} parts" : "";
+        var parts = inParts ? $", and a prompt is read in at most {MostParts} parts" : "";
         return $"The prompt has {characters:N0} characters, which are at least {tokens:N0} tokens; {limit}{parts}. Split it, or hand its pages in as a summary (POST /v1/summaries).";
     }
 }

@@ -18,17 +18,6 @@ public static class WaitRule
 
     private const int Halvings = 48;
 
-    /// <param name="task">A task that has its start tag.</param>
-    /// <param name="weight">Its tenant's weight.</param>
-    /// <param name="present">The virtual time of the fair order.</param>
-    /// <param name="activeTenants">Tenants whose work is booked beyond the present.</param>
-    public static Place PlaceOf(TaskRow task, double weight, double present, int activeTenants)
-    {
-        // The order is kept in tokens as first estimated; the line counts them as its models do.
-        var ahead = (task.StartTag - present) * weight * (task.LineTokens / Math.Max(1, task.PromptTokens + task.MaxOutputTokens));
-        return new Place(task.Priority, task.LineTokens, ahead, activeTenants);
-    }
-
     /// <param name="buckets">The buckets of its line with their backlog, this task not counted.</param>
     /// <param name="place">Where it stands.</param>
     /// <param name="now">The present.</param>

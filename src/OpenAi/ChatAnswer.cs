@@ -5,12 +5,20 @@ namespace LlmQueue.OpenAi;
 /// <summary>A chat completion, with the members that its schema requires, null where there is nothing.</summary>
 public sealed record ChatAnswer(string Id, string Object, long Created, string Model, IReadOnlyList<ChatChoice> Choices, ChatUsage Usage)
 {
-    public static ChatAnswer Of(BatchResult result)
+    /// <summary>The answer of an ended task.</summary>
+    /// <param name="taskId">The task; its id is the completion's.</param>
+    /// <param name="endedAt">When it ended, in UTC.</param>
+    /// <param name="model">The model that answered.</param>
+    /// <param name="text">What it said.</param>
+    /// <param name="ending">How the answer ended, as it is stored (JSON); null is a text that came to its end.</param>
+    /// <param name="usage">Tokens as the provider counted them.</param>
+    public static ChatAnswer Of(Guid taskId, DateTime? endedAt, string? model, string? text, string? ending, ChatUsage usage)
     {
-        var (finish, calls) = EndingOf(result.Ending);
-        var text = result.Answer is { Length: > 0 } answer ? answer : calls is null ? "" : null;
-        return new ChatAnswer(OpenAiFormat.Id(OpenAiFormat.ChatPrefix, result.TaskId), "chat.completion", OpenAiFormat.Seconds(result.EndedAt ?? default), result.Model ?? "",
-            [new ChatChoice(0, new ChatMessage("assistant", text, null) { ToolCalls = calls }, null, finish)], new ChatUsage(result.InputTokens, result.OutputTokens, result.InputTokens + result.OutputTokens));
+        var (finish, calls) = EndingOf(ending);
+        var content = text is { Length: > 0 } answer ? answer : calls is null ? "" : null;
+        var choice = new ChatChoice(0, new ChatMessage("assistant", content, null) { ToolCalls = calls }, null, finish);
+        var id = OpenAiFormat.Id(OpenAiFormat.ChatPrefix, taskId);
+        return new ChatAnswer(id, "chat.completion", OpenAiFormat.Seconds(endedAt ?? default), model ?? "", [choice], usage);
     }
 
     public static (string Finish, JsonElement? ToolCalls) EndingOf(string? ending)

@@ -1,4 +1,3 @@
-using LlmQueue.Catalogue;
 using LlmQueue.Storage.Batches;
 using LlmQueue.Storage.Budgets;
 using LlmQueue.Storage.Commits;
@@ -47,7 +46,6 @@ public static class StorageServices
             using var db = provider.GetRequiredService<IDbContextFactory<QueueDb>>().CreateDbContext();
             return new StoreTables(db.Model);
         });
-        services.AddSingleton<QueueMetrics>();
         services.AddSingleton<Thresholds>();
         services.AddSingleton<LimitViews>();
         services.AddSingleton<LineBell>();
@@ -82,14 +80,6 @@ public static class StorageServices
         services.AddLoop<GroupCommit>();
         services.AddLoop<GroupLoads<TaskRow>>();
         services.AddLoop<GroupLoads<SummaryRow>>();
-        return services;
-    }
-
-    /// <summary>The catalogue and whoever looks after it; in a host of several parts each part may ask for it.</summary>
-    public static IServiceCollection AddCatalogue(this IServiceCollection services, CurrentCatalogue catalogue)
-    {
-        services.TryAddSingleton(catalogue);
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<Microsoft.Extensions.Hosting.IHostedService, CatalogueWatch>());
         return services;
     }
 

@@ -33,7 +33,7 @@ public static class WorkerHost
             var options = WorkerVariables.Read(variables);
             var builder = Host.CreateApplicationBuilder(args);
             builder.Logging.AddQueueConsole();
-            builder.Services.AddStorage(settings.DatabaseUrl!);
+            builder.Services.AddQueueStorage(settings.DatabaseUrl!);
             builder.Services.AddQueueWorker(settings, catalogue, options);
             builder.Services.AddQueueUpkeep(settings.DatabaseUrl!);
             // Last, so that it stops first: open calls finish while claims, commits and the heartbeat still run.

@@ -1,3 +1,4 @@
+using LlmQueue.Hosting;
 using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
 using LlmQueue.Hosting.Bus;

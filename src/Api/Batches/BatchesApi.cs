@@ -1,3 +1,4 @@
+using LlmQueue.Hosting.Http;
 using System.Text.Json;
 using LlmQueue.Api.Access;
 using LlmQueue.Api.Files;

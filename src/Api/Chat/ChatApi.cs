@@ -84,7 +84,7 @@ public static class ChatApi
     {
         context.Response.Headers["x-request-id"] = $"req_{result.TaskId:N}";
         if (result.State == TaskStates.Completed)
-            return OpenAiAnswers.Ok(ChatAnswer.Of(result));
+            return OpenAiAnswers.Ok(result.ToChatAnswer());
         // The queue has tried all there is to try; a client that tries again would only do it twice.
         context.Response.Headers["x-should-retry"] = "false";
         return OpenAiAnswers.Of(ProblemOf(result));

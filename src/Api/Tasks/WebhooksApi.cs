@@ -1,3 +1,4 @@
+using LlmQueue.Hosting.Http;
 using LlmQueue.Api.Access;
 using LlmQueue.Api.Wire;
 using LlmQueue.Catalogue;

@@ -160,7 +160,7 @@ internal sealed class OneProcess : IAsyncDisposable
         parts.Logging(builder.Logging);
         builder.Services.AddSingleton<IHostLifetime, CommandLifetime>();
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(40));
-        builder.Services.AddStorage(database);
+        builder.Services.AddQueueStorage(database);
         if (!parts.WithWorker)
         {
             // Where workers are elsewhere, their bells are rung over the broker; with nobody there, the rows are enough.

@@ -46,7 +46,7 @@ internal static class ApiTokens
 }
 
 /// <summary><c>LLMQUEUE_WEBHOOK_SECRETS</c>: <c>tenant:whsec_…</c> pairs.</summary>
-internal static class WebhookSecrets
+internal static class WebhookSecretsReader
 {
     private const string Start = "whsec_";
 

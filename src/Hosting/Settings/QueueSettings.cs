@@ -112,7 +112,7 @@ public sealed record QueueSettings
             Providers = ProviderVariables.Read(reader),
             DailyBudgetUsd = reader.Amount("BUDGET_DAILY_USD"),
             Tokens = ApiTokens.Read(reader),
-            WebhookSecrets = WebhookSecrets.Read(reader),
+            WebhookSecrets = WebhookSecretsReader.Read(reader),
             PrivateHosts = reader.Text("LLMQUEUE_PRIVATE_HOSTS")?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [],
             RequestsPerMinute = reader.Count("LLMQUEUE_REQUESTS_PER_MINUTE"),
             SummaryModels = ProviderVariables.Models(reader, ("GROQ_SUMMARY_MODELS", "groq"), ("OPENAI_SUMMARY_MODELS", "openai")),

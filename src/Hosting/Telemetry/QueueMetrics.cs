@@ -6,7 +6,7 @@ using LlmQueue.Storage.Tasks;
 namespace LlmQueue.Hosting.Telemetry;
 
 /// <summary>What has been committed, as metrics: counted where it became true, so that they agree with the rows. Meter "LlmQueue".</summary>
-public sealed class QueueMetrics : IDisposable
+public sealed class QueueMetrics : ICommitObserver, IDisposable
 {
     public const string MeterName = "LlmQueue";
 
@@ -44,7 +44,7 @@ public sealed class QueueMetrics : IDisposable
 
     public void Dispose() => _meter.Dispose();
 
-    internal void Committed(IReadOnlyCollection<UnitOfWork> transitions)
+    public void Committed(IReadOnlyCollection<UnitOfWork> transitions)
     {
         _group.Record(transitions.Count);
         foreach (var transition in transitions)
@@ -64,14 +64,14 @@ public sealed class QueueMetrics : IDisposable
         }
     }
 
-    public void Alert(QuotaThresholdReached alert) =>
+    public void ThresholdReached(QuotaThresholdReached alert) =>
         _alerts.Add(1, new KeyValuePair<string, object?>("kind", alert.Kind), new KeyValuePair<string, object?>("subject", alert.Subject), new KeyValuePair<string, object?>("percent", alert.Percent));
 
     internal void CatalogueReloaded(string result) => _reloads.Add(1, new KeyValuePair<string, object?>("result", result));
-    internal void Health(ProviderHealthChanged health) =>
+    public void HealthChanged(ProviderHealthChanged health) =>
         _breakers.Add(1, new KeyValuePair<string, object?>("bucket", health.Bucket), new KeyValuePair<string, object?>("state", health.State));
 
-    internal void Again(CommitOutcome why) => _again.Add(1, new KeyValuePair<string, object?>("why", why.ToString()));
+    public void DecidedAgain(CommitOutcome why) => _again.Add(1, new KeyValuePair<string, object?>("why", why.ToString()));
 
     private void Count(UnitOfWork transition, AttemptRow call)
     {

@@ -1,3 +1,4 @@
+using LlmQueue.OpenAi;
 using LlmQueue.Storage.Tasks;
 using Microsoft.EntityFrameworkCore;
 
@@ -20,6 +21,10 @@ public sealed class BatchResult
     public string? Ending { get; init; }
     /// <summary>See <see cref="PayloadRow.Error"/>.</summary>
     public string? Error { get; init; }
+
+    /// <summary>The answer as OpenAI's clients read it.</summary>
+    public ChatAnswer ToChatAnswer() =>
+        ChatAnswer.Of(TaskId, EndedAt, Model, Answer, Ending, new ChatUsage(InputTokens, OutputTokens, InputTokens + OutputTokens));
 }
 
 /// <summary>Reads a batch's results in the order of its lines, a page at a time.</summary>

@@ -13,7 +13,7 @@ namespace LlmQueue.Storage.Commits;
 /// Commits transitions in groups: a loop takes whatever is waiting and writes it in one transaction; nobody waits for a group to fill.
 /// A group whose commit fails is split down to the one at fault; a database that is away is waited for.
 /// </summary>
-public sealed class GroupCommit(CommitConnections database, StoreTables tables, LimitViews views, OutboxPublisher outbox, LineBell lineBell, Thresholds thresholds, WebhookBell webhookBell, QueueMetrics metrics, TimeProvider clock, ILogger<GroupCommit> logger) : BackgroundService
+public sealed class GroupCommit(CommitConnections database, StoreTables tables, LimitViews views, OutboxPublisher outbox, LineBell lineBell, Thresholds thresholds, WebhookBell webhookBell, ICommitObserver observer, TimeProvider clock, ILogger<GroupCommit> logger) : BackgroundService
 {
     private const int MaxGroup = 128;
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
@@ -125,7 +125,7 @@ public sealed class GroupCommit(CommitConnections database, StoreTables tables, 
                 await transaction.RollbackAsync(cancellationToken);
                 foreach (var conflict in write.Conflicts)
                 {
-                    metrics.Again(CommitOutcome.Conflict);
+                    observer.DecidedAgain(CommitOutcome.Conflict);
                     conflict.Settle(CommitOutcome.Conflict);
                 }
 
@@ -152,9 +152,9 @@ public sealed class GroupCommit(CommitConnections database, StoreTables tables, 
             writing.First(p => p.UnitOfWork.EndedForSummary == stage.SummaryId).UnitOfWork.Send(stage);
         foreach (var pending in writing)
             pending.UnitOfWork.LeaveTheBellToTheFirst();
-        metrics.Committed(writing.ConvertAll(p => p.UnitOfWork));
+        observer.Committed(writing.ConvertAll(p => p.UnitOfWork));
         foreach (var _ in without)
-            metrics.Again(CommitOutcome.NoRoom);
+            observer.DecidedAgain(CommitOutcome.NoRoom);
         if (writing.Any(p => p.UnitOfWork.Webhooks.Count > 0))
             webhookBell.Send();
         outbox.Publish(writing.SelectMany(p => p.UnitOfWork.OutboxMessages).Concat(alerts));
@@ -174,11 +174,11 @@ public sealed class GroupCommit(CommitConnections database, StoreTables tables, 
         switch (alert)
         {
             case QuotaThresholdReached quota:
-                metrics.Alert(quota);
+                observer.ThresholdReached(quota);
                 logger.LogWarning("The {Kind} {Subject} is used up to {Percent} %: {Consequence}.", quota.Kind, quota.Subject, quota.Percent, quota.Consequence);
                 break;
             case ProviderHealthChanged health:
-                metrics.Health(health);
+                observer.HealthChanged(health);
                 logger.Log(health.State == "open" ? LogLevel.Warning : LogLevel.Information, "The breaker of {Bucket} is {State}: {Reason}.{Next}", health.Bucket, health.State, health.Reason,
                     health.NextProbeAt is { } next ? $" The next call is let through at {next:HH:mm:ss} UTC." : "");
                 break;

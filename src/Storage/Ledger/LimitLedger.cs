@@ -167,7 +167,7 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
             task.StartTag = parking.Again ? _virtualTime : Math.Max(_virtualTime, tenant.VirtualFinish);
             if (!parking.Again)
                 tenant.VirtualFinish = task.StartTag + (parking.Cost / tenant.Weight);
-            parking.Expected?.Invoke(WaitRule.MovesAt(line, WaitRule.PlaceOf(task, tenant.Weight, _virtualTime, _activeTenants), transition.Now));
+            parking.Expected?.Invoke(WaitRule.MovesAt(line, task.PlaceInQueue(tenant.Weight, _virtualTime, _activeTenants), transition.Now));
         }
 
         foreach (var bucket in line)

@@ -43,7 +43,7 @@ internal sealed class Expectations
         if (!StandsInLine(row) || !_lines.TryGetValue(row.Line!, out var line))
             return row.ExpectedAt;
         var buckets = line.BucketIds.Select(_buckets.GetValueOrDefault).OfType<TokenBucket>().ToList();
-        return WaitRule.MovesAt(buckets, WaitRule.PlaceOf(row, _weights.GetValueOrDefault(row.Tenant, 1), _present, _activeTenants), _now);
+        return WaitRule.MovesAt(buckets, row.PlaceInQueue(_weights.GetValueOrDefault(row.Tenant, 1), _present, _activeTenants), _now);
     }
 
     private static bool StandsInLine(TaskRow row) => row is { State: TaskStates.WaitingForCapacity, Line: not null, GrantedAt: null };

@@ -1,3 +1,4 @@
+using LlmQueue.Catalogue;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using MassTransit;
@@ -26,7 +27,7 @@ public static class TaskPasses
     public const string Part = "part";
 
     /// <summary>A prompt is read in no more parts than this; what is longer belongs into a summary of pages.</summary>
-    public const int MostParts = 64;
+    public const int MostParts = ModelChecks.MostParts;
 
     public static string PartOf(int number, int count) => $"{Part}-{number}-of-{count}";
 

@@ -1,3 +1,4 @@
+using LlmQueue.Limits;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using LlmQueue.Catalogue;
@@ -128,4 +129,15 @@ public sealed class TaskRow : SagaStateMachineInstance
     public string? FailureReason { get; set; }
     public DateTime UpdatedAt { get; set; }
     public DateTime? EndedAt { get; set; }
+
+    /// <summary>Where it stands in the fair order, by what its wait queue counts in: the tokens of its queue's models.</summary>
+    /// <param name="weight">Its tenant's weight.</param>
+    /// <param name="present">The virtual time of the fair order.</param>
+    /// <param name="activeTenants">Tenants whose work is booked beyond the present.</param>
+    public Place PlaceInQueue(double weight, double present, int activeTenants)
+    {
+        // Start tags are kept in tokens as first estimated; the queue counts them as its models do.
+        var ahead = (StartTag - present) * weight * (LineTokens / Math.Max(1, PromptTokens + MaxOutputTokens));
+        return new Place(Priority, LineTokens, ahead, activeTenants);
+    }
 }

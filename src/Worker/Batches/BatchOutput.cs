@@ -45,7 +45,7 @@ public sealed class BatchOutput(FileStore files, BatchResults results, TimeProvi
         var id = $"batch_req_{result.TaskId:N}";
         return result.State switch
         {
-            TaskStates.Completed => new BatchOutputLine(id, result.CustomId, Response(result, 200, ChatAnswer.Of(result)), null),
+            TaskStates.Completed => new BatchOutputLine(id, result.CustomId, Response(result, 200, result.ToChatAnswer()), null),
             TaskStates.Rejected => new BatchOutputLine(id, result.CustomId, Refusal(result), null),
             TaskStates.Expired => new BatchOutputLine(id, result.CustomId, null, new BatchFailure("batch_expired", "This request could not be executed before the completion window expired.")),
             TaskStates.Canceled => new BatchOutputLine(id, result.CustomId, null, new BatchFailure("batch_cancelled", "This request was not executed because the batch was cancelled.")),

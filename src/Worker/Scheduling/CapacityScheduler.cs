@@ -83,7 +83,7 @@ public sealed class CapacityScheduler(NpgsqlDataSource database, SchedulingCycle
             await wait.ExecuteNonQueryAsync(stopping);
         logger.LogInformation("This worker's Pacer leads.");
         connection.Notification += (_, _) => Send();
-        lineBell.Here = Ring;
+        lineBell.Here = Send;
         _leads = true;
         using var lost = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         var hearing = Hear(connection, lost);

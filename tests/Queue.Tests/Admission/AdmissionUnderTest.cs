@@ -121,7 +121,7 @@ internal sealed class AdmissionUnderTest : IAsyncDisposable
         builder.Logging.ClearProviders();
         if (clock is not null)
             builder.Services.AddSingleton(clock);
-        builder.Services.AddStorage(database);
+        builder.Services.AddQueueStorage(database);
         builder.Services.AddQueueWorker(settings, new CurrentCatalogue(catalogue), new WorkerOptions());
         builder.Services.AddQueueBus(null, WorkerServices.Register, WorkerServices.Endpoints);
         return builder;

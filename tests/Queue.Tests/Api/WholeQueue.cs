@@ -50,7 +50,7 @@ public sealed class WholeQueue : IAsyncDisposable
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Logging.ClearProviders();
-        builder.Services.AddStorage(settings.DatabaseUrl!);
+        builder.Services.AddQueueStorage(settings.DatabaseUrl!);
         builder.Services.AddQueueWorker(settings, parsed, Quick);
         builder.Services.AddQueueUpkeep(settings.DatabaseUrl!);
         builder.Services.AddQueueApi(settings, parsed);

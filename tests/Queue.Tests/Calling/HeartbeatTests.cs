@@ -19,7 +19,7 @@ public sealed class HeartbeatTests
     public async Task One_beat_gets_through_although_every_idle_connection_is_broken()
     {
         var database = await (await SharedServers.Postgres).CreateDatabase();
-        await using var store = new ServiceCollection().AddLogging().AddMetrics().AddStorage(database).BuildServiceProvider();
+        await using var store = new ServiceCollection().AddLogging().AddMetrics().AddQueueStorage(database).BuildServiceProvider();
         await store.PrepareStorage(Cancel);
         await using var pool = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database) { ApplicationName = Pool }.ConnectionString);
         var connections = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => pool.OpenConnectionAsync(Cancel).AsTask()));

@@ -85,7 +85,7 @@ public sealed class QueueUnderTest : IAsyncDisposable
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Logging.AddProvider(log).SetMinimumLevel(LogLevel.Warning);
         builder.Services.AddSingleton(setup.Clock);
-        builder.Services.AddStorage(database);
+        builder.Services.AddQueueStorage(database);
         builder.Services.AddQueueWorker(settings, new CurrentCatalogue(ModelCatalogue.Parse(setup.Catalogue, "test.json"), setup.CatalogueFile), setup.Options);
         if (setup.Upkeep)
             builder.Services.AddQueueUpkeep(database);

@@ -1,6 +1,4 @@
-using LlmQueue.Tests.Chaos;
-
-[assembly: AssemblyFixture(typeof(SharedServers))]
+[assembly: AssemblyFixture(typeof(LlmQueue.Tests.Harness.SharedServers))]
 
 namespace LlmQueue.Tests.Harness;
 

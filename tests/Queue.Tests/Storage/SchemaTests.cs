@@ -100,7 +100,7 @@ public sealed class SchemaTests
         return store;
     }
 
-    private static ServiceProvider Store(string database) => new ServiceCollection().AddLogging().AddMetrics().AddStorage(database).BuildServiceProvider();
+    private static ServiceProvider Store(string database) => new ServiceCollection().AddLogging().AddMetrics().AddQueueStorage(database).BuildServiceProvider();
 
     private static Task<QueueDb> Context(IServiceProvider store) => store.GetRequiredService<IDbContextFactory<QueueDb>>().CreateDbContextAsync(TestContext.Current.CancellationToken);
 }

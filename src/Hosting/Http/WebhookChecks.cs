@@ -1,4 +1,6 @@
-namespace LlmQueue.Storage.Webhooks;
+using LlmQueue.Hosting.Settings;
+
+namespace LlmQueue.Hosting.Http;
 
 /// <summary>What is known of an address before anything is told to it. A call is signed or not made: who receives one must be able to know whose it is.</summary>
 public sealed class WebhookChecks(QueueSettings settings, OutboundHttp outside)
