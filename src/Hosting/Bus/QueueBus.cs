@@ -8,8 +8,8 @@ namespace LlmQueue.Hosting.Bus;
 /// <summary>The one bus set-up of all hosts: RabbitMQ where an address is given, else the in-memory bus of a single process.</summary>
 public static class QueueBus
 {
-    private const int MostTries = 10_000;
-    private static readonly TimeSpan TriesEvery = TimeSpan.FromSeconds(2);
+    /// <summary>After an outage of minutes the queue must not stand idle beside a broker that is back.</summary>
+    private static readonly TimeSpan ReconnectWait = TimeSpan.FromSeconds(2);
 
     /// <param name="rabbitMq">The broker, or null for the in-memory bus.</param>
     /// <param name="services">The host's services; the bus can be added once.</param>
@@ -28,9 +28,8 @@ public static class QueueBus
                     endpoints?.Invoke(context, configure);
                 });
             else
-                bus.UsingRabbitMq((context, configure) =>
+                bus.UsingRabbitMq(ReconnectWait, (context, configure) =>
                 {
-                    ReconnectSoon(configure);
                     configure.Host(rabbitMq.Host, (ushort)rabbitMq.Port, rabbitMq.VirtualHost, host =>
                     {
                         host.Username(rabbitMq.User);
@@ -71,23 +70,6 @@ public static class QueueBus
 
             configure(endpoint);
         });
-
-    /// <summary>
-    /// MassTransit waits between its tries to reach a broker, 3 s at first and up to 30: after an outage of minutes the queue would stand for half a minute beside a broker that is back. It has no
-    /// setting for it, so its policy is replaced where it is kept; where a later version keeps it elsewhere, its own waits stay, and the test of a killed broker is slower.
-    /// </summary>
-    private static void ReconnectSoon(IRabbitMqBusFactoryConfigurator bus)
-    {
-        const System.Reflection.BindingFlags Kept = System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic;
-        var host = bus.GetType().GetField("_hostConfiguration", Kept)?.GetValue(bus);
-        var policy = host?.GetType().GetField("<ReceiveTransportRetryPolicy>k__BackingField", Kept);
-        if (policy?.GetValue(host) is IRetryPolicy own)
-            policy.SetValue(host, Retry.CreatePolicy(retry =>
-            {
-                retry.Handle<Exception>(own.IsHandled);
-                retry.Interval(MostTries, TriesEvery);
-            }));
-    }
 
     private static void Common(IBusFactoryConfigurator bus)
     {

@@ -8,6 +8,7 @@ using LlmQueue.Storage.Ledger;
 using LlmQueue.Storage.Sagas;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Tests.Harness;
+using LlmQueue.Tests.Messaging;
 using LlmQueue.Worker;
 using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Calling;

@@ -98,6 +98,18 @@ public sealed class RabbitServer : IAsyncDisposable
         return $"amqp://guest:guest@127.0.0.1:{Text(port)}/{name}";
     }
 
+    /// <summary>A user of the virtual host, or a new password for one; connections that are open stay.</summary>
+    /// <returns>The virtual host's AMQP address, as that user.</returns>
+    public async Task<string> SetUser(string virtualHost, string user, string password)
+    {
+        using var put = await management.PutAsJsonAsync($"users/{user}", new { password, tags = "" });
+        put.EnsureSuccessStatusCode();
+        var everything = new { configure = ".*", write = ".*", read = ".*" };
+        using var permitted = await management.PutAsJsonAsync($"permissions/{NameOf(virtualHost)}/{user}", everything);
+        permitted.EnsureSuccessStatusCode();
+        return new UriBuilder(virtualHost) { UserName = user, Password = password }.Uri.ToString();
+    }
+
     /// <summary>Messages by queue, delivered but unacknowledged ones included.</summary>
     public async Task<IReadOnlyDictionary<string, long>> MessagesByQueue(string virtualHost)
     {
