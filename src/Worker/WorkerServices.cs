@@ -20,6 +20,7 @@ using LlmQueue.Worker.Lifecycle;
 using LlmQueue.Worker.Maintenance;
 using LlmQueue.Worker.PageSummaries;
 using LlmQueue.Worker.PageSummaries.Extraction;
+using LlmQueue.Worker.Planning;
 using LlmQueue.Worker.Ranking;
 using LlmQueue.Worker.Routing;
 using LlmQueue.Worker.Scheduling;
@@ -47,8 +48,9 @@ public static class WorkerServices
         services.AddSingleton(new BucketDirectory(catalogue.Now, settings.Providers)).AddSingleton(new UsableProviders(settings.Providers));
         services.AddSingleton<WorkerIdentity>().AddSingleton<WaitQueueDirectory>().AddSingleton<PagePool>().AddSingleton<AdmissionController>().AddSingleton<KeyChoice>();
         services.AddSingleton<Breakers>().AddSingleton<ProbeTimers>().AddSingleton<DrainTimeout>().AddSingleton(provider => new ProviderCalls(settings.Providers, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<CallSlots>().AddSingleton<TaskDesk>().AddSingleton<StateMachineInvoker>();
-        services.AddSingleton<SummaryDesk>().AddSingleton<SummaryStages>().AddSingleton<SummaryPools>().AddSingleton<SummaryReadings>().AddSingleton<SummaryResults>().AddSingleton<PageExtracts>();
+        services.AddSingleton<CallSlots>().AddSingleton<IOutcomeReceiver, StateMachineInvoker>();
+        services.AddPlanning().AddLifecycle();
+        services.AddSingleton<SummaryPlanner>().AddSingleton<StageActivities>().AddSingleton<SummaryEndActivities>().AddSingleton<SummaryStages>().AddSingleton<SummaryPools>().AddSingleton<SummaryReadings>().AddSingleton<SummaryResults>().AddSingleton<PageExtracts>();
         services.AddSingleton<Rescuer>().AddSingleton<CyclePlanner>().AddSingleton<SchedulingCycle>();
         services.TryAddSingleton(_ => new OutboundHttp(settings.PrivateHosts));
         services.AddLoop<WebhookLoop>();
@@ -165,6 +167,15 @@ public static class WorkerServices
                 throw new NotSupportedException($"{endpoint.GetType().Name} is not a bus of this queue.");
         }
     }
+
+    private static IServiceCollection AddPlanning(this IServiceCollection services) => services
+        .AddSingleton<ModelAvailability>().AddSingleton<PayloadReader>().AddSingleton<ConversationHistory>().AddSingleton<PartSizes>().AddSingleton<TaskRouter>()
+        .AddSingleton<EstimateStep>().AddSingleton<ReadImagesStep>().AddSingleton<ContinueConversationStep>().AddSingleton<ClassifyStep>()
+        .AddSingleton<RouteStep>().AddSingleton<SplitStep>().AddSingleton<AdmitStep>().AddSingleton<TaskPlanner>();
+
+    private static IServiceCollection AddLifecycle(this IServiceCollection services) => services
+        .AddSingleton<CallActivities>().AddSingleton<SettleActivities>().AddSingleton<OutcomeActivities>().AddSingleton<AnswerActivities>()
+        .AddSingleton<PassActivities>().AddSingleton<WaitActivities>();
 
     private static IServiceCollection AddGroupedSagas<TSaga>(this IServiceCollection services) where TSaga : class, ISaga =>
         // The receive endpoints build MassTransit's own repository around this factory.

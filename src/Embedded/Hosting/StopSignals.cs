@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using LlmQueue.Worker.Lifecycle;
 
 namespace LlmQueue.Embedded.Hosting;
 

@@ -10,7 +10,7 @@ using LlmQueue.Storage.Webhooks;
 namespace LlmQueue.Storage.Commits;
 
 /// <summary>
-/// Everything one transition changes: committed as a whole or not at all, together with whatever other transitions are ready at that moment.
+/// A unit of work: everything one transition changes, committed as a whole or not at all, together with whatever other transitions are ready at that moment.
 /// The bells it rings go out after the commit and before the message that caused it is acknowledged.
 /// </summary>
 public sealed class UnitOfWork(DateTime now)
@@ -18,9 +18,6 @@ public sealed class UnitOfWork(DateTime now)
     public static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
 
     public DateTime Now { get; } = now;
-
-    /// <summary>The message that led to it; null where none did.</summary>
-    public MassTransit.ConsumeContext? Cause { get; init; }
 
     public TaskRow? Task { get; set; }
     public bool TaskIsNew { get; set; }
@@ -42,8 +39,6 @@ public sealed class UnitOfWork(DateTime now)
     public Packing? Packing { get; private set; }
     /// <summary>Who said what the task is, and where it goes by that; counted when it is true.</summary>
     public StageDecision? Stage { get; set; }
-    /// <summary>What the task was found to be in this very transition, with what its row does not keep.</summary>
-    public object? Classified { get; set; }
     public Settlement? Settlement { get; set; }
     public Enqueue? Enqueue { get; set; }
     /// <summary>The line that the task leaves without having been granted room.</summary>
@@ -58,12 +53,6 @@ public sealed class UnitOfWork(DateTime now)
     /// <summary>The summary one of whose open tasks ends here.</summary>
     public Guid? EndedForSummary { get; set; }
     public List<object> Commands { get; } = [];
-
-    /// <summary>What a verb decided and the machine branches on.</summary>
-    public object? Decision { get; set; }
-
-    /// <summary>The model a call was just made to, and what came of it: the reason if the next one goes elsewhere.</summary>
-    public (string Model, string Reason)? Left { get; set; }
 
     /// <summary>What the decision took out of the local view while this waits for its commit; given back to the view by the outcome.</summary>
     public Action? Unhold { get; private set; }

@@ -22,7 +22,7 @@ public sealed class GroupedSagaRepositoryContextFactory<TSaga>(ISagaStore<TSaga>
     {
         for (var attempt = 1; ; attempt++)
         {
-            var transition = new UnitOfWork(clock.GetUtcNow().UtcDateTime) { Cause = context };
+            var transition = new UnitOfWork(clock.GetUtcNow().UtcDateTime);
             try
             {
                 await next.Send(new GroupedSagaRepositoryContext<TSaga, T>(context, transition, store, isFirst: attempt == 1));

@@ -40,6 +40,13 @@ public static class TaskPasses
         return (int.Parse(words[1], CultureInfo.InvariantCulture), int.Parse(words[3], CultureInfo.InvariantCulture));
     }
 
+    /// <summary>Which part of how many, in words.</summary>
+    public static string Describe(string part)
+    {
+        var (number, count) = PlaceOf(part);
+        return $"part {number} of {count}";
+    }
+
     /// <summary>The question itself is put, by whichever name.</summary>
     public static bool IsTheAnswer(string? pass) => pass is null or Draft;
 

@@ -2,7 +2,6 @@ using System.Text.Json;
 using LlmQueue.OpenAi;
 using LlmQueue.Storage.Batches;
 using LlmQueue.Storage.Files;
-using LlmQueue.Worker.Lifecycle;
 
 namespace LlmQueue.Worker.Batches;
 

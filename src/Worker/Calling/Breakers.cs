@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using LlmQueue.Worker.Recovery;
 using Polly;
 using Polly.CircuitBreaker;
 using Polly.Timeout;

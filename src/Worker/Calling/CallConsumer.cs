@@ -8,9 +8,9 @@ using LlmQueue.Storage.Streaming;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Classification;
-using LlmQueue.Worker.Lifecycle;
 using LlmQueue.Worker.Maintenance;
 using LlmQueue.Worker.Passes;
+using LlmQueue.Worker.Recovery;
 using LlmQueue.Worker.Routing;
 using MassTransit;
 using Microsoft.Extensions.Logging;
@@ -22,7 +22,7 @@ namespace LlmQueue.Worker.Calling;
 /// what the provider has been paid for is durable as soon as the database can make it so. A claimed call belongs to this worker, not to the message that
 /// rang for it: when the broker goes away it is finished all the same, and the message that then comes again finds it taken.
 /// </summary>
-public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers breakers, UsableProviders providers, StateMachineInvoker lifecycle, CallSlots open, TokenPublisher speaker, DrainTimeout patience,
+public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers breakers, UsableProviders providers, IOutcomeReceiver outcomes, CallSlots open, TokenPublisher speaker, DrainTimeout patience,
     LimitViews views, BucketDirectory directory, CurrentCatalogue catalogue, ProbeTimers probes, WorkerOptions options, TimeProvider clock, ILogger<CallConsumer> logger) : IConsumer<CallProvider>
 {
     public async Task Consume(ConsumeContext<CallProvider> context)
@@ -33,7 +33,7 @@ public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers br
         try
         {
             if (await claims.Take(taskId, attempt) is { } claim)
-                await Make(claim, finished => lifecycle.Raise(context, finished));
+                await Make(claim, finished => outcomes.Raise(context, finished));
             else
                 logger.LogDebug("Attempt {Attempt} of task {TaskId} is old, taken or ended; nothing is called.", attempt, taskId);
         }

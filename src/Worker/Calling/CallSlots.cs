@@ -35,9 +35,9 @@ public sealed class CallSlots(WorkerIdentity identity, Heartbeat heartbeat, Work
     public void Leave(string provider) => Places(provider).Release();
 
     /// <summary>Keeps the call of the attempt that the transition opens, if a place is free; false leaves it to a message. Where the prompt is at hand it is claimed here as well.</summary>
-    public bool TryKeep(TaskRow task, AttemptRow attempt, UnitOfWork transition)
+    public bool TryKeep(TaskRow task, AttemptRow attempt, UnitOfWork transition, ConsumeContext cause)
     {
-        if (transition.Cause is not { } cause || attempt.KeyAlias.Length == 0 || !heartbeat.IsHeard)
+        if (attempt.KeyAlias.Length == 0 || !heartbeat.IsHeard)
             return false;
         var provider = ModelId.Parse(attempt.Model).Provider;
         if (!Places(provider).Wait(0))

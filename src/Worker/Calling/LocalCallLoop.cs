@@ -1,4 +1,3 @@
-using LlmQueue.Worker.Lifecycle;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -6,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace LlmQueue.Worker.Calling;
 
 /// <summary>Makes the calls that this worker kept to itself; see <see cref="CallSlots"/>. A stop waits for them before anything else of the host stops: they are paid for.</summary>
-public sealed class LocalCallLoop(CallSlots open, Claims claims, StateMachineInvoker lifecycle, IServiceProvider services, ILogger<LocalCallLoop> logger) : BackgroundService, IHostedLifecycleService
+public sealed class LocalCallLoop(CallSlots open, Claims claims, IOutcomeReceiver outcomes, IServiceProvider services, ILogger<LocalCallLoop> logger) : BackgroundService, IHostedLifecycleService
 {
     private readonly Lazy<CallConsumer> _consumer = new(() => ActivatorUtilities.CreateInstance<CallConsumer>(services));
 
@@ -39,7 +38,7 @@ public sealed class LocalCallLoop(CallSlots open, Claims claims, StateMachineInv
         {
             var claim = call is { Claim: not null, IsDoubted: false } ? call.Claim : await claims.Take(taskId, attempt, call.Claim?.AdmittedAt);
             if (claim is not null)
-                await _consumer.Value.Make(claim, finished => lifecycle.Raise(call, finished));
+                await _consumer.Value.Make(claim, finished => outcomes.Raise(call, finished));
         }
         catch (Exception e)
         {

@@ -1,4 +1,5 @@
 using LlmQueue.Worker.Classification;
+using LlmQueue.Worker.Recovery;
 
 namespace LlmQueue.Worker.Calling;
 

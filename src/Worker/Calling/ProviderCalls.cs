@@ -7,6 +7,7 @@ using LlmQueue.Contracts;
 using LlmQueue.Hosting.Settings;
 using LlmQueue.Storage;
 using LlmQueue.Worker.Calling.Reading;
+using LlmQueue.Worker.Recovery;
 using OpenAI;
 using OpenAI.Chat;
 

@@ -1,5 +1,7 @@
+using System.Diagnostics.CodeAnalysis;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Calling;
+using LlmQueue.Worker.Recovery;
 using MassTransit;
 using MassTransit.Configuration;
 using MassTransit.Context;
@@ -12,28 +14,68 @@ namespace LlmQueue.Worker.Lifecycle;
 /// Raises an event to the task's machine in this process, through the same repository and the same machine as a message would.
 /// A message would cost a hop and leave a paid answer in the air between two commits.
 /// </summary>
-public sealed class StateMachineInvoker(TaskStateMachine machine, ISagaRepositoryContextFactory<TaskRow> repository)
+public sealed class StateMachineInvoker(TaskStateMachine machine, ISagaRepositoryContextFactory<TaskRow> repository) : IOutcomeReceiver
 {
     private readonly IPipe<SagaConsumeContext<TaskRow, CallFinished>> _pipe = Pipe.New<SagaConsumeContext<TaskRow, CallFinished>>(pipe =>
         pipe.AddPipeSpecification(new FilterPipeSpecification<SagaConsumeContext<TaskRow, CallFinished>>(new EventFilter(machine))));
 
     public Task Raise(ConsumeContext context, CallFinished finished)
     {
-        var consume = new CorrelationIdConsumeContextProxy<CallFinished>(new MessageConsumeContext<CallFinished>(context, finished), finished.TaskId);
-        return repository.Send(consume, new SendSagaPipe<TaskRow, CallFinished>(new AnyExistingSagaPolicy<TaskRow, CallFinished>(), _pipe, finished.TaskId));
+        var message = new MessageConsumeContext<CallFinished>(context, finished);
+        var policy = new AnyExistingSagaPolicy<TaskRow, CallFinished>();
+        return repository.Send(
+            new CorrelationIdConsumeContextProxy<CallFinished>(message, finished.TaskId),
+            new SendSagaPipe<TaskRow, CallFinished>(policy, _pipe, finished.TaskId));
     }
 
-    /// <summary>The outcome of a call that no message rang for.</summary>
-    /// <param name="call">The call, with the row as this process wrote it when it opened the attempt.</param>
-    /// <param name="finished">The outcome.</param>
-    public Task Raise(LocalCall call, CallFinished finished) => Raise(call.IsDoubted ? new DetachedConsumeContext(call.Cause) : new DetachedConsumeContext(call.Cause, call.Task), finished);
+    public Task Raise(LocalCall call, CallFinished finished)
+    {
+        // The row as this process wrote it when it opened the attempt spares a read; of a commit that is in doubt it may not be what
+        // stands.
+        var context = call.IsDoubted ? new DetachedConsumeContext(call.Cause) : new DetachedConsumeContext(call.Cause, call.Task);
+        return Raise(context, finished);
+    }
 
     private sealed class EventFilter(TaskStateMachine machine) : IFilter<SagaConsumeContext<TaskRow, CallFinished>>
     {
         private readonly StateMachineSagaMessageFilter<TaskRow, CallFinished> _filter = new(machine, machine.Finished);
 
-        public Task Send(SagaConsumeContext<TaskRow, CallFinished> context, IPipe<SagaConsumeContext<TaskRow, CallFinished>> next) => _filter.Send(context, next);
+        public Task Send(SagaConsumeContext<TaskRow, CallFinished> context, IPipe<SagaConsumeContext<TaskRow, CallFinished>> next) =>
+            _filter.Send(context, next);
 
         public void Probe(ProbeContext context) => context.CreateFilterScope("callFinished");
     }
+}
+
+/// <summary>
+/// The context of an event that no message brought: it carries payloads, which is all that a repository and a machine ask of it. Whatever
+/// has to do with a delivery
+/// (answering it, publishing from it) throws, as it does where MassTransit itself misses one.
+/// </summary>
+/// <param name="cause">The delivery, over by now, that led to it: MassTransit's wrappers read it when they are made, and use it only to
+/// answer.</param>
+/// <param name="payloads">What it carries.</param>
+internal sealed class DetachedConsumeContext(ConsumeContext cause, params object[] payloads)
+    : MissingConsumeContext, ConsumeContext, MessageContext, PipeContext
+{
+    private readonly Payloads _payloads = new(payloads);
+
+    ReceiveContext ConsumeContext.ReceiveContext { get; } = cause.ReceiveContext;
+    SerializerContext ConsumeContext.SerializerContext { get; } = cause.SerializerContext;
+    CancellationToken PipeContext.CancellationToken => CancellationToken.None;
+    Guid? MessageContext.MessageId => null;
+    Guid? MessageContext.CorrelationId => null;
+    Guid? MessageContext.ConversationId => null;
+
+    bool PipeContext.HasPayloadType(Type payloadType) => _payloads.HasPayloadType(payloadType);
+
+    bool PipeContext.TryGetPayload<T>([NotNullWhen(true)] out T? payload) where T : class =>
+        _payloads.TryGetPayload(out payload);
+
+    T PipeContext.GetOrAddPayload<T>(PayloadFactory<T> payloadFactory) => _payloads.GetOrAddPayload(payloadFactory);
+
+    T PipeContext.AddOrUpdatePayload<T>(PayloadFactory<T> addFactory, UpdatePayloadFactory<T> updateFactory) =>
+        _payloads.AddOrUpdatePayload(addFactory, updateFactory);
+
+    private sealed class Payloads(object[] payloads) : BasePipeContext(payloads);
 }

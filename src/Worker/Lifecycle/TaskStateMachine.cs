@@ -1,25 +1,46 @@
 using LlmQueue.Contracts;
+using LlmQueue.Storage.Sagas;
 using LlmQueue.Storage.Tasks;
-using LlmQueue.Worker.Calling;
+using LlmQueue.Worker.Planning;
+using LlmQueue.Worker.Recovery;
 using MassTransit;
 
 namespace LlmQueue.Worker.Lifecycle;
 
 /// <summary>
-/// The life of a task. It only says what follows what; the verbs are in TaskVerbs, the decisions in the rules of Classification, Selection, Admission and Recovery.
+/// The life of a task. It only says what follows what: what leads to a call is in Planning, what is done is in the activities beside this
+/// file, and what is decided
+/// is in the rules of Classification, Selection, Admission and Recovery.
 /// Every transition is one commit. Every message may come twice, late or never: what is next follows from the row.
 /// </summary>
 public sealed class TaskStateMachine : MassTransitStateMachine<TaskRow>
 {
-    public TaskStateMachine(TaskDesk desk, TimeProvider clock)
+    private readonly TaskPlanner _planner;
+    private readonly CallActivities _calls;
+    private readonly SettleActivities _settle;
+    private readonly OutcomeActivities _outcomes;
+    private readonly AnswerActivities _answers;
+    private readonly PassActivities _passes;
+    private readonly WaitActivities _waits;
+
+    public TaskStateMachine(
+        TaskPlanner planner,
+        CallActivities calls,
+        SettleActivities settle,
+        OutcomeActivities outcomes,
+        AnswerActivities answers,
+        PassActivities passes,
+        WaitActivities waits)
     {
+        (_planner, _calls, _settle, _outcomes, _answers, _passes, _waits) = (planner, calls, settle, outcomes, answers, passes, waits);
+
         InstanceState(task => task.State);
 
         Event(() => Received, e =>
         {
             e.CorrelateById(context => MessageIdentity.Of(context, context.Message.Id));
             e.InsertOnInitial = true;
-            e.SetSagaFactory(context => desk.TakeIn(context, clock.GetUtcNow().UtcDateTime));
+            e.SetSagaFactory(IntakeActivities.Read);
         });
         Existing(() => Started, m => m.TaskId);
         Existing(() => Granted, m => m.TaskId);
@@ -30,96 +51,118 @@ public sealed class TaskStateMachine : MassTransitStateMachine<TaskRow>
         Existing(() => CancelAsked, m => m.TaskId);
         Existing(() => DeadlineReached, m => m.TaskId);
 
+        State[] open =
+            [Submitted, Classifying, Extracting, Calling, Critiquing, Revising, WaitingForCapacity, WaitingForBudget, WaitingToRetry];
+
         Initially(
             When(Received)
-                .Accept(desk)
-                .IfElse(desk.IsRefused,
-                    refused => refused.Reject(desk).TransitionTo(Rejected),
-                    accepted => SeekRoom(accepted, desk)));
+                .Then(IntakeActivities.Accept)
+                .IfElse(Planned<NextStep.Reject>,
+                    refused => refused.Then(EndActivities.Reject).TransitionTo(Rejected),
+                    accepted => Plan(accepted)));
 
         During(Submitted,
-            SeekRoom(When(Started), desk));
+            Plan(When(Started)));
 
         During(Classifying,
-            SeekRoom(When(Finished, desk.IsCurrent).SettleCall(desk).KeepClassification(desk), desk),
-            SeekRoom(When(LeaseRanOut, desk.IsCurrentLease).AbandonCall(desk).KeepClassification(desk), desk));
+            Plan(When(Finished, IsCurrent).Then(_settle.Settle).Then(_outcomes.KeepClassification)),
+            Plan(When(LeaseRanOut, IsCurrent).Then(_settle.Abandon).Then(_outcomes.KeepClassification)));
 
-        // Whatever the call is for: what its images show, notes of a part, the answer, and with much at stake its critique and its revision.
+        // Whatever the call is for: what its images show, notes of a part, the answer, and with much at stake its critique and its
+        // revision.
         DuringEach([Extracting, Calling, Critiquing, Revising],
-            AfterCalling(When(Finished, desk.IsCurrent).SettleCall(desk), desk),
-            AfterCalling(When(LeaseRanOut, desk.IsCurrentLease).AbandonCall(desk), desk));
+            AfterCalling(When(Finished, IsCurrent).Then(_settle.Settle)),
+            AfterCalling(When(LeaseRanOut, IsCurrent).Then(_settle.Abandon)));
 
         During(WaitingForCapacity,
-            ToCall(When(Granted, desk.IsCurrentGrant).OpenGrantedAttempt(desk)),
-            SeekRoom(When(MoneyReleased, desk.IsNotGranted).LeaveWait(desk), desk));
+            ToCall(When(Granted, IsCurrent).Then(_calls.OpenGranted)),
+            Plan(When(MoneyReleased, IsNotGranted).ThenAsync(_waits.Leave)));
 
         During(WaitingForBudget,
-            SeekRoom(When(MoneyReleased).LeaveWait(desk), desk));
+            Plan(When(MoneyReleased).ThenAsync(_waits.Leave)));
 
         During(WaitingToRetry,
-            SeekRoom(When(DelayElapsed, desk.IsCurrentDelay).LeaveWait(desk), desk));
+            Plan(When(DelayElapsed, IsCurrent).ThenAsync(_waits.Leave)));
 
         // Its owner may cancel it until it has ended; a call on its way is paid for, and its answer comes too late.
-        DuringEach([Submitted, Classifying, Extracting, Calling, Critiquing, Revising, WaitingForCapacity, WaitingForBudget, WaitingToRetry],
+        DuringEach(open,
             When(CancelAsked)
-                .LeaveWait(desk)
-                .Cancel(desk)
+                .ThenAsync(_waits.Leave)
+                .Then(_calls.CutOff)
+                .Then(EndActivities.Cancel)
                 .TransitionTo(Canceled));
 
-        // A deadline ends what waits, or makes its draft the answer. A first answer on its way is let come: it is paid for and may still be of use.
+        // A deadline ends what waits, or makes its draft the answer. A first answer on its way is let come: it is paid for and may still
+        // be of use.
         During(Submitted,
             When(DeadlineReached)
-                .Expire(desk)
+                .Then(EndActivities.Expire)
                 .TransitionTo(Expired));
         DuringEach([WaitingForCapacity, WaitingForBudget, WaitingToRetry],
             When(DeadlineReached)
-                .LeaveWait(desk)
-                .IfElse(desk.HasDraft,
-                    drafted => drafted.KeepAnswer(desk).TransitionTo(Completed),
-                    empty => empty.Expire(desk).TransitionTo(Expired)));
+                .ThenAsync(_waits.Leave)
+                .IfElse(context => TaskTransition.Of(context).HasDraft,
+                    drafted => drafted.ThenAsync(_answers.KeepAnswer).TransitionTo(Completed),
+                    empty => empty.Then(EndActivities.Expire).TransitionTo(Expired)));
         DuringEach([Critiquing, Revising],
             When(DeadlineReached)
-                .LeaveWait(desk)
-                .KeepAnswer(desk)
+                .Then(_calls.CutOff)
+                .ThenAsync(_answers.KeepAnswer)
                 .TransitionTo(Completed));
 
-        // A producer's message that comes again finds its task on the way: its bell may have been lost, so it is rung again.
-        DuringEach([Submitted, Classifying, Extracting, Calling, Critiquing, Revising, WaitingForCapacity, WaitingForBudget, WaitingToRetry],
-            When(Received).RingAgain(desk));
+        // A producer's message that comes again finds its task on the way: the command that moves it on may have been lost, so it is sent
+        // again.
+        DuringEach(open,
+            When(Received).Then(IntakeActivities.SendAgain));
 
         // Late, doubled and overtaken messages change nothing.
         During(Submitted, Ignore(Granted), Ignore(MoneyReleased), Ignore(DelayElapsed), Ignore(Finished), Ignore(LeaseRanOut));
         During(Classifying, Ignore(Started), Ignore(Granted), Ignore(MoneyReleased), Ignore(DelayElapsed), Ignore(DeadlineReached),
-            Ignore(Finished, desk.IsOld), Ignore(LeaseRanOut, desk.IsOldLease));
-        DuringEach([Extracting, Calling], Ignore(Started), Ignore(Granted), Ignore(MoneyReleased), Ignore(DelayElapsed), Ignore(DeadlineReached),
-            Ignore(Finished, desk.IsOld), Ignore(LeaseRanOut, desk.IsOldLease));
-        DuringEach([Critiquing, Revising], Ignore(Started), Ignore(Granted), Ignore(MoneyReleased), Ignore(DelayElapsed),
-            Ignore(Finished, desk.IsOld), Ignore(LeaseRanOut, desk.IsOldLease));
+            Ignore(Finished, IsOld), Ignore(LeaseRanOut, IsOld));
+        DuringEach([Extracting, Calling],
+            Ignore(Started), Ignore(Granted), Ignore(MoneyReleased), Ignore(DelayElapsed), Ignore(DeadlineReached),
+            Ignore(Finished, IsOld), Ignore(LeaseRanOut, IsOld));
+        DuringEach([Critiquing, Revising],
+            Ignore(Started), Ignore(Granted), Ignore(MoneyReleased), Ignore(DelayElapsed),
+            Ignore(Finished, IsOld), Ignore(LeaseRanOut, IsOld));
         During(WaitingForCapacity, Ignore(Started), Ignore(DelayElapsed), Ignore(Finished), Ignore(LeaseRanOut),
-            Ignore(Granted, desk.IsOldGrant), Ignore(MoneyReleased, desk.IsGranted));
+            Ignore(Granted, IsOld), Ignore(MoneyReleased, IsGranted));
         During(WaitingForBudget, Ignore(Started), Ignore(Granted), Ignore(DelayElapsed), Ignore(Finished), Ignore(LeaseRanOut));
         During(WaitingToRetry, Ignore(Started), Ignore(Granted), Ignore(MoneyReleased), Ignore(Finished), Ignore(LeaseRanOut),
-            Ignore(DelayElapsed, desk.IsOldDelay));
+            Ignore(DelayElapsed, IsOld));
         DuringEach([Completed, Failed, Rejected, Canceled, Expired],
-            Ignore(Received), Ignore(Started), Ignore(Granted), Ignore(MoneyReleased), Ignore(DelayElapsed), Ignore(Finished), Ignore(LeaseRanOut), Ignore(CancelAsked), Ignore(DeadlineReached));
+            Ignore(Received), Ignore(Started), Ignore(Granted), Ignore(MoneyReleased), Ignore(DelayElapsed), Ignore(Finished),
+            Ignore(LeaseRanOut), Ignore(CancelAsked), Ignore(DeadlineReached));
     }
 
-    /// <summary>The row is written and nothing has looked at it. The worker that answers StartTask moves it on; the Rescuer rings again. A line of a batch waits here for its portion, and the leading Pacer rings for it.</summary>
+    /// <summary>
+    /// The row is written and nothing has looked at it. The worker that answers StartTask moves it on; the Rescuer rings again. A line of
+    /// a batch waits here for its portion, and the leading Pacer rings for it.
+    /// </summary>
     public State Submitted { get; private set; } = null!;
 
     /// <summary>The small model is asked what the task is. The worker that made that call moves it on, whatever the answer.</summary>
     public State Classifying { get; private set; } = null!;
 
-    /// <summary>What no model could answer as it came is made into text it can: JSON of its images, notes of each part of a prompt too long for one call. The worker that made that call moves it on.</summary>
+    /// <summary>
+    /// What no model could answer as it came is made into text it can: JSON of its images, notes of each part of a prompt too long for
+    /// one call. The worker that made that call moves it on.
+    /// </summary>
     public State Extracting { get; private set; } = null!;
 
     /// <summary>A call is on its way. The worker that claimed it moves the task on; should that worker die, the Rescuer does.</summary>
     public State Calling { get; private set; } = null!;
 
-    /// <summary>Another model reviews the draft, or scores its revision. The worker that made that call moves it on; without a critic the draft is the answer.</summary>
+    /// <summary>
+    /// Another model reviews the draft, or scores its revision. The worker that made that call moves it on; without a critic the draft is
+    /// the answer.
+    /// </summary>
     public State Critiquing { get; private set; } = null!;
 
-    /// <summary>The draft's model writes it anew. The worker that made that call moves it on; the draft stays the answer until the revision is found no worse.</summary>
+    /// <summary>
+    /// The draft's model writes it anew. The worker that made that call moves it on; the draft stays the answer until the revision is
+    /// found no worse.
+    /// </summary>
     public State Revising { get; private set; } = null!;
 
     /// <summary>It stands in a line. The Pacer moves it when a bucket of the line has room.</summary>
@@ -156,33 +199,34 @@ public sealed class TaskStateMachine : MassTransitStateMachine<TaskRow>
     public Event<CancelTask> CancelAsked { get; private set; } = null!;
     public Event<DeadlinePassed> DeadlineReached { get; private set; } = null!;
 
-    /// <summary>The fork of admission: classify, route, reserve; then one of seven ways.</summary>
-    private EventActivityBinder<TaskRow, T> SeekRoom<T>(EventActivityBinder<TaskRow, T> task, TaskDesk desk) where T : class => task
-        .AskForRoom(desk)
-        .If(desk.Decided<NextStep.Call>, admitted => ToCall(admitted.OpenAttempt(desk)))
-        .If(desk.Decided<NextStep.AskClassifier>, unsure => unsure.OpenAttempt(desk).TransitionTo(Classifying))
-        .If(desk.Decided<NextStep.StandInLine>, full => full.StandInLine(desk).TransitionTo(WaitingForCapacity))
-        .If(desk.Decided<NextStep.WaitForMoney>, broke => broke.WaitForMoney(desk).TransitionTo(WaitingForBudget))
-        .If(desk.Decided<NextStep.Reject>, impossible => impossible.Reject(desk).TransitionTo(Rejected))
-        .If(desk.Decided<NextStep.Keep>, enough => enough.KeepAnswer(desk).TransitionTo(Completed))
-        .If(desk.Decided<NextStep.Fail>, lost => lost.Fail(desk).TransitionTo(Failed));
+    /// <summary>The fork of planning: prepare the next call, ask admission control; then one of seven ways.</summary>
+    private EventActivityBinder<TaskRow, T> Plan<T>(EventActivityBinder<TaskRow, T> task) where T : class => task
+        .ThenAsync(_planner.Plan)
+        .If(Planned<NextStep.Call>, admitted => ToCall(admitted.Then(_calls.Open)))
+        .If(Planned<NextStep.AskClassifier>, unsure => unsure.Then(_calls.OpenClassification).TransitionTo(Classifying))
+        .If(Planned<NextStep.WaitForCapacity>, full => full.Then(_waits.WaitForCapacity).TransitionTo(WaitingForCapacity))
+        .If(Planned<NextStep.WaitForBudget>, spent => spent.Then(_waits.WaitForBudget).TransitionTo(WaitingForBudget))
+        .If(Planned<NextStep.Reject>, impossible => impossible.Then(EndActivities.Reject).TransitionTo(Rejected))
+        .If(Planned<NextStep.KeepAnswer>, enough => enough.ThenAsync(_answers.KeepAnswer).TransitionTo(Completed))
+        .If(Planned<NextStep.Fail>, lost => lost.Then(EndActivities.Fail).TransitionTo(Failed));
 
     /// <summary>A call is open; the state says what for.</summary>
     private EventActivityBinder<TaskRow, T> ToCall<T>(EventActivityBinder<TaskRow, T> opened) where T : class => opened
-        .If(TaskDesk.Calls<T>(TaskStates.Extracting), material => material.TransitionTo(Extracting))
-        .If(TaskDesk.Calls<T>(TaskStates.Calling), answer => answer.TransitionTo(Calling))
-        .If(TaskDesk.Calls<T>(TaskStates.Critiquing), critique => critique.TransitionTo(Critiquing))
-        .If(TaskDesk.Calls<T>(TaskStates.Revising), revision => revision.TransitionTo(Revising));
+        .If(IsCalledIn<T>(TaskStates.Extracting), material => material.TransitionTo(Extracting))
+        .If(IsCalledIn<T>(TaskStates.Calling), answer => answer.TransitionTo(Calling))
+        .If(IsCalledIn<T>(TaskStates.Critiquing), critique => critique.TransitionTo(Critiquing))
+        .If(IsCalledIn<T>(TaskStates.Revising), revision => revision.TransitionTo(Revising));
 
     /// <summary>The fork after a call: an answer, another pass, another try, a pause or the end.</summary>
-    private EventActivityBinder<TaskRow, T> AfterCalling<T>(EventActivityBinder<TaskRow, T> task, TaskDesk desk) where T : class => task
-        .DecideRecovery(desk)
-        .If(desk.Decided<AfterCall.Done>, answered => answered.Complete(desk).TransitionTo(Completed))
-        .If(desk.Decided<AfterCall.Keep>, enough => enough.KeepAnswer(desk).TransitionTo(Completed))
-        .If(desk.Decided<AfterCall.BackOff>, faulted => faulted.BackOff(desk).TransitionTo(WaitingToRetry))
-        .If(desk.Decided<AfterCall.Fail>, lost => lost.Fail(desk).TransitionTo(Failed))
-        .If(desk.Decided<AfterCall.NextPass>, more => SeekRoom(more.BeginPass(desk), desk))
-        .If(desk.Decided<AfterCall.SeekAgain>, again => SeekRoom(again, desk));
+    private EventActivityBinder<TaskRow, T> AfterCalling<T>(EventActivityBinder<TaskRow, T> task) where T : class => task
+        .Then(_outcomes.DecideFollowUp)
+        .Then(_answers.TakeAnswer)
+        .If(Follows<AfterCall.Complete>, answered => answered.Then(EndActivities.Complete).TransitionTo(Completed))
+        .If(Follows<AfterCall.KeepAnswer>, enough => enough.ThenAsync(_answers.KeepAnswer).TransitionTo(Completed))
+        .If(Follows<AfterCall.BackOff>, faulted => faulted.Then(_waits.BackOff).TransitionTo(WaitingToRetry))
+        .If(Follows<AfterCall.Fail>, lost => lost.Then(EndActivities.Fail).TransitionTo(Failed))
+        .If(Follows<AfterCall.BeginPass>, more => Plan(more.ThenAsync(_passes.Begin)))
+        .If(Follows<AfterCall.PlanAgain>, again => Plan(again));
 
     private void DuringEach(State[] states, params EventActivities<TaskRow>[] activities)
     {
@@ -194,17 +238,38 @@ public sealed class TaskStateMachine : MassTransitStateMachine<TaskRow>
         Event(name, e =>
         {
             e.CorrelateById(context => task(context.Message));
-            // A bell for a task that the Pruner has removed, or that never was.
+            // A command for a task that the pruner has removed, or that never was.
             e.OnMissingInstance(missing => missing.Discard());
         });
-}
 
-/// <summary>The identity of a task whose producer did not give one.</summary>
-internal static class MessageIdentity
-{
-    /// <summary>The producer's id, else the message's, else one that is made once for this delivery.</summary>
-    public static Guid Of(ConsumeContext context, Guid? given) =>
-        given is { } id && id != Guid.Empty ? id : context.MessageId ?? context.GetOrAddPayload(() => new Made(Guid.CreateVersion7())).Id;
+    private static bool Planned<TStep>(BehaviorContext<TaskRow> context) where TStep : NextStep =>
+        TaskTransition.Of(context).Next is TStep;
 
-    private sealed record Made(Guid Id);
+    private static bool Follows<TStep>(BehaviorContext<TaskRow> context) where TStep : AfterCall =>
+        TaskTransition.Of(context).AfterCall is TStep;
+
+    private static StateMachineCondition<TaskRow, T> IsCalledIn<T>(string state) where T : class =>
+        context => TaskPasses.StateOf(context.Saga.Pass) == state;
+
+    // A message about another attempt than the open one is old. A grant is for the attempt that is opened on it.
+    private static bool IsCurrent(BehaviorContext<TaskRow, CallFinished> context) => context.Message.Attempt == context.Saga.Attempt;
+
+    private static bool IsCurrent(BehaviorContext<TaskRow, LeaseExpired> context) => context.Message.Attempt == context.Saga.Attempt;
+
+    private static bool IsCurrent(BehaviorContext<TaskRow, RetryDelayElapsed> context) => context.Message.Attempt == context.Saga.Attempt;
+
+    private static bool IsCurrent(BehaviorContext<TaskRow, CapacityGranted> context) =>
+        context.Saga.GrantedAt is not null && context.Message.Attempt == context.Saga.Attempt + 1;
+
+    private static bool IsOld(BehaviorContext<TaskRow, CallFinished> context) => !IsCurrent(context);
+
+    private static bool IsOld(BehaviorContext<TaskRow, LeaseExpired> context) => !IsCurrent(context);
+
+    private static bool IsOld(BehaviorContext<TaskRow, RetryDelayElapsed> context) => !IsCurrent(context);
+
+    private static bool IsOld(BehaviorContext<TaskRow, CapacityGranted> context) => !IsCurrent(context);
+
+    private static bool IsGranted(BehaviorContext<TaskRow> context) => context.Saga.GrantedAt is not null;
+
+    private static bool IsNotGranted(BehaviorContext<TaskRow> context) => !IsGranted(context);
 }

@@ -1,25 +1,32 @@
 using LlmQueue.Contracts;
+using LlmQueue.Storage.Sagas;
 using LlmQueue.Storage.Summaries;
-using LlmQueue.Worker.Lifecycle;
 using MassTransit;
 
 namespace LlmQueue.Worker.PageSummaries;
 
 /// <summary>
-/// The life of a set of pages: plan, pages in parallel, merges in a tree until they fit one call, synthesis, answer. Each stage is a number of ordinary tasks
-/// in the ordinary lines; the commit that ends the last of them rings StageSettled.
+/// The life of a set of pages: plan, pages in parallel, merges in a tree until they fit one call, synthesis, answer. Each stage is a
+/// number of ordinary tasks
+/// in the ordinary wait queues; the commit that ends the last of them sends StageSettled.
 /// </summary>
 public sealed class SummaryStateMachine : MassTransitStateMachine<SummaryRow>
 {
-    public SummaryStateMachine(SummaryDesk desk, TimeProvider clock)
+    private readonly SummaryPlanner _planner;
+    private readonly StageActivities _stages;
+    private readonly SummaryEndActivities _ends;
+
+    public SummaryStateMachine(SummaryPlanner planner, StageActivities stages, SummaryEndActivities ends)
     {
+        (_planner, _stages, _ends) = (planner, stages, ends);
+
         InstanceState(summary => summary.State);
 
         Event(() => Received, e =>
         {
             e.CorrelateById(context => MessageIdentity.Of(context, context.Message.Id));
             e.InsertOnInitial = true;
-            e.SetSagaFactory(context => desk.TakeIn(context, clock.GetUtcNow().UtcDateTime));
+            e.SetSagaFactory(SummaryIntakeActivities.Read);
         });
         Event(() => Started, e => { e.CorrelateById(c => c.Message.SummaryId); e.OnMissingInstance(m => m.Discard()); });
         Event(() => StageEnded, e => { e.CorrelateById(c => c.Message.SummaryId); e.OnMissingInstance(m => m.Discard()); });
@@ -28,29 +35,31 @@ public sealed class SummaryStateMachine : MassTransitStateMachine<SummaryRow>
 
         Initially(
             When(Received)
-                .Then(desk.Accept)
-                .IfElse(desk.Decided<SummaryStep.GiveUp>,
-                    refused => refused.ThenAsync(desk.Fail).TransitionTo(Failed),
+                .Then(SummaryIntakeActivities.Accept)
+                .IfElse(Planned<SummaryStep.GiveUp>,
+                    refused => refused.ThenAsync(_ends.Fail).TransitionTo(Failed),
                     accepted => accepted.TransitionTo(Submitted)));
 
-        During(Submitted, Next(When(Started).ThenAsync(desk.DecideFirst), desk));
-        During(Planning, Next(When(StageEnded, desk.IsCurrent).ThenAsync(desk.DecideAfterPlan), desk));
-        During(SummarizingPages, Next(When(StageEnded, desk.IsCurrent).ThenAsync(desk.DecideAfterSummaries), desk));
-        During(Merging, Next(When(StageEnded, desk.IsCurrent).ThenAsync(desk.DecideAfterSummaries), desk));
-        During(Synthesizing, Next(When(StageEnded, desk.IsCurrent).ThenAsync(desk.DecideAfterSynthesis), desk));
-        During(Answering, Next(When(StageEnded, desk.IsCurrent).ThenAsync(desk.DecideAfterAnswer), desk));
+        During(Submitted, Next(When(Started).ThenAsync(_planner.First)));
+        During(Planning, Next(When(StageEnded, IsCurrent).ThenAsync(_planner.AfterPlan)));
+        During(SummarizingPages, Next(When(StageEnded, IsCurrent).ThenAsync(_planner.AfterSummaries)));
+        During(Merging, Next(When(StageEnded, IsCurrent).ThenAsync(_planner.AfterSummaries)));
+        During(Synthesizing, Next(When(StageEnded, IsCurrent).ThenAsync(_planner.AfterSynthesis)));
+        During(Answering, Next(When(StageEnded, IsCurrent).ThenAsync(_planner.AfterAnswer)));
 
         foreach (var open in new[] { Submitted, Planning, SummarizingPages, Merging, Synthesizing, Answering })
         {
-            During(open, When(CancelAsked).ThenAsync(desk.Cancel).TransitionTo(Canceled));
+            During(open, When(CancelAsked).ThenAsync(_stages.CancelTasks).ThenAsync(_ends.Cancel).TransitionTo(Canceled));
             // A result in time, of what there is, is worth more than a better one too late.
-            During(open, InTime(When(DeadlineNears, desk.IsNear).ThenAsync(desk.DecideInTime).ThenAsync(desk.CancelTasks), desk), Ignore(DeadlineNears, desk.IsNotNear));
+            During(open,
+                InTime(When(DeadlineNears, IsNear).ThenAsync(_planner.AtDeadline).ThenAsync(_stages.CancelTasks)),
+                Ignore(DeadlineNears, IsNotNear));
         }
 
-        // Doubled and late bells change nothing; a producer's message that comes again rings for its summary.
-        During(Submitted, When(Received).Then(desk.RingAgain), Ignore(StageEnded));
+        // Doubled and late commands change nothing; a producer's message that comes again sends the command for its summary again.
+        During(Submitted, When(Received).Then(SummaryIntakeActivities.SendAgain), Ignore(StageEnded));
         foreach (var open in new[] { Planning, SummarizingPages, Merging, Synthesizing, Answering })
-            During(open, Ignore(Received), Ignore(Started), Ignore(StageEnded, desk.IsOld));
+            During(open, Ignore(Received), Ignore(Started), Ignore(StageEnded, IsOld));
         foreach (var end in new[] { Completed, Failed, Canceled })
             During(end, Ignore(Received), Ignore(Started), Ignore(StageEnded), Ignore(DeadlineNears), Ignore(CancelAsked));
     }
@@ -89,17 +98,30 @@ public sealed class SummaryStateMachine : MassTransitStateMachine<SummaryRow>
     public Event<CancelSummary> CancelAsked { get; private set; } = null!;
 
     /// <summary>The fork of a deadline: what there is, or nothing.</summary>
-    private EventActivityBinder<SummaryRow, T> InTime<T>(EventActivityBinder<SummaryRow, T> summary, SummaryDesk desk) where T : class => summary
-        .If(desk.Decided<SummaryStep.Finish>, step => step.ThenAsync(desk.Complete).TransitionTo(Completed))
-        .If(desk.Decided<SummaryStep.GiveUp>, step => step.ThenAsync(desk.Fail).TransitionTo(Failed));
+    private EventActivityBinder<SummaryRow, T> InTime<T>(EventActivityBinder<SummaryRow, T> summary) where T : class => summary
+        .If(Planned<SummaryStep.Finish>, step => step.ThenAsync(_ends.Complete).TransitionTo(Completed))
+        .If(Planned<SummaryStep.GiveUp>, step => step.ThenAsync(_ends.Fail).TransitionTo(Failed));
 
     /// <summary>The fork between stages: each opens its tasks and waits for the last of them.</summary>
-    private EventActivityBinder<SummaryRow, T> Next<T>(EventActivityBinder<SummaryRow, T> summary, SummaryDesk desk) where T : class => summary
-        .If(desk.Decided<SummaryStep.Plan>, step => step.Then(desk.OpenStage).TransitionTo(Planning))
-        .If(desk.Decided<SummaryStep.SummarizePages>, step => step.Then(desk.OpenStage).TransitionTo(SummarizingPages))
-        .If(desk.Decided<SummaryStep.Merge>, step => step.Then(desk.OpenStage).TransitionTo(Merging))
-        .If(desk.Decided<SummaryStep.Synthesize>, step => step.Then(desk.OpenStage).TransitionTo(Synthesizing))
-        .If(desk.Decided<SummaryStep.Answer>, step => step.Then(desk.OpenStage).TransitionTo(Answering))
-        .If(desk.Decided<SummaryStep.Finish>, step => step.ThenAsync(desk.Complete).TransitionTo(Completed))
-        .If(desk.Decided<SummaryStep.GiveUp>, step => step.ThenAsync(desk.Fail).TransitionTo(Failed));
+    private EventActivityBinder<SummaryRow, T> Next<T>(EventActivityBinder<SummaryRow, T> summary) where T : class => summary
+        .If(Planned<SummaryStep.Plan>, step => step.Then(_stages.Open).TransitionTo(Planning))
+        .If(Planned<SummaryStep.SummarizePages>, step => step.Then(_stages.Open).TransitionTo(SummarizingPages))
+        .If(Planned<SummaryStep.Merge>, step => step.Then(_stages.Open).TransitionTo(Merging))
+        .If(Planned<SummaryStep.Synthesize>, step => step.Then(_stages.Open).TransitionTo(Synthesizing))
+        .If(Planned<SummaryStep.Answer>, step => step.Then(_stages.Open).TransitionTo(Answering))
+        .If(Planned<SummaryStep.Finish>, step => step.ThenAsync(_ends.Complete).TransitionTo(Completed))
+        .If(Planned<SummaryStep.GiveUp>, step => step.ThenAsync(_ends.Fail).TransitionTo(Failed));
+
+    private static bool Planned<TStep>(BehaviorContext<SummaryRow> context) where TStep : SummaryStep =>
+        SummaryTransition.Of(context).Next is TStep;
+
+    private static bool IsCurrent(BehaviorContext<SummaryRow, StageSettled> context) => context.Message.Stage == context.Saga.Stage;
+
+    private static bool IsOld(BehaviorContext<SummaryRow, StageSettled> context) => !IsCurrent(context);
+
+    /// <summary>It is late enough for the result to be made of what there is; a command of another moment changes nothing.</summary>
+    private static bool IsNear(BehaviorContext<SummaryRow> context) =>
+        SummaryTransition.Of(context).Now >= DeadlineRule.FinishBy(context.Saga);
+
+    private static bool IsNotNear(BehaviorContext<SummaryRow> context) => !IsNear(context);
 }

@@ -5,8 +5,7 @@ using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Rankings;
 using LlmQueue.Storage.Summaries;
 using LlmQueue.Storage.Tasks;
-using LlmQueue.Worker.Calling;
-using LlmQueue.Worker.Lifecycle;
+using LlmQueue.Worker.Recovery;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -31,19 +30,19 @@ public sealed class ModelRanking : BackgroundService
     private readonly ConcurrentDictionary<(string Subject, string Kind), RunRecorder> _books = new();
     private readonly RankingRepository _shared;
     private readonly WorkerOptions _options;
-    private readonly Jitter _chance;
+    private readonly Jitter _jitter;
     private readonly TimeProvider _clock;
     private readonly ILogger<ModelRanking> _logger;
 
-    public ModelRanking(RankingRepository shared, WorkerOptions options, Jitter chance, TimeProvider clock, ILogger<ModelRanking> logger) =>
-        (_shared, _options, _chance, _clock, _logger) = (shared, options, chance, clock, logger);
+    public ModelRanking(RankingRepository shared, WorkerOptions options, Jitter jitter, TimeProvider clock, ILogger<ModelRanking> logger) =>
+        (_shared, _options, _jitter, _clock, _logger) = (shared, options, jitter, clock, logger);
 
     /// <summary>The chain in the order in which it is to be tried.</summary>
     public OrderedChain Order(TaskRow task, IReadOnlyList<string> chain, IReadOnlyList<decimal?>? prices = null)
     {
         if (!_options.Ranking || chain.Count < 2 || Book(task, open: false) is not { } book)
             return new OrderedChain(chain, null);
-        var ordered = ChainRule.Decide(chain, book.Known(chain), samples: !task.HighStakes, _chance.Next, prices);
+        var ordered = ChainRule.Decide(chain, book.Known(chain), samples: !task.HighStakes, _jitter.Next, prices);
         Choices.Add(1, new KeyValuePair<string, object?>("choice", ordered.Why is null ? "left" : ordered.Why.StartsWith("sampled", StringComparison.Ordinal) ? "sampled" : "learned"));
         return ordered;
     }

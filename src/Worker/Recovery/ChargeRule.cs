@@ -1,6 +1,5 @@
 using LlmQueue.Catalogue;
 using LlmQueue.Limits;
-using LlmQueue.Worker.Calling;
 
 namespace LlmQueue.Worker.Recovery;
 

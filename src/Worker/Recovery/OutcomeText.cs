@@ -1,5 +1,3 @@
-using LlmQueue.Worker.Calling;
-
 namespace LlmQueue.Worker.Recovery;
 
 /// <summary>How an outcome is told in a task's history.</summary>

@@ -1,6 +1,3 @@
-using LlmQueue.Worker.Calling;
-using LlmQueue.Worker.Lifecycle;
-
 namespace LlmQueue.Worker.Recovery;
 
 /// <summary>What is done after a call. A closed set.</summary>

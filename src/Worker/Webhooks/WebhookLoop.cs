@@ -4,7 +4,6 @@ using LlmQueue.Hosting.Settings;
 using LlmQueue.Storage.Batches;
 using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Webhooks;
-using LlmQueue.Worker.Lifecycle;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -14,7 +13,7 @@ namespace LlmQueue.Worker.Webhooks;
 /// Tells tenants' addresses that their tasks and batches have ended: at least once, the same id each time, over hours where it must be. The rows are the timers. A slow receiver
 /// takes one of sixteen places and no more than twenty seconds; the others go on.
 /// </summary>
-public sealed class WebhookLoop(WebhookRepository book, WebhookBell bell, BatchRepository batches, WebhookChecks checks, OutboundHttp outside, QueueSettings settings, Jitter chance, TimeProvider clock, ILogger<WebhookLoop> logger) : BackgroundService
+public sealed class WebhookLoop(WebhookRepository book, WebhookBell bell, BatchRepository batches, WebhookChecks checks, OutboundHttp outside, QueueSettings settings, Jitter jitter, TimeProvider clock, ILogger<WebhookLoop> logger) : BackgroundService
 {
     private const int Places = 16;
     private static readonly TimeSpan LongestCall = TimeSpan.FromSeconds(20), LongestSleep = TimeSpan.FromSeconds(10);
@@ -96,7 +95,7 @@ public sealed class WebhookLoop(WebhookRepository book, WebhookBell bell, BatchR
         {
             using var request = Request(url, due.Row, WebhookBody.Of(due, due.Row.BatchId is { } batch ? await batches.Find(batch, null, limit.Token) : null));
             using var response = await outside.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
-            return WebhookRule.Decide((int)response.StatusCode, null, response.Headers.RetryAfter is { } after ? after.Delta ?? after.Date - clock.GetUtcNow() : null, attempt, chance.Next());
+            return WebhookRule.Decide((int)response.StatusCode, null, response.Headers.RetryAfter is { } after ? after.Delta ?? after.Date - clock.GetUtcNow() : null, attempt, jitter.Next());
         }
         catch (HttpRequestException fault) when (fault.GetBaseException() is PrivateAddressException inside)
         {
@@ -104,11 +103,11 @@ public sealed class WebhookLoop(WebhookRepository book, WebhookBell bell, BatchR
         }
         catch (HttpRequestException fault)
         {
-            return WebhookRule.Decide(null, $"the receiver cannot be reached: {fault.GetBaseException().Message}", null, attempt, chance.Next());
+            return WebhookRule.Decide(null, $"the receiver cannot be reached: {fault.GetBaseException().Message}", null, attempt, jitter.Next());
         }
         catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
         {
-            return WebhookRule.Decide(null, $"the receiver did not answer within {LongestCall.TotalSeconds:0} s", null, attempt, chance.Next());
+            return WebhookRule.Decide(null, $"the receiver did not answer within {LongestCall.TotalSeconds:0} s", null, attempt, jitter.Next());
         }
     }
 

@@ -3,7 +3,6 @@ using LlmQueue.Contracts;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Tests.Api;
 using LlmQueue.Tests.Harness;
-using LlmQueue.Worker.Lifecycle;
 using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Tests.Chat;

@@ -16,7 +16,9 @@ using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Estimation;
 using LlmQueue.Worker.Leases;
 using LlmQueue.Worker.Lifecycle;
+using LlmQueue.Worker.Planning;
 using LlmQueue.Worker.Ranking;
+using LlmQueue.Worker.Recovery;
 using LlmQueue.Worker.Routing;
 using LlmQueue.Worker.Scheduling;
 using MassTransit;
@@ -29,7 +31,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace LlmQueue.Tests.Exploration;
 
 /// <summary>
-/// One worker: the real machine, desk, admission, repository and plan of the Pacer, put together as WorkerServices does it, on a store that is told what to do. Built once and used for many
+/// One worker: the real machine, activities, planning, admission, repository and plan of the Pacer, put together as WorkerServices does it, on a store that is told what to do. Built once and used for many
 /// histories: what it keeps between messages is the view of the limits, which each history shows it anew. Nothing is learned: the models charge the longest answer, and the ranking is off.
 /// </summary>
 internal sealed class Machine
@@ -68,7 +70,7 @@ internal sealed class Machine
         var catalogue = new CurrentCatalogue(Catalogue);
         budgets = new BudgetRepository(database: null!, contexts: null!, tables: null!, Views, lineBell: null!, clock);
         estimates = new CallEstimates(new Calibrations(database: null!), new OutputUses(database: null!), clock, NullLogger<CallEstimates>.Instance);
-        var luck = new ScriptedChance(chance);
+        var luck = new ScriptedJitter(chance);
         var ranking = new ModelRanking(shared: null!, Options, luck, clock, NullLogger<ModelRanking>.Instance);
         pool = new PagePool(ranking, Options);
         var admission = new AdmissionController(directory, Views, budgets, estimates, pool, Options);
@@ -77,8 +79,22 @@ internal sealed class Machine
         var worker = new WorkerIdentity();
         heartbeat = new Heartbeat(database: null!, worker, Options, clock, NullLogger<Heartbeat>.Instance);
         openCalls = new CallSlots(worker, heartbeat, Options, clock);
-        var desk = new TaskDesk(catalogue, directory, admission, Views, lines, new Parts(world), Options, new KeyChoice(Views), luck, new UsableProviders(Providers), estimates, ranking, pool, known, load, openCalls);
-        lifecycle = new TaskStateMachine(desk, clock);
+        var providers = new UsableProviders(Providers);
+        var availability = new ModelAvailability(catalogue, providers, directory, Views, load);
+        var payloads = new Parts(world);
+        var reader = new PayloadReader(payloads);
+        var history = new ConversationHistory(payloads, availability);
+        var sizes = new PartSizes(catalogue, availability);
+        var router = new TaskRouter(catalogue, availability, ranking, pool);
+        var planner = new TaskPlanner(
+            new EstimateStep(catalogue, reader), new ReadImagesStep(catalogue, availability, reader), new ContinueConversationStep(history, availability, reader),
+            new ClassifyStep(known, admission, catalogue, providers, directory, estimates, reader), new RouteStep(router), new SplitStep(sizes, router, reader),
+            new AdmitStep(admission, router, directory, catalogue, availability));
+        lifecycle = new TaskStateMachine(
+            planner, new CallActivities(directory, new KeyChoice(Views), openCalls, admission, router),
+            new SettleActivities(catalogue, Views, directory, estimates, ranking, luck),
+            new OutcomeActivities(catalogue, Views, availability, known, Options, luck), new AnswerActivities(reader, ranking),
+            new PassActivities(reader, history, sizes, catalogue, availability), new WaitActivities(lines));
         repository = new GroupedSagaRepositoryContextFactory<TaskRow>(store, clock);
         door = new StateMachineInvoker(lifecycle, repository);
         Door<LlmTask>();
@@ -168,7 +184,7 @@ internal sealed class Machine
         public override Task<string> ReadQuestion(Guid taskId) => Task.FromResult(world().Payloads[(taskId, PayloadRow.Prompt)]);
     }
 
-    private sealed class ScriptedChance(Func<double> next) : Jitter(0)
+    private sealed class ScriptedJitter(Func<double> next) : Jitter(0)
     {
         public override double Next() => next();
     }

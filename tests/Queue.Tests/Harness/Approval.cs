@@ -1,5 +1,4 @@
 using LlmQueue.Tests.Api;
-using LlmQueue.Worker.Lifecycle;
 
 namespace LlmQueue.Tests.Harness;
 

@@ -4,7 +4,7 @@ using LlmQueue.Contracts;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker.Calling;
-using LlmQueue.Worker.Lifecycle;
+using LlmQueue.Worker.Recovery;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -36,7 +36,7 @@ public sealed class EveryCellTests(SimulatorFixture simulators) : IClassFixture<
         {
             Catalogue = TestCatalogue.Of(new TestModel("first"), new TestModel("second")), ProviderUrl = simulator.BaseUrl,
             // CallFinished is raised within a worker and is no message: this one stands for it.
-            Endpoints = (context, bus) => bus.ReceiveEndpoint("finish-call", e => e.Handler<FinishCall>(consumed => context.GetRequiredService<StateMachineInvoker>().Raise(consumed,
+            Endpoints = (context, bus) => bus.ReceiveEndpoint("finish-call", e => e.Handler<FinishCall>(consumed => context.GetRequiredService<IOutcomeReceiver>().Raise(consumed,
                 new CallFinished(consumed.Message.TaskId, consumed.Message.Attempt, new CallOutcome.Answered("An answer", 10, 5, null, CutShort: false), "groq-1", TimeSpan.FromMilliseconds(1), null)))),
         });
         var watch = new Watch();

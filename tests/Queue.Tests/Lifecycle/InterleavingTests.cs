@@ -7,7 +7,6 @@ using LlmQueue.Tests.Api;
 using LlmQueue.Tests.Exploration;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker;
-using LlmQueue.Worker.Lifecycle;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;

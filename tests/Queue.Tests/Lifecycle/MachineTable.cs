@@ -1,5 +1,4 @@
 using System.Text;
-using LlmQueue.Worker.Lifecycle;
 using MassTransit;
 
 namespace LlmQueue.Tests.Lifecycle;

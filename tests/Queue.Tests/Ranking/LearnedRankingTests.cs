@@ -2,8 +2,8 @@ using LlmQueue.Contracts;
 using LlmQueue.Storage.Rankings;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Tests.Harness;
-using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Ranking;
+using LlmQueue.Worker.Recovery;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LlmQueue.Tests.Ranking;

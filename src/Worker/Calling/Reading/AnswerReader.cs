@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LlmQueue.Worker.Recovery;
 
 namespace LlmQueue.Worker.Calling.Reading;
 

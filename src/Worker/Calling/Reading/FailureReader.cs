@@ -1,3 +1,5 @@
+using LlmQueue.Worker.Recovery;
+
 namespace LlmQueue.Worker.Calling.Reading;
 
 /// <summary>

@@ -1,8 +1,8 @@
 using System.Text;
 using LlmQueue.Limits;
 using LlmQueue.Tests.Api;
-using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Calling.Reading;
+using LlmQueue.Worker.Recovery;
 
 namespace LlmQueue.Tests.Calling.Reading;
 

@@ -1,6 +1,5 @@
 using System.Text;
 using LlmQueue.Worker;
-using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Calling.Reading;
 using LlmQueue.Worker.Recovery;
 

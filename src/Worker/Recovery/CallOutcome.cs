@@ -1,6 +1,6 @@
 using LlmQueue.Limits;
 
-namespace LlmQueue.Worker.Calling;
+namespace LlmQueue.Worker.Recovery;
 
 /// <summary>What came of one call. A closed set: each has exactly one decision in RecoveryRule.</summary>
 public abstract record CallOutcome
