@@ -45,7 +45,10 @@ public static class WorkerServices
         services.AddSingleton(new Jitter(Environment.ProcessId));
         services.AddSingleton(new BucketDirectory(catalogue.Now, settings.Providers)).AddSingleton(new UsableProviders(settings.Providers));
         services.AddSingleton<WorkerIdentity>().AddSingleton<WaitQueueDirectory>().AddSingleton<PagePool>().AddSingleton<AdmissionController>().AddSingleton<KeyChoice>();
-        services.AddSingleton<Breakers>().AddSingleton<ProbeTimers>().AddSingleton<DrainTimeout>().AddSingleton(provider => new ProviderCalls(settings.Providers, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<Breakers>().AddSingleton<ProbeTimers>().AddSingleton<DrainTimeout>();
+        services.AddSingleton<ProviderHttp>().AddSingleton<ProviderCalls>().AddSingleton<ModelListProbe>();
+        services.AddSingleton<GuardedCalls>().AddSingleton<CallTimeouts>().AddSingleton<TaskCalls>();
+        services.AddSingleton<ClassificationCalls>().AddSingleton<ClaimedCalls>();
         services.AddSingleton<CallSlots>().AddSingleton<TaskDesk>().AddSingleton<StateMachineInvoker>();
         services.AddSingleton<SummaryDesk>().AddSingleton<SummaryStages>().AddSingleton<SummaryPools>().AddSingleton<SummaryReadings>().AddSingleton<SummaryResults>().AddSingleton<PageExtracts>();
         services.AddSingleton<Rescuer>().AddSingleton<CyclePlanner>().AddSingleton<SchedulingCycle>();

@@ -1,20 +1,22 @@
 using LlmQueue.Worker.Lifecycle;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace LlmQueue.Worker.Calling;
 
-/// <summary>Makes the calls that this worker kept to itself; see <see cref="CallSlots"/>. A stop waits for them before anything else of the host stops: they are paid for.</summary>
-public sealed class LocalCallLoop(CallSlots open, Claims claims, StateMachineInvoker lifecycle, IServiceProvider services, ILogger<LocalCallLoop> logger) : BackgroundService, IHostedLifecycleService
+/// <summary>
+/// Makes the calls that this worker kept to itself; see <see cref="CallSlots"/>. A stop waits for them before anything else of the host
+/// stops, because they are paid for.
+/// </summary>
+public sealed class LocalCallLoop(
+    CallSlots slots, Claims claims, StateMachineInvoker lifecycle, ClaimedCalls calls, ILogger<LocalCallLoop> logger)
+    : BackgroundService, IHostedLifecycleService
 {
-    private readonly Lazy<CallConsumer> _consumer = new(() => ActivatorUtilities.CreateInstance<CallConsumer>(services));
-
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         try
         {
-            await foreach (var call in open.Own.ReadAllAsync(stoppingToken))
+            await foreach (var call in slots.Own.ReadAllAsync(stoppingToken))
                 _ = Make(call);
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -23,8 +25,10 @@ public sealed class LocalCallLoop(CallSlots open, Claims claims, StateMachineInv
         }
     }
 
-    // Each ends within StopPatience, which has begun. A host whose own patience is shorter goes on stopping: what is open then is called again when this worker counts as gone.
-    public async Task StoppingAsync(CancellationToken cancellationToken) => await open.Close().WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    // Each ends within DrainTimeout, which has begun. A host that waits less goes on stopping: what is open then is called again when this
+    // worker counts as gone.
+    public async Task StoppingAsync(CancellationToken cancellationToken) =>
+        await slots.Close().WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
@@ -37,9 +41,10 @@ public sealed class LocalCallLoop(CallSlots open, Claims claims, StateMachineInv
         var (taskId, attempt) = (call.Task.CorrelationId, call.Task.Attempt);
         try
         {
-            var claim = call is { Claim: not null, IsDoubted: false } ? call.Claim : await claims.Take(taskId, attempt, call.Claim?.AdmittedAt);
+            var isCertain = call is { Claim: not null, IsDoubted: false };
+            var claim = isCertain ? call.Claim : await claims.Take(taskId, attempt, call.Claim?.AdmittedAt);
             if (claim is not null)
-                await _consumer.Value.Make(claim, finished => lifecycle.Raise(call, finished));
+                await calls.Make(claim, finished => lifecycle.Raise(call, finished));
         }
         catch (Exception e)
         {
@@ -48,7 +53,7 @@ public sealed class LocalCallLoop(CallSlots open, Claims claims, StateMachineInv
         }
         finally
         {
-            open.Made(call.Provider);
+            slots.Made(call.Provider);
         }
     }
 }

@@ -1,5 +1,6 @@
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Calling;
+using LlmQueue.Worker.Outcomes;
 using MassTransit;
 using MassTransit.Configuration;
 using MassTransit.Context;

@@ -7,6 +7,7 @@ using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Classification;
+using LlmQueue.Worker.Outcomes;
 using LlmQueue.Worker.Recovery;
 using MassTransit;
 

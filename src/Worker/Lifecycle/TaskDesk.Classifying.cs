@@ -4,9 +4,10 @@ using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Intake;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Admission;
-using LlmQueue.Worker.Calling;
+using LlmQueue.Worker.Calling.Providers;
 using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Estimation;
+using LlmQueue.Worker.Outcomes;
 using MassTransit;
 
 namespace LlmQueue.Worker.Lifecycle;
@@ -49,7 +50,7 @@ public sealed partial class TaskDesk
     private void Show(TaskRow task, UnitOfWork transition, IReadOnlyList<LlmMessage> messages)
     {
         if (ModelId.TryParse(task.RequestedModel ?? "", out var asked) && catalogue.Now.InService(asked, DateOnly.FromDateTime(transition.Now)) is { Vision: true } seeing)
-            task.PromptUnits += ImageTokenRule.Of(messages, seeing.Id.Provider);
+            task.PromptUnits += ProviderRegistry.Of(seeing.Id.Provider).ImageTokens(messages);
         else
             task.Pass = TaskPasses.Extraction;
     }

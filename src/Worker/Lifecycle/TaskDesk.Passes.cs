@@ -4,8 +4,9 @@ using LlmQueue.Limits;
 using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Intake;
 using LlmQueue.Storage.Tasks;
-using LlmQueue.Worker.Calling;
+using LlmQueue.Worker.Calling.Providers;
 using LlmQueue.Worker.Estimation;
+using LlmQueue.Worker.Outcomes;
 using LlmQueue.Worker.Passes;
 using LlmQueue.Worker.Routing;
 using MassTransit;
@@ -27,7 +28,7 @@ public sealed partial class TaskDesk
         var (table, conditions) = (catalogue.Now, Conditions(transition.Now));
         var seeing = (table.Extractors.Count > 0 ? table.Extractors : table.Models.Where(m => m.Vision).Select(m => m.Id)).ToList();
         var messages = ExtractionPrompt.Messages(question);
-        var images = seeing.Select(id => id.Provider).Distinct().Where(conditions.HasKey).Select(provider => ImageTokenRule.Of(question, provider)).DefaultIfEmpty(0).Max();
+        var images = seeing.Select(id => id.Provider).Distinct().Where(conditions.HasKey).Select(provider => ProviderRegistry.Of(provider).ImageTokens(question)).DefaultIfEmpty(0).Max();
         Fit(task, TaskPasses.Extraction, TokenEstimateRule.UnitsWithFrame(messages) + images, ExtractionPrompt.MaxOutputTokens);
         var able = RoutingRule.Able(seeing, RequestOf(task), table, conditions);
         if (able.Count == 0)

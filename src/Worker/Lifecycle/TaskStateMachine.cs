@@ -1,6 +1,6 @@
 using LlmQueue.Contracts;
 using LlmQueue.Storage.Tasks;
-using LlmQueue.Worker.Calling;
+using LlmQueue.Worker.Outcomes;
 using MassTransit;
 
 namespace LlmQueue.Worker.Lifecycle;

@@ -5,8 +5,8 @@ using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Rankings;
 using LlmQueue.Storage.Summaries;
 using LlmQueue.Storage.Tasks;
-using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Lifecycle;
+using LlmQueue.Worker.Outcomes;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 

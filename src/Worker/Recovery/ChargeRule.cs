@@ -1,6 +1,6 @@
 using LlmQueue.Catalogue;
 using LlmQueue.Limits;
-using LlmQueue.Worker.Calling;
+using LlmQueue.Worker.Outcomes;
 
 namespace LlmQueue.Worker.Recovery;
 

@@ -1,4 +1,4 @@
-using LlmQueue.Worker.Calling;
+using LlmQueue.Worker.Outcomes;
 
 namespace LlmQueue.Worker.Recovery;
 

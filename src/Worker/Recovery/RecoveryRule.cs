@@ -1,5 +1,5 @@
-using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Lifecycle;
+using LlmQueue.Worker.Outcomes;
 
 namespace LlmQueue.Worker.Recovery;
 

@@ -15,6 +15,7 @@ using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Estimation;
 using LlmQueue.Worker.Leases;
 using LlmQueue.Worker.Lifecycle;
+using LlmQueue.Worker.Outcomes;
 using LlmQueue.Worker.Ranking;
 using LlmQueue.Worker.Routing;
 using LlmQueue.Worker.Scheduling;

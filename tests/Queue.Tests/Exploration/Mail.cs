@@ -1,5 +1,5 @@
 using LlmQueue.Contracts;
-using LlmQueue.Worker.Calling;
+using LlmQueue.Worker.Outcomes;
 
 namespace LlmQueue.Tests.Exploration;
 

@@ -3,8 +3,8 @@ using System.Text;
 using LlmQueue.Contracts;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Tests.Harness;
-using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Lifecycle;
+using LlmQueue.Worker.Outcomes;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
 

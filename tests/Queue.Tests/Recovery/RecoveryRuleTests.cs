@@ -2,8 +2,8 @@ using FsCheck;
 using FsCheck.Fluent;
 using LlmQueue.Limits;
 using LlmQueue.Worker;
-using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Lifecycle;
+using LlmQueue.Worker.Outcomes;
 using LlmQueue.Worker.Recovery;
 
 namespace LlmQueue.Tests.Recovery;

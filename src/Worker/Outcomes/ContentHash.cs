@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 
-namespace LlmQueue.Worker.Calling;
+namespace LlmQueue.Worker.Outcomes;
 
 /// <summary>How prompts and answers are named in the record without being repeated there.</summary>
 public static class ContentHash
