@@ -1,4 +1,3 @@
-using LlmQueue.Hosting;
 using LlmQueue.Api.Access;
 using LlmQueue.Api.Batches;
 using LlmQueue.Api.Chat;
@@ -8,11 +7,11 @@ using LlmQueue.Api.Summaries;
 using LlmQueue.Api.Tasks;
 using LlmQueue.Api.Wire;
 using LlmQueue.Catalogue;
+using LlmQueue.Hosting;
 using LlmQueue.Hosting.Http;
 using LlmQueue.Hosting.Settings;
 using LlmQueue.Storage;
 using LlmQueue.Storage.Streaming;
-using LlmQueue.Storage.Webhooks;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 

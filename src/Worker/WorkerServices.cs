@@ -1,6 +1,6 @@
-using LlmQueue.Hosting;
 using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
+using LlmQueue.Hosting;
 using LlmQueue.Hosting.Bus;
 using LlmQueue.Hosting.Http;
 using LlmQueue.Hosting.Settings;
@@ -9,7 +9,6 @@ using LlmQueue.Storage.Budgets;
 using LlmQueue.Storage.Sagas;
 using LlmQueue.Storage.Summaries;
 using LlmQueue.Storage.Tasks;
-using LlmQueue.Storage.Webhooks;
 using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Batches;
 using LlmQueue.Worker.Calling;
@@ -47,7 +46,10 @@ public static class WorkerServices
         services.AddSingleton(new Jitter(Environment.ProcessId));
         services.AddSingleton(new BucketDirectory(catalogue.Now, settings.Providers)).AddSingleton(new UsableProviders(settings.Providers));
         services.AddSingleton<WorkerIdentity>().AddSingleton<WaitQueueDirectory>().AddSingleton<PagePool>().AddSingleton<AdmissionController>().AddSingleton<KeyChoice>();
-        services.AddSingleton<Breakers>().AddSingleton<ProbeTimers>().AddSingleton<DrainTimeout>().AddSingleton(provider => new ProviderCalls(settings.Providers, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<Breakers>().AddSingleton<ProbeTimers>().AddSingleton<DrainTimeout>();
+        services.AddSingleton<ProviderHttp>().AddSingleton<ProviderCalls>().AddSingleton<ModelListProbe>();
+        services.AddSingleton<GuardedCalls>().AddSingleton<CallTimeouts>().AddSingleton<TaskCalls>();
+        services.AddSingleton<ClassificationCalls>().AddSingleton<ClaimedCalls>();
         services.AddSingleton<CallSlots>().AddSingleton<IOutcomeReceiver, StateMachineInvoker>();
         services.AddPlanning().AddLifecycle();
         services.AddSingleton<SummaryPlanner>().AddSingleton<StageActivities>().AddSingleton<SummaryEndActivities>().AddSingleton<SummaryStages>().AddSingleton<SummaryPools>().AddSingleton<SummaryReadings>().AddSingleton<SummaryResults>().AddSingleton<PageExtracts>();

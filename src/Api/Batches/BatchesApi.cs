@@ -1,15 +1,14 @@
-using LlmQueue.Hosting.Http;
 using System.Text.Json;
 using LlmQueue.Api.Access;
 using LlmQueue.Api.Files;
 using LlmQueue.Api.Wire;
 using LlmQueue.Contracts;
+using LlmQueue.Hosting.Http;
 using LlmQueue.OpenAi;
 using LlmQueue.Storage.Batches;
 using LlmQueue.Storage.Files;
 using LlmQueue.Storage.Intake;
 using LlmQueue.Storage.Outbox;
-using LlmQueue.Storage.Webhooks;
 
 namespace LlmQueue.Api.Batches;
 

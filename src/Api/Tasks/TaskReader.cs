@@ -1,10 +1,9 @@
-using LlmQueue.Hosting.Http;
 using System.Text.Json;
 using LlmQueue.Api.Wire;
 using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
+using LlmQueue.Hosting.Http;
 using LlmQueue.Storage.Intake;
-using LlmQueue.Storage.Webhooks;
 
 namespace LlmQueue.Api.Tasks;
 

@@ -1,7 +1,7 @@
-using LlmQueue.Hosting.Http;
 using LlmQueue.Api.Access;
 using LlmQueue.Api.Wire;
 using LlmQueue.Catalogue;
+using LlmQueue.Hosting.Http;
 using LlmQueue.OpenAi;
 using LlmQueue.Storage.Webhooks;
 

@@ -1,7 +1,7 @@
-using System.Net.Http.Headers;
 using LlmQueue.Api.Wire;
 using LlmQueue.Embedded.Hosting;
 using LlmQueue.Hosting.Settings;
+using LlmQueue.Worker.Calling.Providers;
 
 namespace LlmQueue.Embedded.Checkup;
 
@@ -27,14 +27,7 @@ internal static class KeyChecks
     private static async Task<Finding> Check(HttpClient http, ProviderSettings provider, ProviderKey key, CancellationToken stop)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, provider.BaseUrl + "/models");
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key.Secret);
-        // Anthropic wants its own header for everything but chat completions.
-        if (provider.Name == "anthropic")
-        {
-            request.Headers.Add("x-api-key", key.Secret);
-            request.Headers.Add("anthropic-version", "2023-06-01");
-        }
-
+        ProviderRegistry.Of(provider.Name).AuthorizeModelList(request.Headers, key.Secret);
         try
         {
             using var answer = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, stop);

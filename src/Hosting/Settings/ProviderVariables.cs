@@ -6,33 +6,19 @@ namespace LlmQueue.Hosting.Settings;
 /// <summary>Keys, organisations and addresses of the providers: <c>GROQ_API_KEY</c>, <c>GROQ_API_KEY_2</c>, <c>GROQ_ORG_1</c>, <c>GROQ_BASE_URL</c>.</summary>
 internal static class ProviderVariables
 {
-    /// <summary>The providers that are known, with the OpenAI-compatible root of each.</summary>
-    public static readonly IReadOnlyDictionary<string, string> BaseUrls = new Dictionary<string, string>
-    {
-        ["groq"] = "https://api.groq.com/openai/v1",
-        ["openrouter"] = "https://openrouter.ai/api/v1",
-        ["mistral"] = "https://api.mistral.ai/v1",
-        ["gemini"] = "https://generativelanguage.googleapis.com/v1beta/openai",
-        ["anthropic"] = "https://api.anthropic.com/v1",
-        ["openai"] = "https://api.openai.com/v1",
-        [Local] = "http://127.0.0.1:11434/v1",
-    };
-
-    private const string Local = "local";
-
     // Ollama and its like ask for no key, but the client must send something and the bucket must be called something.
     private const string NoSecret = "none";
 
     public static Dictionary<string, ProviderSettings> Read(SettingsReader reader)
     {
         var providers = new Dictionary<string, ProviderSettings>();
-        foreach (var (name, standard) in BaseUrls)
+        foreach (var known in KnownProviders.All)
         {
-            var prefix = name.ToUpperInvariant();
-            var keys = Keys(reader, name, prefix);
-            var address = ServerUrls.Http(reader, $"{prefix}_BASE_URL", standard);
+            var (name, prefix) = (known.Name, known.VariablePrefix);
+            var keys = Keys(reader, known);
+            var address = ServerUrls.Http(reader, $"{prefix}_BASE_URL", known.BaseUrl);
             var addressSet = reader.Text($"{prefix}_BASE_URL") is not null;
-            if (keys.Count == 0 && name == Local && addressSet)
+            if (keys.Count == 0 && !known.NeedsKey && addressSet)
                 keys = [new ProviderKey(name, 1, $"{name}-1", reader.Text($"{prefix}_ORG_1") ?? $"{name}-1", NoSecret)];
             if (keys.Count > 0)
                 providers[name] = new ProviderSettings(name, address, keys);
@@ -51,7 +37,7 @@ internal static class ProviderVariables
             {
                 // A colon alone says nothing: "openai/gpt-oss-20b:free" has one and no provider.
                 var colon = text.IndexOf(':');
-                var model = colon > 0 && BaseUrls.ContainsKey(text[..colon]) ? text : $"{provider}:{text}";
+                var model = colon > 0 && KnownProviders.Find(text[..colon]) is not null ? text : $"{provider}:{text}";
                 if (!ModelId.TryParse(model, out _))
                     reader.Refuse($"{variable} has '{text}'; expected models separated by commas, as the provider calls them or as 'provider:model', for example 'openai/gpt-oss-20b'.");
                 else if (!(models ??= []).Contains(model))
@@ -70,8 +56,9 @@ internal static class ProviderVariables
             : null;
     }
 
-    private static List<ProviderKey> Keys(SettingsReader reader, string provider, string prefix)
+    private static List<ProviderKey> Keys(SettingsReader reader, KnownProvider known)
     {
+        var (provider, prefix) = (known.Name, known.VariablePrefix);
         var keys = new SortedDictionary<int, (string Variable, ProviderKey Key)>();
         foreach (var variable in reader.Names)
         {
@@ -85,7 +72,7 @@ internal static class ProviderVariables
                 keys[number] = (variable, new ProviderKey(provider, number, $"{provider}-{number}", reader.Text($"{prefix}_ORG_{number}") ?? $"{provider}-{number}", secret));
         }
         foreach (var variable in reader.Names)
-            if (Number(variable, $"{prefix}_ORG") is { } of && variable != $"{prefix}_ORG" && !keys.ContainsKey(of) && provider != Local)
+            if (Number(variable, $"{prefix}_ORG") is { } of && variable != $"{prefix}_ORG" && !keys.ContainsKey(of) && known.NeedsKey)
                 reader.Warn($"{variable} names the organisation of key {of}, but {(of == 1 ? $"{prefix}_API_KEY" : $"{prefix}_API_KEY_{of}")} is not set; it has no effect.");
         return [.. keys.Values.Select(entry => entry.Key)];
     }

@@ -18,9 +18,14 @@ internal static class VariableNames
     private static readonly string[] Foreign = ["OPENAI_ORG_ID", "OPENAI_ORGANIZATION", "OPENAI_API_BASE", "OPENAI_BASE_URI"];
 
     private static readonly string[] Known =
-        [.. Fixed, .. ProviderVariables.BaseUrls.Keys.Select(name => name.ToUpperInvariant()).SelectMany(prefix => new[] { $"{prefix}_API_KEY", $"{prefix}_API_KEY_2", $"{prefix}_ORG_1", $"{prefix}_BASE_URL" })];
+        [
+            .. Fixed,
+            .. from prefix in ProviderPrefixes()
+               from ending in new[] { "API_KEY", "API_KEY_2", "ORG_1", "BASE_URL" }
+               select $"{prefix}_{ending}",
+        ];
 
-    private static readonly string[] Prefixes = [.. ProviderVariables.BaseUrls.Keys.Select(name => name.ToUpperInvariant() + "_"), "LLMQUEUE_"];
+    private static readonly string[] Prefixes = [.. ProviderPrefixes().Select(prefix => prefix + "_"), "LLMQUEUE_"];
 
     public static void WarnOfUnknown(SettingsReader reader)
     {
@@ -34,7 +39,12 @@ internal static class VariableNames
         }
     }
 
-    private static bool IsKnown(string name) =>
-        Fixed.Contains(name) || ProviderVariables.BaseUrls.Keys.Select(provider => provider.ToUpperInvariant()).Any(prefix =>
-            name == $"{prefix}_BASE_URL" || ProviderVariables.Number(name, $"{prefix}_API_KEY") is not null || (name != $"{prefix}_ORG" && ProviderVariables.Number(name, $"{prefix}_ORG") is not null));
+    private static bool IsKnown(string name) => Fixed.Contains(name) || ProviderPrefixes().Any(prefix => IsOf(prefix, name));
+
+    private static bool IsOf(string prefix, string name) =>
+        name == $"{prefix}_BASE_URL"
+        || ProviderVariables.Number(name, $"{prefix}_API_KEY") is not null
+        || (name != $"{prefix}_ORG" && ProviderVariables.Number(name, $"{prefix}_ORG") is not null);
+
+    private static IEnumerable<string> ProviderPrefixes() => KnownProviders.All.Select(provider => provider.VariablePrefix);
 }

@@ -1,6 +1,6 @@
-using LlmQueue.Catalogue;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using LlmQueue.Catalogue;
 using MassTransit;
 
 namespace LlmQueue.Storage.Tasks;

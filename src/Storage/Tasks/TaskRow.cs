@@ -1,8 +1,8 @@
-using LlmQueue.Limits;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
+using LlmQueue.Limits;
 using MassTransit;
 
 namespace LlmQueue.Storage.Tasks;

@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using LlmQueue.Worker.Recovery;
+using LlmQueue.Worker.Outcomes;
 using Polly;
 using Polly.CircuitBreaker;
 using Polly.Timeout;
@@ -7,8 +7,9 @@ using Polly.Timeout;
 namespace LlmQueue.Worker.Calling;
 
 /// <summary>
-/// A call's time-out, and the counting of faults (Polly). What is counted here only says when a breaker is to open: the breaker itself is in the bucket's row, where all
-/// workers see it (BreakerRule). So Polly's own is closed again at once, or each worker would have its own opinion of when to probe.
+/// A call's time-out, and the counting of faults (Polly). What is counted here only says when a breaker is to open: the breaker itself is
+/// in the bucket's row, where all workers see it (BreakerRule). So Polly's own is closed again at once, or each worker would have its own
+/// opinion of when to probe.
 /// </summary>
 public sealed class Breakers(TimeProvider clock)
 {
@@ -55,7 +56,8 @@ public sealed class Breakers(TimeProvider clock)
         guarded.Pipeline = new ResiliencePipelineBuilder<CallOutcome> { TimeProvider = clock }
             .AddCircuitBreaker(new CircuitBreakerStrategyOptions<CallOutcome>
             {
-                // Half of the calls of ten seconds, and at least eight of them: a single lost connection opens nothing. A row of faults is counted in the bucket itself.
+                // Half of the calls of ten seconds, and at least eight of them: a single lost connection opens nothing. A row of faults is
+                // counted in the bucket itself.
                 FailureRatio = 0.5,
                 MinimumThroughput = 8,
                 SamplingDuration = TimeSpan.FromSeconds(10),

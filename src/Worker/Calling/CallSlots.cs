@@ -10,39 +10,44 @@ namespace LlmQueue.Worker.Calling;
 
 /// <summary>An attempt that this worker opened and whose call it kept.</summary>
 /// <param name="Task">The row as the commit that opened it wrote it.</param>
-/// <param name="Provider">Whose place it has.</param>
+/// <param name="Provider">Whose slot it has.</param>
 /// <param name="Claim">What the call needs, where the claim was part of that commit; else the attempt is claimed now.</param>
-/// <param name="IsDoubted">True when the commit was refused, and perhaps stands although its answer was lost (tried again it meets its own row, or the room that it has taken itself), or when it came
+/// <param name="IsDoubted">True when the commit was refused, and perhaps stands although its answer was lost (tried again it meets its own
+/// row, or the room that it has taken itself), or when it came
 /// back so late that others may have taken this worker for gone: the claim is asked for again by its moment.</param>
 /// <param name="Cause">The message that led to it.</param>
 public sealed record LocalCall(TaskRow Task, string Provider, ClaimedCall? Claim, bool IsDoubted, ConsumeContext Cause);
 
 /// <summary>
-/// The places for open calls, so many a provider. A worker that opens an attempt and has a place free keeps the call to itself: the claim is part of the commit that opens
-/// the attempt where its prompt is at hand, and no message is needed. Where no place is free, or this worker may count as gone, CallProvider goes to whichever worker has one.
+/// The slots for open calls, so many a provider. A worker that opens an attempt and has a slot free keeps the call to itself: the claim is
+/// part of the commit that opens the attempt where its prompt is at hand, and no message is needed. Where no slot is free, or this worker
+/// may count as gone, CallProvider goes to whichever worker has one.
 /// </summary>
 public sealed class CallSlots(WorkerIdentity identity, Heartbeat heartbeat, WorkerOptions options, TimeProvider clock)
 {
-    private readonly ConcurrentDictionary<string, SemaphoreSlim> _places = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, SemaphoreSlim> _slots = new(StringComparer.Ordinal);
     private readonly Channel<LocalCall> _own = Channel.CreateUnbounded<LocalCall>();
     private readonly TaskCompletionSource _allMade = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _kept;
     private volatile bool _closed;
 
-    /// <summary>Waits for a place; whoever has it gives it back.</summary>
-    public Task Take(string provider, CancellationToken cancellationToken) => Places(provider).WaitAsync(cancellationToken);
+    /// <summary>Waits for a slot; whoever has it gives it back.</summary>
+    public Task Take(string provider, CancellationToken cancellationToken) => Slots(provider).WaitAsync(cancellationToken);
 
-    public void Leave(string provider) => Places(provider).Release();
+    public void Leave(string provider) => Slots(provider).Release();
 
-    /// <summary>Keeps the call of the attempt that the transition opens, if a place is free; false leaves it to a message. Where the prompt is at hand it is claimed here as well.</summary>
+    /// <summary>
+    /// Keeps the call of the attempt that the transition opens, if a slot is free; false leaves it to a message. Where the prompt is at
+    /// hand it is claimed here as well.
+    /// </summary>
     public bool TryKeep(TaskRow task, AttemptRow attempt, UnitOfWork transition, ConsumeContext cause)
     {
         if (attempt.KeyAlias.Length == 0 || !heartbeat.IsHeard)
             return false;
         var provider = ModelId.Parse(attempt.Model).Provider;
-        if (!Places(provider).Wait(0))
+        if (!Slots(provider).Wait(0))
             return false;
-        // Counted before the look at the door: who closes it sees either the count or nobody.
+        // Counted before _closed is read: whoever closes sees either the count or nobody.
         Interlocked.Increment(ref _kept);
         if (_closed)
         {
@@ -61,7 +66,7 @@ public sealed class CallSlots(WorkerIdentity identity, Heartbeat heartbeat, Work
         return true;
     }
 
-    /// <summary>The place of a call that was kept is free again.</summary>
+    /// <summary>The slot of a call that was kept is free again.</summary>
     public void Made(string provider)
     {
         Leave(provider);
@@ -69,7 +74,9 @@ public sealed class CallSlots(WorkerIdentity identity, Heartbeat heartbeat, Work
             _allMade.TrySetResult();
     }
 
-    /// <summary>From here on every call is left to a message, as this worker stops; the task ends when those it has kept are made.</summary>
+    /// <summary>
+    /// From here on every call is left to a message, as this worker stops; the task ends when those it has kept are made.
+    /// </summary>
     public Task Close()
     {
         _closed = true;
@@ -80,14 +87,19 @@ public sealed class CallSlots(WorkerIdentity identity, Heartbeat heartbeat, Work
 
     internal ChannelReader<LocalCall> Own => _own.Reader;
 
-    /// <summary>A pass asks something else than the task's prompt, and so does who waited for room: theirs is read when they are claimed.</summary>
+    /// <summary>
+    /// A pass asks something else than the task's prompt, and so does who waited for room: theirs is read when they are claimed.
+    /// </summary>
     private ClaimedCall? Claim(TaskRow task, AttemptRow attempt, UnitOfWork transition)
     {
         if (task.Pass is not null || transition.Payloads.Find(payload => payload.Part == PayloadRow.Prompt) is not { } prompt)
             return null;
         (attempt.Worker, attempt.StartedAt) = (identity.Id, transition.Now);
-        return new ClaimedCall(task.CorrelationId, task.Attempt, TaskStates.Calling, attempt.Model, attempt.Bucket, attempt.KeyAlias, task.CallOutputTokens, prompt.Content, task.Chain, task.Faults, transition.Now);
+        return new ClaimedCall(
+            task.CorrelationId, task.Attempt, TaskStates.Calling, attempt.Model, attempt.Bucket, attempt.KeyAlias,
+            task.CallOutputTokens, prompt.Content, task.Chain, task.Faults, transition.Now);
     }
 
-    private SemaphoreSlim Places(string provider) => _places.GetOrAdd(provider, static (_, places) => new SemaphoreSlim(places), options.ConcurrentCalls);
+    private SemaphoreSlim Slots(string provider) =>
+        _slots.GetOrAdd(provider, static (_, slots) => new SemaphoreSlim(slots), options.ConcurrentCalls);
 }

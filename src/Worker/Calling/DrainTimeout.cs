@@ -2,7 +2,10 @@ using Microsoft.Extensions.Hosting;
 
 namespace LlmQueue.Worker.Calling;
 
-/// <summary>How long a worker that is asked to stop waits for its open calls: they are paid for. It is less than the bus and the host wait, so that what is given up is still written down.</summary>
+/// <summary>
+/// How long a worker that is asked to stop waits for its open calls, because they are paid for. It is less than the bus and the host wait,
+/// so that the outcome of a call that is given up is still written.
+/// </summary>
 public sealed class DrainTimeout : IDisposable
 {
     private static readonly TimeSpan OpenCallsMayTake = TimeSpan.FromSeconds(25);
@@ -15,7 +18,7 @@ public sealed class DrainTimeout : IDisposable
         _stopping = lifetime.ApplicationStopping.Register(() => _over.CancelAfter(OpenCallsMayTake));
     }
 
-    /// <summary>Canceled when nothing is awaited any more.</summary>
+    /// <summary>Canceled when open calls are no longer waited for.</summary>
     public CancellationToken IsOver => _over.Token;
 
     public void Dispose()

@@ -1,4 +1,4 @@
-using LlmQueue.Worker.Recovery;
+using LlmQueue.Worker.Outcomes;
 using MassTransit;
 
 namespace LlmQueue.Worker.Calling;

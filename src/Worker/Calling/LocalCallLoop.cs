@@ -4,16 +4,19 @@ using Microsoft.Extensions.Logging;
 
 namespace LlmQueue.Worker.Calling;
 
-/// <summary>Makes the calls that this worker kept to itself; see <see cref="CallSlots"/>. A stop waits for them before anything else of the host stops: they are paid for.</summary>
-public sealed class LocalCallLoop(CallSlots open, Claims claims, IOutcomeReceiver outcomes, IServiceProvider services, ILogger<LocalCallLoop> logger) : BackgroundService, IHostedLifecycleService
+/// <summary>
+/// Makes the calls that this worker kept to itself; see <see cref="CallSlots"/>. A stop waits for them before anything else of the host
+/// stops, because they are paid for.
+/// </summary>
+public sealed class LocalCallLoop(
+    CallSlots slots, Claims claims, IOutcomeReceiver outcomes, ClaimedCalls calls, ILogger<LocalCallLoop> logger)
+    : BackgroundService, IHostedLifecycleService
 {
-    private readonly Lazy<CallConsumer> _consumer = new(() => ActivatorUtilities.CreateInstance<CallConsumer>(services));
-
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         try
         {
-            await foreach (var call in open.Own.ReadAllAsync(stoppingToken))
+            await foreach (var call in slots.Own.ReadAllAsync(stoppingToken))
                 _ = Make(call);
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -22,8 +25,10 @@ public sealed class LocalCallLoop(CallSlots open, Claims claims, IOutcomeReceive
         }
     }
 
-    // Each ends within StopPatience, which has begun. A host whose own patience is shorter goes on stopping: what is open then is called again when this worker counts as gone.
-    public async Task StoppingAsync(CancellationToken cancellationToken) => await open.Close().WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    // Each ends within DrainTimeout, which has begun. A host that waits less goes on stopping: what is open then is called again when this
+    // worker counts as gone.
+    public async Task StoppingAsync(CancellationToken cancellationToken) =>
+        await slots.Close().WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
@@ -36,9 +41,10 @@ public sealed class LocalCallLoop(CallSlots open, Claims claims, IOutcomeReceive
         var (taskId, attempt) = (call.Task.CorrelationId, call.Task.Attempt);
         try
         {
-            var claim = call is { Claim: not null, IsDoubted: false } ? call.Claim : await claims.Take(taskId, attempt, call.Claim?.AdmittedAt);
+            var isCertain = call is { Claim: not null, IsDoubted: false };
+            var claim = isCertain ? call.Claim : await claims.Take(taskId, attempt, call.Claim?.AdmittedAt);
             if (claim is not null)
-                await _consumer.Value.Make(claim, finished => outcomes.Raise(call, finished));
+                await calls.Make(claim, finished => outcomes.Raise(call, finished));
         }
         catch (Exception e)
         {
@@ -47,7 +53,7 @@ public sealed class LocalCallLoop(CallSlots open, Claims claims, IOutcomeReceive
         }
         finally
         {
-            open.Made(call.Provider);
+            slots.Made(call.Provider);
         }
     }
 }

@@ -1,9 +1,12 @@
 using LlmQueue.Worker.Classification;
-using LlmQueue.Worker.Recovery;
+using LlmQueue.Worker.Outcomes;
 
 namespace LlmQueue.Worker.Calling;
 
-/// <summary>What each question of a pack has of the one call that answered all: its own answer and its part of the tokens; the first has the request and what the provider said of its count. Pure.</summary>
+/// <summary>
+/// What each question of a pack has of the one call that answered all: its own answer and its part of the tokens; the first has the request
+/// and what the provider said of its count. Pure.
+/// </summary>
 public static class PackRule
 {
     /// <param name="outcome">Of the call.</param>

@@ -1,4 +1,5 @@
 using LlmQueue.Storage.Tasks;
+using LlmQueue.Worker.Outcomes;
 using LlmQueue.Worker.Passes;
 using LlmQueue.Worker.Planning;
 using LlmQueue.Worker.Ranking;

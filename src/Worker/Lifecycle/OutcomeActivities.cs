@@ -4,6 +4,7 @@ using LlmQueue.Storage.Ledger;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Classification;
+using LlmQueue.Worker.Outcomes;
 using LlmQueue.Worker.Passes;
 using LlmQueue.Worker.Planning;
 using LlmQueue.Worker.Recovery;

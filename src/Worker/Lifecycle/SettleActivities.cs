@@ -6,6 +6,7 @@ using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Estimation;
+using LlmQueue.Worker.Outcomes;
 using LlmQueue.Worker.Planning;
 using LlmQueue.Worker.Ranking;
 using LlmQueue.Worker.Recovery;

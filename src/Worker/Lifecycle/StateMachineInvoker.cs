@@ -1,7 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Calling;
-using LlmQueue.Worker.Recovery;
+using LlmQueue.Worker.Outcomes;
 using MassTransit;
 using MassTransit.Configuration;
 using MassTransit.Context;

@@ -1,6 +1,7 @@
 using LlmQueue.Contracts;
 using LlmQueue.Storage.Sagas;
 using LlmQueue.Storage.Tasks;
+using LlmQueue.Worker.Outcomes;
 using LlmQueue.Worker.Planning;
 using LlmQueue.Worker.Recovery;
 using MassTransit;

@@ -12,7 +12,7 @@ namespace LlmQueue.Worker.Maintenance;
 
 /// <summary>Asks a provider whose breaker is open for its list of models, which is free. No word: no call is risked either, until the next look. An answer: one call is let through now.</summary>
 [DisallowConcurrentExecution]
-public sealed class ProbeJob(NpgsqlDataSource database, StoreTables tables, LimitViews views, BucketDirectory directory, ProviderCalls calls, ProbeTimers timers, LineBell lineBell, TimeProvider clock, ILogger<ProbeJob> logger) : IJob
+public sealed class ProbeJob(NpgsqlDataSource database, StoreTables tables, LimitViews views, BucketDirectory directory, ModelListProbe probe, ProbeTimers timers, LineBell lineBell, TimeProvider clock, ILogger<ProbeJob> logger) : IJob
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
@@ -21,7 +21,7 @@ public sealed class ProbeJob(NpgsqlDataSource database, StoreTables tables, Limi
         var id = context.MergedJobDataMap.GetString(ProbeTimers.Bucket);
         if (id is null || directory.Find(id) is not { } bucket)
             return;
-        var silence = await calls.WhySilent(bucket.Keys[0], Patience, cancellationToken);
+        var silence = await probe.WhySilent(bucket.Keys[0], Patience, cancellationToken);
         var next = await Write(id, silence, cancellationToken);
         logger.LogInformation("{Bucket} was looked at: {Found}.", id, silence ?? "it answers, and one call is let through");
         if (next is { } at)

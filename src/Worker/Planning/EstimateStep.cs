@@ -2,6 +2,7 @@ using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
 using LlmQueue.Storage.Intake;
 using LlmQueue.Storage.Tasks;
+using LlmQueue.Worker.Calling.Providers;
 using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Estimation;
 
@@ -35,7 +36,7 @@ public sealed class EstimateStep(CurrentCatalogue catalogue, PayloadReader paylo
         var task = transition.Task;
         if (ModelId.TryParse(task.RequestedModel ?? "", out var asked)
             && catalogue.Now.InService(asked, DateOnly.FromDateTime(transition.Now)) is { Vision: true } reader)
-            task.PromptUnits += ImageTokenRule.Of(messages, reader.Id.Provider);
+            task.PromptUnits += ProviderRegistry.Of(reader.Id.Provider).ImageTokens(messages);
         else
             task.Pass = TaskPasses.Extraction;
     }

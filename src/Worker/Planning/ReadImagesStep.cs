@@ -2,6 +2,7 @@ using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
 using LlmQueue.Storage.Intake;
 using LlmQueue.Storage.Tasks;
+using LlmQueue.Worker.Calling.Providers;
 using LlmQueue.Worker.Estimation;
 using LlmQueue.Worker.Passes;
 using LlmQueue.Worker.Routing;
@@ -33,7 +34,7 @@ public sealed class ReadImagesStep(CurrentCatalogue catalogue, ModelAvailability
 
     private static int MostImageTokens(IReadOnlyList<LlmMessage> question, List<ModelId> readers, RouteConditions conditions) =>
         readers.Select(id => id.Provider).Distinct().Where(conditions.HasKey)
-            .Select(provider => ImageTokenRule.Of(question, provider)).DefaultIfEmpty(0).Max();
+            .Select(provider => ProviderRegistry.Of(provider).ImageTokens(question)).DefaultIfEmpty(0).Max();
 
     private static string WhyNobody(TaskRow task, List<ModelId> readers, RouteConditions conditions)
     {

@@ -5,6 +5,7 @@ using LlmQueue.Storage.Ledger;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Estimation;
+using LlmQueue.Worker.Outcomes;
 using LlmQueue.Worker.Recovery;
 using MassTransit;
 

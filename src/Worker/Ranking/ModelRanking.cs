@@ -5,7 +5,7 @@ using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Rankings;
 using LlmQueue.Storage.Summaries;
 using LlmQueue.Storage.Tasks;
-using LlmQueue.Worker.Recovery;
+using LlmQueue.Worker.Outcomes;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 

@@ -1,5 +1,6 @@
 using LlmQueue.Catalogue;
 using LlmQueue.Limits;
+using LlmQueue.Worker.Outcomes;
 
 namespace LlmQueue.Worker.Recovery;
 

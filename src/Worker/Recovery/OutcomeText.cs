@@ -1,3 +1,5 @@
+using LlmQueue.Worker.Outcomes;
+
 namespace LlmQueue.Worker.Recovery;
 
 /// <summary>How an outcome is told in a task's history.</summary>

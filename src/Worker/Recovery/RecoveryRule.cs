@@ -1,3 +1,5 @@
+using LlmQueue.Worker.Outcomes;
+
 namespace LlmQueue.Worker.Recovery;
 
 /// <summary>What is done after a call. A closed set.</summary>

@@ -1,4 +1,5 @@
 using LlmQueue.Catalogue;
+using LlmQueue.Hosting.Settings;
 
 namespace LlmQueue.Worker.Routing;
 
@@ -228,5 +229,5 @@ public static class RoutingRule
         return new NoModel($"{found}; the largest context that can be had here is {widest.Context} tokens, of {widest.Id}, nine tenths of it used, with answers up to {widest.MaxOutput}: shorten or split the prompt, or lower 'maxOutputTokens'.") { IsTooLong = true };
     }
 
-    private static string KeyName(string provider) => provider == "local" ? "LOCAL_BASE_URL" : $"{provider.ToUpperInvariant()}_API_KEY";
+    private static string KeyName(string provider) => KnownProviders.Find(provider)?.FirstVariable ?? $"{provider.ToUpperInvariant()}_API_KEY";
 }

@@ -1,10 +1,10 @@
 using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
 using LlmQueue.Embedded.Summarizing;
+using LlmQueue.Hosting;
 using LlmQueue.Hosting.Bus;
 using LlmQueue.Hosting.Settings;
 using LlmQueue.Limits;
-using LlmQueue.Storage;
 using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Ledger;
 using LlmQueue.Storage.Tasks;

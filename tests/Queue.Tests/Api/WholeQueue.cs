@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using LlmQueue.Api;
 using LlmQueue.Catalogue;
+using LlmQueue.Hosting;
 using LlmQueue.Hosting.Bus;
 using LlmQueue.Hosting.Settings;
 using LlmQueue.Storage;

@@ -1,3 +1,4 @@
+using LlmQueue.Hosting;
 using LlmQueue.Storage;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker;

@@ -2,7 +2,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using LlmQueue.Limits;
 using LlmQueue.Worker.Calling;
-using LlmQueue.Worker.Recovery;
+using LlmQueue.Worker.Outcomes;
 
 namespace LlmQueue.Tests.Classification;
 

@@ -3,7 +3,7 @@ using LlmQueue.Embedded.Summarizing;
 using LlmQueue.Limits;
 using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Tasks;
-using LlmQueue.Worker.Recovery;
+using LlmQueue.Worker.Outcomes;
 
 namespace LlmQueue.Tests.Exploration;
 

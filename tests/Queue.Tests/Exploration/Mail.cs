@@ -1,5 +1,5 @@
 using LlmQueue.Contracts;
-using LlmQueue.Worker.Recovery;
+using LlmQueue.Worker.Outcomes;
 
 namespace LlmQueue.Tests.Exploration;
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using LlmQueue.Api.Wire;
 using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
+using LlmQueue.Hosting;
 using LlmQueue.Hosting.Bus;
 using LlmQueue.Hosting.Settings;
 using LlmQueue.Limits;

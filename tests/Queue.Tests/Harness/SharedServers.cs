@@ -1,3 +1,5 @@
+using LlmQueue.Tests.Chaos;
+
 [assembly: AssemblyFixture(typeof(LlmQueue.Tests.Harness.SharedServers))]
 
 namespace LlmQueue.Tests.Harness;

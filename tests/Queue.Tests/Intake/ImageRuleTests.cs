@@ -2,7 +2,7 @@ using System.Text.Json;
 using LlmQueue.Contracts;
 using LlmQueue.OpenAi;
 using LlmQueue.Storage.Intake;
-using LlmQueue.Worker.Estimation;
+using LlmQueue.Worker.Calling.Providers;
 
 namespace LlmQueue.Tests.Intake;
 
@@ -68,7 +68,7 @@ public sealed class ImageRuleTests
     [InlineData("mistral", 1024, 1024, null, 4160)]
     [InlineData("groq", 560, 560, null, 402)]
     public void An_image_counts_as_its_provider_says(string provider, int width, int height, string? detail, int tokens) =>
-        Assert.Equal(tokens, ImageTokenRule.Of(new ImageSize(width, height), detail, provider));
+        Assert.Equal(tokens, ProviderRegistry.Of(provider).ImageTokens(new ImageSize(width, height), detail));
 
     [Theory]
     [InlineData("""{"role": "user", "content": "Why?"}""", "Why?", 0)]

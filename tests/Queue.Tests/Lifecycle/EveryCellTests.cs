@@ -4,7 +4,7 @@ using LlmQueue.Contracts;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker.Calling;
-using LlmQueue.Worker.Recovery;
+using LlmQueue.Worker.Outcomes;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
 

@@ -3,7 +3,6 @@ using LlmQueue.Storage.Rankings;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker.Ranking;
-using LlmQueue.Worker.Recovery;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LlmQueue.Tests.Ranking;
@@ -85,10 +84,10 @@ public sealed class LearnedRankingTests(SimulatorFixture simulators) : IClassFix
         var (first, second) = (one.Services.GetRequiredService<ModelRanking>(), other.Services.GetRequiredService<ModelRanking>());
         for (var i = 0; i < 6; i++)
         {
-            first.Learn(task, "groq:weak", new CallOutcome.Unreachable("gone"), TimeSpan.FromSeconds(1));
-            second.Learn(task, "groq:strong", new CallOutcome.Answered("yes", 1, 1, null, CutShort: false), TimeSpan.FromSeconds(1));
+            first.Learn(task, "groq:weak", new LlmQueue.Worker.Outcomes.CallOutcome.Unreachable("gone"), TimeSpan.FromSeconds(1));
+            second.Learn(task, "groq:strong", new LlmQueue.Worker.Outcomes.CallOutcome.Answered("yes", 1, 1, null, CutShort: false), TimeSpan.FromSeconds(1));
             // Not a word about the model.
-            second.Learn(task, "groq:weak", new CallOutcome.KeyRefused("no"), TimeSpan.FromSeconds(1));
+            second.Learn(task, "groq:weak", new LlmQueue.Worker.Outcomes.CallOutcome.KeyRefused("no"), TimeSpan.FromSeconds(1));
         }
 
         Assert.Null(first.Order(task, ["groq:weak", "groq:strong"]).Why);

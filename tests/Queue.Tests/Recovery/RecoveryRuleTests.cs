@@ -2,6 +2,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using LlmQueue.Limits;
 using LlmQueue.Worker;
+using LlmQueue.Worker.Outcomes;
 using LlmQueue.Worker.Recovery;
 
 namespace LlmQueue.Tests.Recovery;

@@ -3,7 +3,10 @@ using System.Text.Json;
 
 namespace LlmQueue.Worker.Calling.Reading;
 
-/// <summary>An error as a provider wrote it. Groq, OpenAI, Anthropic and OpenRouter: an object; Gemini: an array of one; Mistral: flat; some: a string, or no JSON at all.</summary>
+/// <summary>
+/// The envelope of an error, whoever wrote it. Groq, OpenAI, Anthropic and OpenRouter: an object; Gemini: an array of one; Mistral: flat;
+/// some: a string, or no JSON. What the words in it mean is said by the providers.
+/// </summary>
 public sealed record ErrorBody
 {
     /// <summary>The body as text.</summary>
@@ -28,11 +31,23 @@ public sealed record ErrorBody
     /// <summary>Google's <c>RetryInfo.retryDelay</c>.</summary>
     public string? RetryDelay { get; init; }
 
-    /// <summary>True when the code, the type or the reason has the word in it.</summary>
-    public bool Names(string word) => Has(Code, word) || Has(Type, word) || Has(Reason, word);
+    /// <summary>True when the code, the type or the reason has one of these in it.</summary>
+    public bool Names(params ReadOnlySpan<string> codes)
+    {
+        foreach (var code in codes)
+            if (Has(Code, code) || Has(Type, code) || Has(Reason, code))
+                return true;
+        return false;
+    }
 
-    /// <summary>True when the message has the words in it.</summary>
-    public bool Says(string words) => Has(Message ?? Text, words);
+    /// <summary>True when the message has one of these in it; the whole body where it has no message.</summary>
+    public bool Says(params ReadOnlySpan<string> phrases)
+    {
+        foreach (var phrase in phrases)
+            if (Has(Message ?? Text, phrase))
+                return true;
+        return false;
+    }
 
     public static ErrorBody Read(ReadOnlyMemory<byte> body)
     {
@@ -98,7 +113,7 @@ public sealed record ErrorBody
             delay ??= Word(detail, "retryDelay");
             foreach (var violation in Items(detail, "violations"))
                 if (Word(violation, "quotaId") is { } id)
-                    quotas.Add((id, RateHeaders.Number(Word(violation, "quotaValue"))));
+                    quotas.Add((id, WireValue.Number(Word(violation, "quotaValue"))));
         }
 
         return (quotas, delay);

@@ -4,7 +4,10 @@ using System.Text.Json.Nodes;
 
 namespace LlmQueue.Worker.Calling.Reading;
 
-/// <summary>Reads an answer that comes in pieces, says each piece as it comes, and puts the whole together as if it had come at once: what follows need not know.</summary>
+/// <summary>
+/// Reads an answer that comes in pieces, says each piece as it comes, and puts the whole together as if it had come at once: what follows
+/// need not know.
+/// </summary>
 public static class StreamedAnswer
 {
     /// <param name="stream">Server-sent events of chat.completion.chunk.</param>
@@ -60,7 +63,11 @@ public static class StreamedAnswer
     {
         var index = piece["index"]?.GetValue<int>() ?? 0;
         if (!calls.TryGetValue(index, out var call))
-            calls[index] = call = new JsonObject { ["id"] = null, ["type"] = "function", ["function"] = new JsonObject { ["name"] = "", ["arguments"] = "" } };
+        {
+            var empty = new JsonObject { ["name"] = "", ["arguments"] = "" };
+            calls[index] = call = new JsonObject { ["id"] = null, ["type"] = "function", ["function"] = empty };
+        }
+
         if (piece["id"] is { } id)
             call["id"] = id.DeepClone();
         var function = (JsonObject)call["function"]!;

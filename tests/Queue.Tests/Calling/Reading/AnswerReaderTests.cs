@@ -1,8 +1,9 @@
 using System.Text;
 using LlmQueue.Limits;
 using LlmQueue.Tests.Api;
+using LlmQueue.Worker.Calling.Providers;
 using LlmQueue.Worker.Calling.Reading;
-using LlmQueue.Worker.Recovery;
+using LlmQueue.Worker.Outcomes;
 
 namespace LlmQueue.Tests.Calling.Reading;
 
@@ -151,5 +152,5 @@ public sealed class AnswerReaderTests
     }
 
     private static CallOutcome Read(int status, string body, params (string Name, string Value)[] headers) =>
-        AnswerReader.Read(new RawAnswer(status, Encoding.UTF8.GetBytes(body), name => headers.Where(h => h.Name == name).Select(h => h.Value).FirstOrDefault()), "groq", Noon);
+        ProviderRegistry.Of("groq").Read(new RawAnswer(status, Encoding.UTF8.GetBytes(body), name => headers.FirstOrDefault(h => h.Name == name).Value), Noon);
 }

@@ -1,6 +1,8 @@
 using System.Text;
 using LlmQueue.Worker;
+using LlmQueue.Worker.Calling.Providers;
 using LlmQueue.Worker.Calling.Reading;
+using LlmQueue.Worker.Outcomes;
 using LlmQueue.Worker.Recovery;
 
 namespace LlmQueue.Tests.Calling.Reading;
@@ -80,7 +82,7 @@ public sealed class ProviderErrorTests
     [MemberData(nameof(Errors))]
     public void Each_is_what_it_means_and_not_what_its_number_says(string provider, string seen, int status, string body, string outcome, string decision, double? leftAlone)
     {
-        var read = AnswerReader.Read(new RawAnswer(status, Encoding.UTF8.GetBytes(body), _ => null), provider, Noon);
+        var read = ProviderRegistry.Of(provider).Read(new RawAnswer(status, Encoding.UTF8.GetBytes(body), _ => null), Noon);
 
         Assert.True(outcome == read.Word, $"{provider} ({seen}) {status}: expected '{outcome}', read {read}");
         var decided = RecoveryRule.Decide(read, new Trial("m", 0, 0, OthersWereAnswered: false, HasTime: true, 50, 8192), new WorkerOptions(), 0.5);
@@ -96,7 +98,7 @@ public sealed class ProviderErrorTests
     [Fact]
     public void What_an_upstream_said_is_kept()
     {
-        var read = (CallOutcome.Throttled)AnswerReader.Read(new RawAnswer(429, Encoding.UTF8.GetBytes("""{"error":{"message":"Provider returned error","code":429,"metadata":{"raw":"m is rate-limited upstream"}}}"""), _ => null), "openrouter", Noon);
+        var read = (CallOutcome.Throttled)ProviderRegistry.Of("openrouter").Read(new RawAnswer(429, Encoding.UTF8.GetBytes("""{"error":{"message":"Provider returned error","code":429,"metadata":{"raw":"m is rate-limited upstream"}}}"""), _ => null), Noon);
 
         Assert.Equal("Provider returned error: m is rate-limited upstream", read.Detail);
     }

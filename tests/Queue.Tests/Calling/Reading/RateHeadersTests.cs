@@ -1,5 +1,6 @@
 using System.Text;
 using LlmQueue.Limits;
+using LlmQueue.Worker.Calling.Providers;
 using LlmQueue.Worker.Calling.Reading;
 
 namespace LlmQueue.Tests.Calling.Reading;
@@ -78,8 +79,12 @@ public sealed class RateHeadersTests
 
     [Theory]
     [MemberData(nameof(Headers))]
-    public void Every_providers_headers_are_read_as_it_means_them(string provider, string seen, string headers, ProviderCount? expected) =>
-        Assert.True(expected == RateHeaders.Count(Header(headers), provider, Noon), $"{provider} ({seen}): expected {expected}, read {RateHeaders.Count(Header(headers), provider, Noon)}");
+    public void Every_providers_headers_are_read_as_it_means_them(string provider, string seen, string headers, ProviderCount? expected)
+    {
+        var read = ProviderRegistry.Of(provider).Count(Header(headers), Noon);
+
+        Assert.True(expected == read, $"{provider} ({seen}): expected {expected}, read {read}");
+    }
 
     /// <summary>Headers, body, seconds; the source in the comment before.</summary>
     public static TheoryData<string, string, double> Waits { get; } = new()
@@ -125,7 +130,7 @@ public sealed class RateHeadersTests
     {
         var error = ErrorBody.Read(Encoding.UTF8.GetBytes(body));
 
-        Assert.Equal(TimeSpan.FromSeconds(seconds), RetryWait.Of(name => Header(headers)(name) ?? error.Headers.GetValueOrDefault(name), error, Noon));
+        Assert.Equal(TimeSpan.FromSeconds(seconds), ErrorReader.Wait(name => Header(headers)(name) ?? error.Headers.GetValueOrDefault(name), error, Noon));
     }
 
     [Theory]
@@ -144,8 +149,8 @@ public sealed class RateHeadersTests
     {
         var error = ErrorBody.Read(Encoding.UTF8.GetBytes(body));
 
-        Assert.Equal(window, RateHeaders.Window(error));
-        Assert.Equal(limit, RateHeaders.Limit(error));
+        Assert.Equal(window, ErrorReader.Limit(error).Window);
+        Assert.Equal(limit, ErrorReader.Limit(error).Limit);
     }
 
     [Theory]
@@ -160,7 +165,7 @@ public sealed class RateHeadersTests
     [InlineData("1d", 86_400_000)]
     [InlineData(" 2s ", 2000)]
     public void Reads_durations_as_Go_writes_them(string text, double milliseconds) =>
-        Assert.Equal(TimeSpan.FromMilliseconds(milliseconds), RetryWait.Duration(text));
+        Assert.Equal(TimeSpan.FromMilliseconds(milliseconds), WireValue.Duration(text));
 
     [Theory]
     [InlineData(null)]
@@ -169,7 +174,7 @@ public sealed class RateHeadersTests
     [InlineData("soon")]
     [InlineData("7s and a bit")]
     [InlineData("2026-11-21T12:00:00Z")]
-    public void What_is_no_duration_is_none(string? text) => Assert.Null(RetryWait.Duration(text));
+    public void What_is_no_duration_is_none(string? text) => Assert.Null(WireValue.Duration(text));
 
     private const string GeminisMinute = """
         {"error":{"code":429,"message":"You exceeded your current quota, please check your plan and billing details. … \n* Quota exceeded for metric: generativelanguage.googleapis.com/generate_content_free_tier_requests, limit: 5, model: gemini-3-flash\nPlease retry in 58.217843437s.",
@@ -187,7 +192,7 @@ public sealed class RateHeadersTests
         "metadata":{"headers":{"X-RateLimit-Limit":"50","X-RateLimit-Remaining":"0","X-RateLimit-Reset":"1795305600000"},"provider_name":null}},"user_id":"user_1"}
         """;
 
-    private static Func<string, string?> Header(string headers)
+    internal static Func<string, string?> Header(string headers)
     {
         var pairs = headers.Split("; ", StringSplitOptions.RemoveEmptyEntries).Select(h => h.Split(": ", 2)).ToDictionary(h => h[0], h => h[1], StringComparer.OrdinalIgnoreCase);
         return name => pairs.GetValueOrDefault(name);

@@ -4,7 +4,7 @@ using LlmQueue.Worker.Calling;
 
 namespace LlmQueue.Tests.Calling;
 
-public sealed class PatienceRuleTests
+public sealed class CallTimeoutRuleTests
 {
     private static readonly WorkerOptions Options = new();
 
