@@ -69,19 +69,19 @@ public sealed class CallConsumer(Claims claims, ProviderCalls calls, Breakers br
         return new CallFinished(claim.TaskId, claim.Attempt, outcome, claim.KeyAlias, clock.GetElapsedTime(began), ContentHash.Of(claim.Prompt), opens, claim.AdmittedAt);
     }
 
-    /// <summary>One call for every question of the pack; each task hears of its own part.</summary>
+    /// <summary>One call for every question that shares its reservation; each task is told of its own part.</summary>
     private async Task<IReadOnlyList<CallFinished>> Classify(ClaimedCall first)
     {
-        IReadOnlyList<ClaimedCall> pack = [first, .. await claims.TakeRest(first)];
+        IReadOnlyList<ClaimedCall> together = [first, .. await claims.TakeRest(first)];
         var model = ModelId.Parse(first.Model);
-        var request = new ProviderRequest(model.Name, ClassifierPrompt.Messages([.. pack.Select(one => StoredPrompt.Read(one.Prompt).Messages)]),
-            ClassifierPrompt.OutputTokens(leads: true) + ((pack.Count - 1) * ClassifierPrompt.OutputTokens(leads: false)), Json: true,
+        var request = new ProviderRequest(model.Name, ClassifierPrompt.Messages([.. together.Select(one => StoredPrompt.Read(one.Prompt).Messages)]),
+            ClassifierPrompt.OutputTokens(leads: true) + ((together.Count - 1) * ClassifierPrompt.OutputTokens(leads: false)), Json: true,
             catalogue.Now.Find(model)?.JsonSchema == true ? ClassifierPrompt.Schema : null);
         var began = clock.GetTimestamp();
         var (outcome, opens) = await Call(first, options.CallTimeout, (key, token) => AskBriefly(key, request, token));
         var took = clock.GetElapsedTime(began);
-        var parts = PackRule.Share(outcome, [.. pack.Select(one => one.Prompt.Length)]);
-        return [.. pack.Select((one, i) => new CallFinished(one.TaskId, one.Attempt, parts[i], first.KeyAlias, took, ContentHash.Of(one.Prompt), opens && i == 0, one.AdmittedAt) { Requests = i == 0 ? 1 : 0 })];
+        var parts = BatchedAnswerRule.Split(outcome, [.. together.Select(one => one.Prompt.Length)]);
+        return [.. together.Select((one, i) => new CallFinished(one.TaskId, one.Attempt, parts[i], first.KeyAlias, took, ContentHash.Of(one.Prompt), opens && i == 0, one.AdmittedAt) { Requests = i == 0 ? 1 : 0 })];
     }
 
     /// <summary>Nobody waits long to be classified: the default route is better than a late answer. The model's breaker does not count it, as it may well answer longer questions in their own time.</summary>

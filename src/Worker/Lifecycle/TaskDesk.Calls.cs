@@ -65,7 +65,7 @@ public sealed partial class TaskDesk
         {
             Reserved = ReservationOf(task), Used = used with { Requests = Math.Min(used.Requests, finished.Requests) }, SpentUsd = cost, Count = outcome.Count, Began = transition.Now - finished.Took,
             AdmittedAt = finished.AdmittedAt, ChargedOnArrival = ChargedOnArrival(task, outcome), WasAnswered = outcome is CallOutcome.Answered && finished.Requests > 0,
-            // Of a pack, one call: its first question signs for all.
+            // Of those that shared a call, the lead tells what it showed of the provider's health.
             Sign = finished.Requests > 0 && outcome.Sign is { } sign ? sign with { OpensBreaker = finished.OpensBreaker } : null,
         }, finished, transition.Now);
         transition.KeyUse = finished.KeyAlias.Length == 0 ? null : new KeyUse(finished.KeyAlias, input, output, outcome is CallOutcome.Throttled && finished.Requests > 0,
@@ -158,7 +158,14 @@ public sealed partial class TaskDesk
         };
         transition.Opened.Add(attempt);
         transition.Record(task.CorrelationId, state, state, $"attempt {task.Attempt} on {task.Model} ({task.Why})");
-        if (state == TaskStates.Classifying || !openCalls.TryKeep(task, attempt, transition))
+        // Of those that share a call, only the lead is called for; who leads is known when it is committed.
+        if (state == TaskStates.Classifying)
+            transition.WhenCommitted += () =>
+            {
+                if (task.PackedWith is null)
+                    transition.Send(CallOf(task));
+            };
+        else if (!openCalls.TryKeep(task, attempt, transition))
             transition.Send(CallOf(task));
     }
 

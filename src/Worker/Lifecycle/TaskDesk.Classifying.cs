@@ -14,9 +14,6 @@ namespace LlmQueue.Worker.Lifecycle;
 // What a task is: its producer's word, the rules, what was said of the same prompt before, the small model, or nobody.
 public sealed partial class TaskDesk
 {
-    /// <summary>Questions of this process that are decided and not yet committed: as many may share a call, so only the first of each pack looks for a request.</summary>
-    private int _asking;
-
     /// <summary>What the small model said, or the default route: a task is never held up by its classification.</summary>
     public void KeepClassification<T>(BehaviorContext<TaskRow, T> context) where T : class
     {
@@ -76,25 +73,23 @@ public sealed partial class TaskDesk
         var chain = catalogue.Now.InService(catalogue.Now.Classifier, DateOnly.FromDateTime(transition.Now)).Where(id => providers.Has(id.Provider)).ToList();
         if (chain.Count == 0)
             return false;
-        var (alone, along) = (TokenEstimateRule.UnitsWithFrame(ClassifierPrompt.Messages([messages])), TokenEstimateRule.Units(ClassifierPrompt.Entry(messages, 1)));
-        var leads = Interlocked.Increment(ref _asking) % Packing.Most == 1;
-        var errand = new AdmissionRequest(chain, Spread: false, leads ? alone : along, ClassifierPrompt.OutputTokens(leads), ClassifierPrompt.AdmissionRequest, Requests: leads ? 1 : 0);
-        var admitted = await admission.Decide(task, transition, errand) is AdmissionDecision.Open;
-        if (admitted)
-            transition.MayShare(PackingOf(task, alone, along), () => Interlocked.Decrement(ref _asking));
-        else
-            Interlocked.Decrement(ref _asking);
-        return admitted;
-    }
+        var size = BatchedQuestions.SizeOf(messages);
+        var leads = questions.Begin();
+        var errand = new AdmissionRequest(chain, Spread: false, leads ? size.AsLead : size.AsMember, ClassifierPrompt.OutputTokens(leads), ClassifierPrompt.AdmissionRequest, Requests: leads ? 1 : 0);
+        var admitted = false;
+        try
+        {
+            admitted = await admission.Decide(task, transition, errand) is AdmissionDecision.Open;
+        }
+        finally
+        {
+            if (!admitted)
+                questions.Drop();
+        }
 
-    /// <summary>What the question takes at the model it was admitted to, in either way of asking it.</summary>
-    private Packing PackingOf(TaskRow task, double alone, double along)
-    {
-        var model = directory.Find(task.Bucket!)!.Model;
-        var (aloneOutput, alongOutput) = (ClassifierPrompt.OutputTokens(leads: true), ClassifierPrompt.OutputTokens(leads: false));
-        return new Packing(
-            estimates.Demand(model, ClassifierPrompt.AdmissionRequest, alone, aloneOutput), estimates.MostUsd(model, alone, aloneOutput),
-            estimates.Demand(model, ClassifierPrompt.AdmissionRequest, along, alongOutput) with { Requests = 0 }, estimates.MostUsd(model, along, alongOutput));
+        if (admitted)
+            questions.Share(transition, directory.Find(task.Bucket!)!.Model, size);
+        return admitted;
     }
 
     private static void Keep(TaskRow task, UnitOfWork transition, Classification.Classification found)

@@ -17,7 +17,7 @@ namespace LlmQueue.Worker.Lifecycle;
 /// <summary>Does what the machine's verbs say: asks the rules and records what they decide in the transition. Sends nothing, writes nothing.</summary>
 public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory directory, AdmissionController admission, LimitViews views, WaitQueueDirectory lines,
     TaskPayloads payloads, WorkerOptions options, KeyChoice keys, Jitter chance, UsableProviders providers, CallEstimates estimates, ModelRanking ranking, PagePool pool,
-    ClassificationCache known, SystemLoad load, CallSlots openCalls)
+    ClassificationCache known, BatchedQuestions questions, SystemLoad load, CallSlots openCalls)
 {
     // ---- Taking in ----
 

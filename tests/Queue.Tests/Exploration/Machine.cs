@@ -76,7 +76,7 @@ internal sealed class Machine
         var worker = new WorkerIdentity();
         heartbeat = new Heartbeat(database: null!, worker, Options, clock, NullLogger<Heartbeat>.Instance);
         openCalls = new CallSlots(worker, heartbeat, Options, clock);
-        var desk = new TaskDesk(catalogue, directory, admission, Views, lines, new Parts(world), Options, new KeyChoice(Views), luck, new UsableProviders(Providers), estimates, ranking, pool, known, load, openCalls);
+        var desk = new TaskDesk(catalogue, directory, admission, Views, lines, new Parts(world), Options, new KeyChoice(Views), luck, new UsableProviders(Providers), estimates, ranking, pool, known, new BatchedQuestions(estimates, metrics: null!), load, openCalls);
         lifecycle = new TaskStateMachine(desk, clock);
         repository = new GroupedSagaRepositoryContextFactory<TaskRow>(store, clock);
         door = new StateMachineInvoker(lifecycle, repository);
