@@ -63,13 +63,12 @@ public static class StorageServices
         services.AddSingleton<SummaryViews>();
         services.AddSingleton<QueueViews>();
         services.AddSingleton<TokenPublisher>();
-        services.AddSingleton<WebhookBell>();
+        services.AddSingleton(typeof(Signal<>));
         services.AddSingleton<WebhookRepository>();
         services.AddSingleton<WebhookViews>();
         services.AddSingleton<RequestKeys>();
         services.AddSingleton<FileStore>();
         services.AddSingleton<BatchRepository>();
-        services.AddSingleton<BatchBell>();
         services.AddSingleton<BatchLock>();
         services.AddSingleton<BatchImporter>();
         services.AddSingleton<BatchFeeder>();
@@ -77,6 +76,7 @@ public static class StorageServices
         services.AddSingleton<ConversationViews>();
         services.AddLoop<ClockWatch>();
         services.AddLoop<OutboxPublisher>();
+        services.AddSingleton<CommitEffects>();
         services.AddLoop<GroupCommit>();
         services.AddLoop<GroupLoads<TaskRow>>();
         services.AddLoop<GroupLoads<SummaryRow>>();

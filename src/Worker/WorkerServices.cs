@@ -59,8 +59,8 @@ public static class WorkerServices
         services.TryAddSingleton<ModelChecks>();
         services.TryAddSingleton(provider => new WebhookChecks(settings, provider.GetRequiredService<OutboundHttp>()));
         services.AddSingleton<BatchLine>().AddSingleton<BatchReader>().AddSingleton<BatchOutput>().AddLoop<BatchProcessor>();
-        services.AddGroupedSagas<TaskRow>().AddGroupedSagas<SummaryRow>();
-        services.AddSingleton<SystemLoad>().AddLoop<ClassificationCache>();
+        services.AddSingleton<GroupedSagaStore<TaskRow>>().AddGroupedSagas<TaskRow, QuestionGatherer>().AddGroupedSagas<SummaryRow, GroupedSagaStore<SummaryRow>>();
+        services.AddSingleton<BatchedQuestions>().AddSingleton<SystemLoad>().AddLoop<ClassificationCache>();
         services.AddSingleton<Calibrations>().AddSingleton<OutputUses>().AddLoop<CallEstimates>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<LocalCallLoop>().AddLoop<CapacityScheduler>().AddLoop<SummaryDeadlines>().AddLoop<RetirementWatch>().AddLoop<ModelRanking>();
         return services;
     }
@@ -133,7 +133,8 @@ public static class WorkerServices
         await using (var batch = new NpgsqlBatch(connection))
         {
             batch.BatchCommands.Add(new NpgsqlBatchCommand("""
-                insert into keys select alias, provider, organisation, null, null, 0, 0, 0, 0, 0, null from unnest($1::text[], $2::text[], $3::text[]) as k(alias, provider, organisation) order by alias
+                insert into keys (alias, provider, organisation, calls, throttled, faults, input_tokens, output_tokens)
+                select k.alias, k.provider, k.organisation, 0, 0, 0, 0, 0 from unnest($1::text[], $2::text[], $3::text[]) as k(alias, provider, organisation) order by k.alias
                 on conflict (alias) do update set organisation = excluded.organisation, refused_reason = null, refused_at = null
                 """)
             {
@@ -179,7 +180,7 @@ public static class WorkerServices
         .AddSingleton<CallActivities>().AddSingleton<SettleActivities>().AddSingleton<OutcomeActivities>().AddSingleton<AnswerActivities>()
         .AddSingleton<PassActivities>().AddSingleton<WaitActivities>();
 
-    private static IServiceCollection AddGroupedSagas<TSaga>(this IServiceCollection services) where TSaga : class, ISaga =>
+    private static IServiceCollection AddGroupedSagas<TSaga, TStore>(this IServiceCollection services) where TSaga : class, ISaga where TStore : class, ISagaStore<TSaga> =>
         // The receive endpoints build MassTransit's own repository around this factory.
-        services.AddSingleton<ISagaStore<TSaga>, GroupedSagaStore<TSaga>>().AddSingleton<MassTransit.Saga.ISagaRepositoryContextFactory<TSaga>, GroupedSagaRepositoryContextFactory<TSaga>>();
+        services.AddSingleton<ISagaStore<TSaga>, TStore>().AddSingleton<MassTransit.Saga.ISagaRepositoryContextFactory<TSaga>, GroupedSagaRepositoryContextFactory<TSaga>>();
 }

@@ -3,6 +3,7 @@ using LlmQueue.Api.Wire;
 using LlmQueue.Catalogue;
 using LlmQueue.Hosting.Http;
 using LlmQueue.OpenAi;
+using LlmQueue.Storage;
 using LlmQueue.Storage.Webhooks;
 
 namespace LlmQueue.Api.Tasks;
@@ -28,14 +29,15 @@ public static class WebhooksApi
     }
 
     /// <summary>Told again at once under the same id, whatever came of it before, and tried again for as long as at first.</summary>
-    private static async Task<IResult> Replay(string id, HttpContext context, WebhookViews views, WebhookRepository book, WebhookBell bell, WebhookChecks checks, Patience patience, CancellationToken aborted)
+    private static async Task<IResult> Replay(string id, HttpContext context, WebhookViews views, WebhookRepository book,
+        Signal<WebhookRow> webhookDue, WebhookChecks checks, Patience patience, CancellationToken aborted)
     {
         var known = await Find(id, context, views, patience, aborted);
         if (checks.WhyNot(known.Url, known.Tenant) is { } why)
             throw new ProblemException(new Problem(StatusCodes.Status409Conflict, "not-deliverable", "The webhook cannot be called", why));
         if (!await patience.Read(ct => book.Replay(known.Id, ct), aborted))
             throw new ProblemException(new Problem(StatusCodes.Status409Conflict, "in-progress", "The webhook is being called", "A worker is calling this address now; ask again when it has its result.") { RetryAfter = 2 });
-        bell.Send();
+        webhookDue.Set();
         return TypedResults.Accepted($"/v1/webhooks/{known.Id}", await Find(id, context, views, patience, aborted));
     }
 

@@ -53,8 +53,6 @@ public sealed class QueueMetrics : ICommitObserver, IDisposable
                 _entries.Add(1, new KeyValuePair<string, object?>("entry", entry.Entry));
             foreach (var call in transition.Ended)
                 Count(transition, call);
-            if (transition.Packing is not null && transition.Task?.PackedWith is not null)
-                _packed.Add(1);
             if (transition.Stage is { } stage)
             {
                 var by = new KeyValuePair<string, object?>("stage", stage.Stage);
@@ -63,6 +61,9 @@ public sealed class QueueMetrics : ICommitObserver, IDisposable
             }
         }
     }
+
+    /// <summary>A question to the small model was committed as a member of another's call.</summary>
+    public void QuestionJoined() => _packed.Add(1);
 
     public void ThresholdReached(QuotaThresholdReached alert) =>
         _alerts.Add(1, new KeyValuePair<string, object?>("kind", alert.Kind), new KeyValuePair<string, object?>("subject", alert.Subject), new KeyValuePair<string, object?>("percent", alert.Percent));

@@ -10,7 +10,7 @@ namespace LlmQueue.Storage.Batches;
 public sealed record BatchCounts(int Total, int Completed, int Failed, int Expired, long InputTokens, long OutputTokens);
 
 /// <summary>Batches as their owners see them, and the changes of their status. Each change names the status it leaves, so two processes cannot both make it.</summary>
-public sealed class BatchRepository(IDbContextFactory<QueueDb> contexts, WebhookBell webhookBell, TimeProvider clock)
+public sealed class BatchRepository(IDbContextFactory<QueueDb> contexts, Signal<WebhookRow> webhookDue, TimeProvider clock)
 {
     public async Task Create(BatchRow batch, CancellationToken cancellationToken)
     {
@@ -118,7 +118,7 @@ public sealed class BatchRepository(IDbContextFactory<QueueDb> contexts, Webhook
         await db.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         if (told is not null)
-            webhookBell.Send();
+            webhookDue.Set();
         return true;
     }
 

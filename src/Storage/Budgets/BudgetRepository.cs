@@ -42,7 +42,7 @@ public sealed class BudgetRepository(NpgsqlDataSource database, IDbContextFactor
     public async Task Begin(decimal? dailyUsd, CancellationToken cancellationToken)
     {
         await using (var command = database.CreateCommand("""
-            insert into budget_limits as b values ('installation', 'day', $1, $1)
+            insert into budget_limits as b (scope, period, limit_usd, environment_usd) values ('installation', 'day', $1, $1)
             on conflict (scope, period) do update set limit_usd = $1, environment_usd = $1 where b.environment_usd is distinct from $1
             """))
         {
@@ -60,7 +60,10 @@ public sealed class BudgetRepository(NpgsqlDataSource database, IDbContextFactor
     {
         if (BudgetPeriods.WhatIsWrong(scope, period) is { } wrong)
             throw new ArgumentException(wrong);
-        await using (var command = database.CreateCommand("insert into budget_limits values ($1, $2, $3, null) on conflict (scope, period) do update set limit_usd = $3"))
+        await using (var command = database.CreateCommand("""
+            insert into budget_limits (scope, period, limit_usd, environment_usd) values ($1, $2, $3, null)
+            on conflict (scope, period) do update set limit_usd = $3
+            """))
         {
             command.Parameters.AddWithValue(scope);
             command.Parameters.AddWithValue(period);

@@ -3,8 +3,8 @@ using Npgsql;
 namespace LlmQueue.Storage.Commits;
 
 /// <summary>
-/// Tells the Pacer, in whichever process it runs, that a line may have to be looked at. Rung at most every 40 ms a process:
-/// a NOTIFY takes a lock of the whole database at commit, so it must not go with every transition.
+/// Sets the Pacer's signal, in whichever process it leads: by hand in this one, else by a NOTIFY. Sent at most every 40 ms a process:
+/// a NOTIFY takes a lock of the whole database at commit, so it must not go with every commit.
 /// </summary>
 public sealed class LineBell(NpgsqlDataSource database, TimeProvider clock)
 {
@@ -15,14 +15,14 @@ public sealed class LineBell(NpgsqlDataSource database, TimeProvider clock)
     private bool _ringing;
     private bool _again;
 
-    /// <summary>Set by a Pacer that leads in this process: then no message has to leave it.</summary>
-    public Action? Here { get; set; }
+    /// <summary>The signal of a Pacer that leads in this process: then no message has to leave it.</summary>
+    public Signal? Here { get; set; }
 
     public void Send()
     {
         if (Here is { } here)
         {
-            here();
+            here.Set();
             return;
         }
 

@@ -1,6 +1,4 @@
 using System.Text.Json;
-using LlmQueue.Contracts;
-using LlmQueue.Limits;
 using LlmQueue.Storage.Ledger;
 using LlmQueue.Storage.Outbox;
 using LlmQueue.Storage.Summaries;
@@ -35,8 +33,8 @@ public sealed class UnitOfWork(DateTime now)
     /// <summary>Tasks whose end is wished for; see Intake.Cancellations.</summary>
     public List<Guid> Cancellations { get; } = [];
     public Reservation? Reservation { get; private set; }
-    /// <summary>The reservation is for a question that may be answered by another task's call; null for a call of its own.</summary>
-    public Packing? Packing { get; private set; }
+    /// <summary>The reservation may be shared with others of the same commit, which decides who leads; null for a reservation of its own.</summary>
+    public SharedReservation? Shared { get; set; }
     /// <summary>Who said what the task is, and where it goes by that; counted when it is true.</summary>
     public StageDecision? Stage { get; set; }
     public Settlement? Settlement { get; set; }
@@ -80,30 +78,17 @@ public sealed class UnitOfWork(DateTime now)
         Unhold = unhold;
     }
 
-    /// <summary>The reservation may shrink to what the question costs along with others; the commit that brings several together decides who leads.</summary>
-    public void MayShare(Packing packing, Action unhold)
+    /// <summary>The ledger's decision on <see cref="Shared"/>, made anew at each try of the commit: joins <paramref name="lead"/>, or leads where it is null.</summary>
+    internal void ReserveAs(UnitOfWork? lead)
     {
-        Packing = packing;
-        Unhold += unhold;
-    }
-
-    /// <summary>Goes along with the call of <paramref name="first"/>, or leads one of its own. Said anew at each try of the commit.</summary>
-    internal void Share(UnitOfWork? first)
-    {
-        var (need, usd) = first is null ? (Packing!.Alone, Packing.AloneUsd) : (Packing!.Along, Packing.AlongUsd);
-        Reservation = Reservation! with { Demand = need, Usd = usd };
+        var cost = lead is null ? Shared!.AsLead : Shared!.AsMember;
+        Reservation = Reservation! with { Demand = cost.Demand, Usd = cost.Usd };
         var (task, attempt) = (Task!, Opened[0]);
-        (task.ReservedTokens, task.ReservedUsd, task.PackedWith) = (need.Tokens, usd, first?.Task!.CorrelationId);
-        (attempt.ReservedTokens, attempt.ReservedUsd, attempt.Pack) = (need.Tokens, usd, first?.Task!.CorrelationId);
-        if (first is not null)
-            (first.Opened[0].Pack, attempt.KeyAlias) = (first.Task!.CorrelationId, first.Opened[0].KeyAlias);
-    }
-
-    /// <summary>One bell rings for a pack.</summary>
-    internal void LeaveTheBellToTheFirst()
-    {
-        if (Packing is not null && Task?.PackedWith is not null)
-            Commands.RemoveAll(bell => bell is CallProvider);
+        (task.ReservedTokens, task.ReservedUsd, task.PackedWith) = (cost.Demand.Tokens, cost.Usd, lead?.Task!.CorrelationId);
+        (attempt.ReservedTokens, attempt.ReservedUsd, attempt.Pack) = (cost.Demand.Tokens, cost.Usd, lead?.Task!.CorrelationId);
+        // One call is made for all, through the lead's key.
+        if (lead is not null)
+            (lead.Opened[0].Pack, attempt.KeyAlias) = (lead.Task!.CorrelationId, lead.Opened[0].KeyAlias);
     }
 
     public void Record(Guid subject, string entry, string state, string? reason = null) =>
@@ -127,13 +112,6 @@ public sealed class UnitOfWork(DateTime now)
                 entry.Version = 1;
         }
     }
-}
-
-/// <summary>What a small question takes with a call of its own, and what it adds to another's call: its own text and no request.</summary>
-public sealed record Packing(ResourceDemand Alone, decimal? AloneUsd, ResourceDemand Along, decimal? AlongUsd)
-{
-    /// <summary>Questions in one call: more would make the small model careless, and a lost answer dear.</summary>
-    public const int Most = 16;
 }
 
 /// <summary>Who said what a task is, the model it goes to first by that, and the one it would have gone to if nobody had.</summary>

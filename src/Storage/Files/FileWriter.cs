@@ -69,7 +69,10 @@ public sealed class FileWriter(NpgsqlDataSource database, FileStore files, FileR
     {
         if (full.Count == 0)
             return;
-        await using var command = database.CreateCommand("insert into file_chunks select $1, $2 + place - 1, content from unnest($3::bytea[]) with ordinality as c(content, place)");
+        await using var command = database.CreateCommand("""
+            insert into file_chunks (file_id, ordinal, content)
+            select $1, $2 + c.place - 1, c.content from unnest($3::bytea[]) with ordinality as c(content, place)
+            """);
         command.Parameters.AddWithValue(file.Id);
         command.Parameters.AddWithValue(next);
         command.Parameters.AddWithValue(full.ToArray());

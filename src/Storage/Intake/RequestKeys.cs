@@ -12,7 +12,7 @@ public sealed class RequestKeys(NpgsqlDataSource database)
     public async Task<bool> Holds(Guid key, string fingerprint, CancellationToken cancellationToken)
     {
         // An update that changes nothing, for the sake of its answer: it sees the row that a request beside this one has just written.
-        await using var command = database.CreateCommand("insert into request_keys values ($1, $2, now()) on conflict (id) do update set at = request_keys.at returning fingerprint = $2");
+        await using var command = database.CreateCommand("insert into request_keys (id, fingerprint, at) values ($1, $2, now()) on conflict (id) do update set at = request_keys.at returning fingerprint = $2");
         command.Parameters.AddWithValue(key);
         command.Parameters.AddWithValue(fingerprint);
         return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;

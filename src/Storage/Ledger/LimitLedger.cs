@@ -7,8 +7,8 @@ using Npgsql;
 namespace LlmQueue.Storage.Ledger;
 
 /// <summary>
-/// The limits a group touches, as <see cref="LimitLocks"/> has locked them: changed in memory and written back before the commit.
-/// Everything is exact here: the views only propose.
+/// The true limits that a group of transitions touches: rows of buckets, budgets and tenants that <see cref="LimitLocks"/> has locked.
+/// They are changed in memory and written back in the same transaction. Admission decides on a copy that may be old; what is decided here holds.
 /// </summary>
 public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
 {
@@ -17,7 +17,7 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
     private readonly Dictionary<string, TenantShare> _tenants = new(StringComparer.Ordinal);
     private readonly Dictionary<string, double> _sharesBefore = new(StringComparer.Ordinal);
     private readonly Dictionary<string, BreakerState> _breakersBefore = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, OpenPack> _packs = new(StringComparer.Ordinal);
+    private readonly SharedReservations _shared = new();
     private double _virtualTime;
     private int _activeTenants;
 
@@ -38,7 +38,7 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
         Note();
     }
 
-    /// <summary>Settles, reserves and parks for the whole group. Those for whom the true rows have no room have changed nothing, and are returned.</summary>
+    /// <summary>Settles, reserves and enqueues for the whole group. Those for whom the true rows have no room have changed nothing, and are returned.</summary>
     public HashSet<UnitOfWork> Apply(IReadOnlyList<UnitOfWork> group)
     {
         // What ends gives room to what begins; a transition that does both is settled only once its own reservation stands.
@@ -104,36 +104,16 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
     /// <summary>False when the true rows have no room, and then nothing was changed.</summary>
     private bool TryReserveThenSettle(UnitOfWork transition)
     {
-        if (!(transition.Packing is null ? TryReserve(transition, transition.Reservation!) : TryReserveInPack(transition)))
+        if (!(transition.Shared is null ? TryReserve(transition) : _shared.TryReserve(transition, TryReserve)))
             return false;
         Settle(transition);
         return true;
     }
 
-    /// <summary>Small questions that are committed together share a call: the first reserves its request, the others only what they add.</summary>
-    private bool TryReserveInPack(UnitOfWork transition)
+    /// <summary>Reserves room in the bucket and money in the budgets; false, and nothing is changed, where the true rows do not have both.</summary>
+    private bool TryReserve(UnitOfWork transition)
     {
-        var id = transition.Reservation!.Bucket;
-        if (_packs.TryGetValue(id, out var pack) && pack.Questions < Packing.Most)
-        {
-            transition.Share(pack.First);
-            if (TryReserve(transition, transition.Reservation))
-            {
-                pack.Questions++;
-                return true;
-            }
-        }
-
-        transition.Share(first: null);
-        if (!TryReserve(transition, transition.Reservation))
-            return false;
-        _packs[id] = new OpenPack(transition);
-        return true;
-    }
-
-    /// <summary>The guard.</summary>
-    private bool TryReserve(UnitOfWork transition, Reservation reservation)
-    {
+        var reservation = transition.Reservation!;
         if (!_buckets.TryGetValue(reservation.Bucket, out var bucket) || bucket.DisabledReason is not null || bucket.Waiting > 0)
             return false;
         BucketRule.Refill(bucket, transition.Now);
@@ -154,7 +134,10 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
         return true;
     }
 
-    /// <summary>Gives a parking task its place: the tenant's virtual time, never before the present, so that a newcomer neither waits for the past nor cashes it in.</summary>
+    /// <summary>
+    /// Gives a task that is to wait its place in the queue (start-time fair queueing): its start tag is the virtual time at which its tenant's earlier work ends, and
+    /// never before the present. So a tenant that has been idle neither owes anything for that time nor has saved it up.
+    /// </summary>
     private void Park(UnitOfWork transition)
     {
         if (transition.Enqueue is not { } parking)
@@ -163,7 +146,7 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
         var line = parking.Line.BucketIds.Select(_buckets.GetValueOrDefault).OfType<TokenBucket>().ToList();
         if (_tenants.TryGetValue(task.Tenant, out var tenant))
         {
-            // One that has stood in line and was refused through no fault of its own: its turn is the present, and it was booked for it already.
+            // It had its turn, and its call was refused or met a fault: it comes at once, and its tenant has been charged for it already.
             task.StartTag = parking.Again ? _virtualTime : Math.Max(_virtualTime, tenant.VirtualFinish);
             if (!parking.Again)
                 tenant.VirtualFinish = task.StartTag + (parking.Cost / tenant.Weight);
@@ -188,13 +171,5 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
             batch.BatchCommands.Add(tables.UpdateTenants([.. _tenants.Values]));
     }
 
-    private sealed class OpenPack(UnitOfWork first)
-    {
-        public UnitOfWork First => first;
-
-        public int Questions { get; set; } = 1;
-    }
-
     private static void Keep<T>(Dictionary<string, T> rows, T row, Func<T, string> key) => rows[key(row)] = row;
-
 }

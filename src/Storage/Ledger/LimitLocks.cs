@@ -5,20 +5,21 @@ using Npgsql;
 
 namespace LlmQueue.Storage.Ledger;
 
-/// <summary>Locks the limits a group touches, always in one order: buckets, budgets, tenants; each by name.</summary>
+/// <summary>Locks the rows of the limits that a group touches. Always in one order, so that two groups cannot deadlock: buckets, budgets, tenants; each by name.</summary>
 public static class LimitLocks
 {
     /// <summary>
-    /// Whoever locks limits and then falls silent (its machine lost, its network cut; the server sees neither) would hold up everybody until TCP gives up, after hours. A commit takes milliseconds.
+    /// A process that locks limits and then goes silent (its machine is lost or its network is cut, and the server sees neither) would block everybody until TCP gives up,
+    /// which takes hours. A commit takes milliseconds, so the server may end such a transaction after seconds.
     /// </summary>
     public static readonly IReadOnlyDictionary<string, string> FreesIfSilent = new Dictionary<string, string>(StringComparer.Ordinal)
     {
         ["idle_in_transaction_session_timeout"] = "5s",
-        // And one that fell silent in the middle of saying something is not idle to the server: it waits for the rest.
+        // A connection that went silent in the middle of a statement does not count as idle: the server waits for the rest of it.
         ["statement_timeout"] = "10s",
     };
 
-    /// <summary>Locks what the group names and gives it to the ledger; nothing when it names nothing. <see cref="CommitConnections"/> see to it that silence frees it.</summary>
+    /// <summary>Locks the limits that the group names and gives them to the ledger; does nothing when it names none. <see cref="CommitConnections"/> set the timeouts that free them.</summary>
     public static async Task Lock(LimitLedger ledger, NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<UnitOfWork> group, CancellationToken cancellationToken)
     {
         var buckets = new SortedSet<string>(StringComparer.Ordinal);
@@ -44,9 +45,13 @@ public static class LimitLocks
 
         await using var batch = new NpgsqlBatch(connection, transaction);
         if (tenants.Count > 0)
-            batch.BatchCommands.Add(Named("insert into tenants select n, 1, 0 from unnest($1::text[]) n order by n on conflict do nothing", tenants));
+            batch.BatchCommands.Add(Named("insert into tenants (name, weight, virtual_finish) select n, 1, 0 from unnest($1::text[]) n order by n on conflict do nothing", tenants));
         if (lines.Count > 0)
-            batch.BatchCommands.Add(new NpgsqlBatchCommand("insert into lines select * from (select * from unnest($1::text[], $2::text[], $3::boolean[]) as l(id, buckets, spread) order by id) l on conflict do nothing")
+            batch.BatchCommands.Add(new NpgsqlBatchCommand("""
+                insert into lines (id, buckets, spread)
+                select l.id, l.buckets, l.spread from unnest($1::text[], $2::text[], $3::boolean[]) as l(id, buckets, spread) order by l.id
+                on conflict do nothing
+                """)
             {
                 Parameters =
                 {
@@ -56,10 +61,10 @@ public static class LimitLocks
                 },
             });
         batch.BatchCommands.Add(Named($"select {StoreTables.BucketColumns} from buckets where id = any($1) order by id for update", buckets));
-        batch.BatchCommands.Add(Named("select * from budgets where id = any($1) order by id for update", budgets));
+        batch.BatchCommands.Add(Named($"select {StoreTables.BudgetColumns} from budgets where id = any($1) order by id for update", budgets));
         if (tenants.Count > 0)
         {
-            batch.BatchCommands.Add(Named("select * from tenants where name = any($1) order by name for update", tenants));
+            batch.BatchCommands.Add(Named($"select {StoreTables.TenantColumns} from tenants where name = any($1) order by name for update", tenants));
             batch.BatchCommands.Add(new NpgsqlBatchCommand("select p.virtual_finish, (select count(*) from tenants t where t.virtual_finish > p.virtual_finish) from tenants p where p.name = ''"));
         }
 

@@ -39,6 +39,6 @@ public sealed record Closing(DateTime Until, string Reason, LimitWindow? Window)
 /// <summary>One call through one key, or a part of one.</summary>
 public sealed record KeyUse(string Alias, long InputTokens, long OutputTokens, bool Throttled, bool Fault, string? RefusedReason)
 {
-    /// <summary>0 for what was answered along with another task's call.</summary>
+    /// <summary>0 for a member of a shared reservation: the call is its lead's.</summary>
     public int Calls { get; init; } = 1;
 }

@@ -74,7 +74,7 @@ public sealed class First : Migration
         create table calibrations (model text primary key, n double precision not null, u double precision not null, t double precision not null, uu double precision not null, ut double precision not null);
         create table lines (id text primary key, buckets text not null, spread boolean not null);
         -- The present of the fair order, moved by the Pacer.
-        insert into tenants values ('', 1, 0);
+        insert into tenants (name, weight, virtual_finish) values ('', 1, 0);
 
         create table summaries (
             id uuid primary key, version int not null, state text not null, tenant text not null, question text, model text, priority smallint not null, deadline timestamptz, metadata text,

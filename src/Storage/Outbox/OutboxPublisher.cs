@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Threading.Channels;
 using LlmQueue.Contracts;
 using LlmQueue.Storage.Commits;
 using MassTransit;
@@ -14,50 +13,45 @@ namespace LlmQueue.Storage.Outbox;
 /// Publishes committed events and deletes their rows. Nobody's message waits for it: the row stands for an event until the broker has confirmed it,
 /// and what a dead process left behind is published by <see cref="PublishLeftBehind"/>.
 /// </summary>
-public sealed class OutboxPublisher(NpgsqlDataSource database, IDbContextFactory<QueueDb> contexts, IServiceProvider services, TimeProvider clock, ILogger<OutboxPublisher> logger) : BackgroundService
+public sealed class OutboxPublisher : BackgroundService
 {
     private const int MaxBatch = 256;
     private static readonly TimeSpan LeftBehindAfter = TimeSpan.FromSeconds(20);
     private static readonly IReadOnlyDictionary<string, Type> Types = typeof(LlmTask).Assembly.GetTypes()
         .Where(t => t is { IsPublic: true, Namespace: "LlmQueue.Contracts" }).ToDictionary(t => t.Name, StringComparer.Ordinal);
 
-    private readonly Channel<OutboxMessage> _fresh = Channel.CreateUnbounded<OutboxMessage>();
+    private readonly NpgsqlDataSource _database;
+    private readonly IDbContextFactory<QueueDb> _contexts;
+    private readonly IServiceProvider _services;
+    private readonly TimeProvider _clock;
+    private readonly ILogger<OutboxPublisher> _logger;
+    private readonly GroupLoop<OutboxMessage> _loop;
+
+    public OutboxPublisher(NpgsqlDataSource database, IDbContextFactory<QueueDb> contexts, IServiceProvider services, TimeProvider clock, ILogger<OutboxPublisher> logger)
+    {
+        (_database, _contexts, _services, _clock, _logger) = (database, contexts, services, clock, logger);
+        // What could not be published, or was not when it stopped, has its row: it needs no end here.
+        _loop = new GroupLoop<OutboxMessage>(new GroupHandling<OutboxMessage> { MaxGroup = MaxBatch, Handle = TryPublish }, clock, logger);
+    }
 
     public void Publish(IEnumerable<OutboxMessage> announcements)
     {
         foreach (var announcement in announcements)
-            _fresh.Writer.TryWrite(announcement);
+            _loop.TryAdd(announcement);
     }
 
     /// <summary>Publishes events whose process died, or could not reach the broker, after they were committed.</summary>
     public async Task<int> PublishLeftBehind(CancellationToken cancellationToken)
     {
-        var before = clock.GetUtcNow().UtcDateTime - LeftBehindAfter;
-        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var before = _clock.GetUtcNow().UtcDateTime - LeftBehindAfter;
+        await using var db = await _contexts.CreateDbContextAsync(cancellationToken);
         var rows = await db.OutboxMessages.AsNoTracking().Where(a => a.At < before).OrderBy(a => a.At).Take(MaxBatch).ToListAsync(cancellationToken);
         return rows.Count > 0 && await TryPublish([.. rows.Select(r => new OutboxMessage(r.Id, Read(r), r.At))], cancellationToken) ? rows.Count : 0;
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        var batch = new List<OutboxMessage>();
-        try
-        {
-            while (await _fresh.Reader.WaitToReadAsync(stoppingToken))
-            {
-                batch.Clear();
-                while (batch.Count < MaxBatch && _fresh.Reader.TryRead(out var announcement))
-                    batch.Add(announcement);
-                await TryPublish(batch, stoppingToken);
-            }
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            logger.LogDebug("The announcer stops; events that are not confirmed are published by the next process.");
-        }
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => _loop.Run(stoppingToken);
 
-    private async Task<bool> TryPublish(IReadOnlyList<OutboxMessage> batch, CancellationToken cancellationToken)
+    private async Task<bool> TryPublish(List<OutboxMessage> batch, CancellationToken cancellationToken)
     {
         try
         {
@@ -66,18 +60,18 @@ public sealed class OutboxPublisher(NpgsqlDataSource database, IDbContextFactory
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            logger.LogWarning("{Count} events could not be published now ({Reason}); their rows stay and are published later.", batch.Count, e.Message);
+            _logger.LogWarning("{Count} events could not be published now ({Reason}); their rows stay and are published later.", batch.Count, e.Message);
             return false;
         }
     }
 
     private async Task Publish(IReadOnlyList<OutboxMessage> batch, CancellationToken cancellationToken)
     {
-        var bus = (IBus)services.GetService(typeof(IBus))!;
+        var bus = (IBus)_services.GetService(typeof(IBus))!;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(LeftBehindAfter);
         await Task.WhenAll(batch.Select(a => bus.Publish(a.Message, a.Message.GetType(), Pipe.Execute<PublishContext>(c => c.MessageId = a.Id), limit.Token)));
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var connection = await _database.OpenConnectionAsync(cancellationToken);
         await using var delete = new NpgsqlBatch(connection);
         // A deletion lost in a crash means an event published twice, which every subscriber must bear anyway: it need not wait for the disk.
         delete.BatchCommands.Add(new NpgsqlBatchCommand("set synchronous_commit to off"));

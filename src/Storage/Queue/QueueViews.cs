@@ -104,7 +104,7 @@ public sealed class QueueViews(IDbContextFactory<QueueDb> contexts, CurrentCatal
     private static async Task<List<WaitQueueView>> Lines(QueueDb db, CancellationToken cancellationToken)
     {
         var groups = await db.Database.SqlQuery<LineGroup>($"""
-            select w.*, l.buckets as "Buckets" from (
+            select w."WaitingFor", w."Line", w."Reason", w."Count", w."ExpectedAt", w."OldestSince", l.buckets as "Buckets" from (
                 select waiting_for as "WaitingFor", line as "Line", regexp_replace(wait_reason, ' until [0-9:.]+ UTC', '') as "Reason",
                     count(*)::int as "Count", min(expected_at) as "ExpectedAt", min(waiting_since) as "OldestSince"
                 from tasks where state in ('WaitingForCapacity', 'WaitingForBudget', 'WaitingToRetry') group by 1, 2, 3 order by 4 desc, 3 limit {MostLines}) w

@@ -21,8 +21,9 @@ public sealed class RankingRepository(NpgsqlDataSource database)
             on conflict (subject, kind, model) do update set runs = r.runs + $3, seen_at = now() returning runs)
         insert into rankings as r (subject, kind, model, runs, as_of_run, weight, successes, speed, seconds, quality, quality_weight, seen_at)
         select $1, $2, u.model, u.runs, told.runs, u.weight, u.successes, u.speed, u.seconds, u.quality, u.quality_weight, now()
-        from told, (select * from unnest($4::text[], $5::bigint[], $6::float8[], $7::float8[], $8::float8[], $9::float8[], $10::float8[], $11::float8[])
-            as x(model, runs, weight, successes, speed, seconds, quality, quality_weight) order by model) u
+        from told, (select x.model, x.runs, x.weight, x.successes, x.speed, x.seconds, x.quality, x.quality_weight
+            from unnest($4::text[], $5::bigint[], $6::float8[], $7::float8[], $8::float8[], $9::float8[], $10::float8[], $11::float8[])
+                as x(model, runs, weight, successes, speed, seconds, quality, quality_weight) order by x.model) u
         on conflict (subject, kind, model) do update set runs = r.runs + excluded.runs, as_of_run = excluded.as_of_run, seen_at = now(),
             {string.Join(", ", new[] { "weight", "successes", "speed", "seconds", "quality", "quality_weight" }.Select(Faded))}
         """;
@@ -49,7 +50,7 @@ public sealed class RankingRepository(NpgsqlDataSource database)
     /// <param name="cancellationToken">Stops reading.</param>
     public async Task<Dictionary<(string Subject, string Kind), IReadOnlyList<ModelRuns>>> Read(IReadOnlyCollection<(string Subject, string Kind)>? keys, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand(keys is null ? $"{ReadAll} order by seen_at desc limit {MostRows}" : $"{ReadAll} where (subject, kind) in (select * from unnest($1::text[], $2::text[]))");
+        await using var command = database.CreateCommand(keys is null ? $"{ReadAll} order by seen_at desc limit {MostRows}" : $"{ReadAll} where (subject, kind) in (select k.subject, k.kind from unnest($1::text[], $2::text[]) as k(subject, kind))");
         if (keys is not null)
         {
             command.Parameters.AddWithValue(keys.Select(k => k.Subject).ToArray());

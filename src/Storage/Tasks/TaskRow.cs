@@ -86,7 +86,7 @@ public sealed class TaskRow : SagaStateMachineInstance
     public int CallOutputTokens => PassOutputTokens ?? MaxOutputTokens;
     /// <summary>What such calls have in common, for what is learned of the length of their answers.</summary>
     public string? CallKind => TaskPasses.IsPart(Pass) ? TaskPasses.Part : Pass ?? Kind;
-    /// <summary>The task whose call answers this one's question as well, and whose one request covers both; null for a call of its own.</summary>
+    /// <summary>The task that leads the reservation this one has joined: one call, and its one request, serve both. Null for a reservation of its own.</summary>
     public Guid? PackedWith { get; set; }
 
     // The open attempt and what is reserved for it: a reservation is part of its task's row, so it cannot leak

@@ -14,13 +14,17 @@ public sealed class WebhookRepository(NpgsqlDataSource database)
     /// <summary>For how long an address that answered 410 is left alone.</summary>
     private static readonly TimeSpan GoneFor = TimeSpan.FromDays(1);
 
-    private const string Try = "with try as (insert into webhook_tries values ($1, $2, now(), $3, $4) on conflict do nothing) update webhooks set taken_at = null, last_result = $4";
+    private const string Try = """
+        with try as (insert into webhook_tries (webhook_id, number, at, milliseconds, result) values ($1, $2, now(), $3, $4) on conflict do nothing)
+        update webhooks set taken_at = null, last_result = $4
+        """;
 
     public async Task<IReadOnlyList<DueWebhook>> Take(int most, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand("""
             with due as (select id from webhooks where done_at is null and due_at <= now() order by due_at limit $1 for update skip locked),
-                 w as (update webhooks w set due_at = now() + $2, taken_at = now(), attempts = attempts + 1 from due where w.id = due.id returning w.*)
+                 w as (update webhooks w set due_at = now() + $2, taken_at = now(), attempts = attempts + 1 from due where w.id = due.id
+                     returning w.id, w.task_id, w.batch_id, w.tenant, w.url, w.type, w.created_at, w.due_at, w.attempts, w.tries_before)
             select w.id, w.task_id, w.batch_id, w.tenant, w.url, w.type, w.created_at, w.due_at, w.attempts, w.tries_before, t.state, t.failure_reason, t.metadata,
                 exists (select 1 from gone_addresses g where g.tenant = w.tenant and g.url = w.url and g.at > now() - $3)
             from w left join tasks t on t.id = w.task_id
@@ -60,7 +64,7 @@ public sealed class WebhookRepository(NpgsqlDataSource database)
 
     /// <summary>The receiver wants no calls any more.</summary>
     public Task Gone(WebhookRow webhook, CancellationToken cancellationToken) =>
-        Execute("insert into gone_addresses values ($1, $2, now()) on conflict (tenant, url) do update set at = now()", cancellationToken, webhook.Tenant, webhook.Url);
+        Execute("insert into gone_addresses (tenant, url, at) values ($1, $2, now()) on conflict (tenant, url) do update set at = now()", cancellationToken, webhook.Tenant, webhook.Url);
 
     /// <summary>
     /// Calls again at once, under the same id and with the whole schedule before it; an address that had answered 410 is tried anew, for its owner has asked.

@@ -1,4 +1,5 @@
 using LlmQueue.Contracts;
+using LlmQueue.Storage;
 using LlmQueue.Storage.Batches;
 using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Files;
@@ -12,7 +13,7 @@ namespace LlmQueue.Worker.Batches;
 /// Moves batches on: reads their files, sees when their tasks have ended, asks for the end of those that are canceled or out of time, writes their results.
 /// Every step can be done again from the row; a process that dies in one gives its lock back, and whichever worker looks next goes on.
 /// </summary>
-public sealed class BatchProcessor(BatchRepository batches, BatchReader reader, BatchOutput output, BatchLock locks, FileStore files, CommandSender commandSender, LineBell lineBell, BatchBell bell, TimeProvider clock, ILogger<BatchProcessor> logger) : BackgroundService
+public sealed class BatchProcessor(BatchRepository batches, BatchReader reader, BatchOutput output, BatchLock locks, FileStore files, CommandSender commandSender, LineBell lineBell, Signal<BatchRow> batchMoves, TimeProvider clock, ILogger<BatchProcessor> logger) : BackgroundService
 {
     private const int EndedTogether = 1_000;
     private static readonly TimeSpan Busy = TimeSpan.FromMilliseconds(500), Idle = TimeSpan.FromSeconds(5), AfterFault = TimeSpan.FromSeconds(30), BetweenRemovals = TimeSpan.FromHours(1);
@@ -29,7 +30,7 @@ public sealed class BatchProcessor(BatchRepository batches, BatchReader reader, 
             {
                 if (await Round(stoppingToken))
                     rest = Busy;
-                await bell.Wait(rest, stoppingToken);
+                await batchMoves.Wait(rest, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -88,11 +89,11 @@ public sealed class BatchProcessor(BatchRepository batches, BatchReader reader, 
             case BatchStatuses.Validating:
                 if (await reader.Read(batch, stopping))
                     lineBell.Send();
-                bell.Send();
+                batchMoves.Set();
                 break;
             case BatchStatuses.InProgress when hasEnded:
                 await batches.BeginToEnd(batch.Id, stopping);
-                bell.Send();
+                batchMoves.Set();
                 break;
             case BatchStatuses.InProgress:
                 await RingForWaiting(batch.Id, id => new DeadlinePassed(id), stopping);

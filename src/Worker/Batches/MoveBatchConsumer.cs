@@ -1,15 +1,16 @@
 using LlmQueue.Contracts;
+using LlmQueue.Storage;
 using LlmQueue.Storage.Batches;
 using MassTransit;
 
 namespace LlmQueue.Worker.Batches;
 
 /// <summary>Hears that a batch is to be moved, and wakes this worker's mill. One worker of all hears it; a bell that is lost costs the wait until the next look.</summary>
-public sealed class MoveBatchConsumer(BatchBell bell) : IConsumer<MoveBatch>
+public sealed class MoveBatchConsumer(Signal<BatchRow> batchMoves) : IConsumer<MoveBatch>
 {
     public Task Consume(ConsumeContext<MoveBatch> context)
     {
-        bell.Send();
+        batchMoves.Set();
         return Task.CompletedTask;
     }
 }

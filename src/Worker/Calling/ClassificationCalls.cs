@@ -12,13 +12,13 @@ public sealed class ClassificationCalls(
 {
     public async Task<IReadOnlyList<CallFinished>> Make(ClaimedCall first)
     {
-        IReadOnlyList<ClaimedCall> pack = [first, .. await claims.TakeRest(first)];
-        var request = Request(first, pack);
+        IReadOnlyList<ClaimedCall> together = [first, .. await claims.TakeRest(first)];
+        var request = Request(first, together);
         var began = clock.GetTimestamp();
         var (outcome, opens) = await guarded.Call(first, options.CallTimeout, (key, token) => AskBriefly(key, request, token));
         var took = clock.GetElapsedTime(began);
-        var shares = PackRule.Share(outcome, [.. pack.Select(one => one.Prompt.Length)]);
-        return [.. pack.Select(Finished)];
+        var shares = BatchedAnswerRule.Split(outcome, [.. together.Select(one => one.Prompt.Length)]);
+        return [.. together.Select(Finished)];
 
         CallFinished Finished(ClaimedCall one, int i) =>
             new(one.TaskId, one.Attempt, shares[i], first.KeyAlias, took, ContentHash.Of(one.Prompt), opens && i == 0, one.AdmittedAt)
@@ -27,11 +27,11 @@ public sealed class ClassificationCalls(
             };
     }
 
-    private ProviderRequest Request(ClaimedCall first, IReadOnlyList<ClaimedCall> pack)
+    private ProviderRequest Request(ClaimedCall first, IReadOnlyList<ClaimedCall> together)
     {
         var model = ModelId.Parse(first.Model);
-        var messages = ClassifierPrompt.Messages([.. pack.Select(one => StoredPrompt.Read(one.Prompt).Messages)]);
-        var outputTokens = ClassifierPrompt.OutputTokens(leads: true) + ((pack.Count - 1) * ClassifierPrompt.OutputTokens(leads: false));
+        var messages = ClassifierPrompt.Messages([.. together.Select(one => StoredPrompt.Read(one.Prompt).Messages)]);
+        var outputTokens = ClassifierPrompt.OutputTokens(leads: true) + ((together.Count - 1) * ClassifierPrompt.OutputTokens(leads: false));
         var schema = catalogue.Now.Find(model)?.JsonSchema == true ? ClassifierPrompt.Schema : null;
         return new ProviderRequest(model.Name, messages, outputTokens, Json: true, schema);
     }

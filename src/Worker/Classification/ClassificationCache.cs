@@ -87,7 +87,8 @@ public sealed class ClassificationCache(NpgsqlDataSource database, TimeProvider 
     {
         await using var command = database.CreateCommand("""
             insert into classifications (prompt_hash, kind, complexity, confidence, needs_context, category, alternative, at)
-            select * from unnest($1::text[], $2::text[], $3::text[], $4::double precision[], $5::boolean[], $6::text[], $7::text[], $8::timestamptz[]) as c(h, k, x, s, n, g, o, t) order by h
+            select c.h, c.k, c.x, c.s, c.n, c.g, c.o, c.t
+            from unnest($1::text[], $2::text[], $3::text[], $4::double precision[], $5::boolean[], $6::text[], $7::text[], $8::timestamptz[]) as c(h, k, x, s, n, g, o, t) order by c.h
             on conflict (prompt_hash) do update set kind = excluded.kind, complexity = excluded.complexity, confidence = excluded.confidence, needs_context = excluded.needs_context,
                 category = excluded.category, alternative = excluded.alternative, at = excluded.at
             """);
@@ -104,7 +105,12 @@ public sealed class ClassificationCache(NpgsqlDataSource database, TimeProvider 
 
     private async Task Learn(DateTime since, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand($"select prompt_hash, kind, complexity, confidence, needs_context, category, alternative, at from (select * from classifications where at > $1 order by at desc limit {Capacity}) c order by at");
+        await using var command = database.CreateCommand($"""
+            select c.prompt_hash, c.kind, c.complexity, c.confidence, c.needs_context, c.category, c.alternative, c.at from (
+                select prompt_hash, kind, complexity, confidence, needs_context, category, alternative, at from classifications
+                where at > $1 order by at desc limit {Capacity}) c
+            order by c.at
+            """);
         command.Parameters.AddWithValue(since);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))

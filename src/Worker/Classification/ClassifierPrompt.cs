@@ -71,7 +71,7 @@ public static partial class ClassifierPrompt
     public static IReadOnlyList<LlmMessage> Messages(IReadOnlyList<IReadOnlyList<LlmMessage>> prompts) =>
         [new("system", Instructions), new("user", string.Join('\n', prompts.Select((prompt, i) => Entry(prompt, i + 1))))];
 
-    /// <summary>One question of a pack.</summary>
+    /// <summary>One question of a call.</summary>
     public static string Entry(IReadOnlyList<LlmMessage> prompt, int number)
     {
         var text = (prompt.LastOrDefault(message => message.Role == "user") ?? prompt.LastOrDefault())?.Content ?? "";
@@ -82,7 +82,7 @@ public static partial class ClassifierPrompt
         return $"<request id=\"{number}\" turns_before=\"{Math.Max(0, ClassificationRule.Turns(prompt) - 1)}\">\n{text}\n</request>";
     }
 
-    /// <summary>The answer to each question of a pack, as the object that stands for it; null where there is none. Order, fences and prose do not matter, and what was cut off takes only its own place.</summary>
+    /// <summary>The answer to each question of a call, as the object that stands for it; null where there is none. Order, fences and prose do not matter, and what was cut off takes only its own place.</summary>
     public static IReadOnlyList<string?> Entries(string answer, int count)
     {
         var entries = new string?[count];

@@ -8,7 +8,7 @@ namespace LlmQueue.Worker.Estimation;
 /// nothing. The first column counts; when it passes <paramref name="fading"/> all are halved, so that what is old counts less.
 /// </summary>
 /// <param name="database">The database.</param>
-/// <param name="table">The table: a text key, then the columns.</param>
+/// <param name="table">The table: a text key named id, and the columns.</param>
 /// <param name="columns">The sums, the count first.</param>
 /// <param name="fading">Samples at which the sums are halved.</param>
 public sealed class SharedSums(NpgsqlDataSource database, string table, string[] columns, double fading)
@@ -22,7 +22,7 @@ public sealed class SharedSums(NpgsqlDataSource database, string table, string[]
 
     public async Task Load(CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand($"select * from {table}");
+        await using var command = database.CreateCommand($"select id, {string.Join(", ", columns)} from {table}");
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
             _learned.GetOrAdd(reader.GetString(0), _ => new Learned(columns.Length)).Shared(Read(reader, 1), given: null);
@@ -34,7 +34,7 @@ public sealed class SharedSums(NpgsqlDataSource database, string table, string[]
     {
         var fades = $"case when t.{columns[0]} + $2 > {fading:0} then 2 else 1 end";
         var sets = string.Join(", ", columns.Select((column, i) => $"{column} = (t.{column} + ${i + 2}) / {fades}"));
-        var sql = $"insert into {table} as t values ($1, {string.Join(", ", columns.Select((_, i) => $"${i + 2}"))}) on conflict (id) do update set {sets} returning {string.Join(", ", columns)}";
+        var sql = $"insert into {table} as t (id, {string.Join(", ", columns)}) values ($1, {string.Join(", ", columns.Select((_, i) => $"${i + 2}"))}) on conflict (id) do update set {sets} returning {string.Join(", ", columns)}";
         foreach (var (key, learned) in _learned)
         {
             var seen = learned.Seen;

@@ -93,7 +93,7 @@ public sealed class Heartbeat(NpgsqlDataSource database, WorkerIdentity identity
     private async Task TryBeat(CancellationToken cancellationToken)
     {
         // The database's clock alone is compared with itself: workers' clocks may differ.
-        await using var command = database.CreateCommand("insert into workers values ($1, $2, now(), now()) on conflict (id) do update set seen_at = now()");
+        await using var command = database.CreateCommand("insert into workers (id, name, started_at, seen_at) values ($1, $2, now(), now()) on conflict (id) do update set seen_at = now()");
         command.Parameters.AddWithValue(identity.Id);
         command.Parameters.AddWithValue(identity.Name);
         // One that hangs, on a connection that nobody answers any more, must not cost the lease: the next may get through on another.

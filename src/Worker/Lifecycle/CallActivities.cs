@@ -82,9 +82,14 @@ public sealed class CallActivities(BucketDirectory directory, KeyChoice keys, Ca
         };
         work.Opened.Add(attempt);
         work.Record(task.CorrelationId, state, state, $"attempt {task.Attempt} on {task.Model} ({task.Why})");
-        // Questions of classification may share a call, so the commit decides who makes it; every other call is made here when a slot is
-        // free.
-        if (state == TaskStates.Classifying || !slots.TryKeep(task, attempt, work, cause))
+        // Of those that share a call, only the lead is called for; who leads is known when it is committed.
+        if (state == TaskStates.Classifying)
+            work.WhenCommitted += () =>
+            {
+                if (task.PackedWith is null)
+                    work.Send(CommandOf(task));
+            };
+        else if (!slots.TryKeep(task, attempt, work, cause))
             work.Send(CommandOf(task));
     }
 

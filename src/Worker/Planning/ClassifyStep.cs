@@ -1,11 +1,8 @@
 using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
-using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Intake;
-using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Classification;
-using LlmQueue.Worker.Estimation;
 using LlmQueue.Worker.Routing;
 
 namespace LlmQueue.Worker.Planning;
@@ -20,15 +17,9 @@ public sealed class ClassifyStep(
     CurrentCatalogue catalogue,
     UsableProviders providers,
     BucketDirectory directory,
-    CallEstimates estimates,
+    BatchedQuestions questions,
     PayloadReader payloads) : IPlanningStep
 {
-    /// <summary>
-    /// Questions of this process that are decided and not yet committed: as many may share a call, so only the first of each pack looks
-    /// for a request.
-    /// </summary>
-    private int _asking;
-
     public async ValueTask<NextStep?> Plan(TaskTransition transition)
     {
         var task = transition.Task;
@@ -57,28 +48,24 @@ public sealed class ClassifyStep(
         var chain = catalogue.Now.InService(catalogue.Now.Classifier, today).Where(id => providers.Has(id.Provider)).ToList();
         if (chain.Count == 0)
             return false;
-        var alone = TokenEstimateRule.UnitsWithFrame(ClassifierPrompt.Messages([messages]));
-        var along = TokenEstimateRule.Units(ClassifierPrompt.Entry(messages, 1));
-        var leads = Interlocked.Increment(ref _asking) % Packing.Most == 1;
-        var outputTokens = ClassifierPrompt.OutputTokens(leads);
-        var request = new AdmissionRequest(chain, Spread: false, leads ? alone : along, outputTokens, ClassifierPrompt.AdmissionRequest, leads ? 1 : 0);
-        var admitted = await admission.Decide(transition.Task, transition.Work, request) is AdmissionDecision.Open;
-        if (admitted)
-            transition.Work.MayShare(PackingOf(transition.Task, alone, along), () => Interlocked.Decrement(ref _asking));
-        else
-            Interlocked.Decrement(ref _asking);
-        return admitted;
-    }
+        var size = BatchedQuestions.SizeOf(messages);
+        var leads = questions.Begin();
+        var request = new AdmissionRequest(
+            chain, Spread: false, leads ? size.AsLead : size.AsMember, ClassifierPrompt.OutputTokens(leads), ClassifierPrompt.AdmissionRequest,
+            leads ? 1 : 0);
+        var admitted = false;
+        try
+        {
+            admitted = await admission.Decide(transition.Task, transition.Work, request) is AdmissionDecision.Open;
+        }
+        finally
+        {
+            if (!admitted)
+                questions.Drop();
+        }
 
-    /// <summary>What the question takes at the model it was admitted to, in either way of asking it.</summary>
-    private Packing PackingOf(TaskRow task, double alone, double along)
-    {
-        var model = directory.Find(task.Bucket!)!.Model;
-        var (aloneOutput, alongOutput) = (ClassifierPrompt.OutputTokens(leads: true), ClassifierPrompt.OutputTokens(leads: false));
-        return new Packing(
-            estimates.Demand(model, ClassifierPrompt.AdmissionRequest, alone, aloneOutput),
-            estimates.MostUsd(model, alone, aloneOutput),
-            estimates.Demand(model, ClassifierPrompt.AdmissionRequest, along, alongOutput) with { Requests = 0 },
-            estimates.MostUsd(model, along, alongOutput));
+        if (admitted)
+            questions.Share(transition.Work, directory.Find(transition.Task.Bucket!)!.Model, size);
+        return admitted;
     }
 }

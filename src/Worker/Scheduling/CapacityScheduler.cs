@@ -1,3 +1,4 @@
+using LlmQueue.Storage;
 using LlmQueue.Storage.Batches;
 using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Outbox;
@@ -27,7 +28,7 @@ public sealed class CapacityScheduler(NpgsqlDataSource database, SchedulingCycle
 
     // A bell can be lost with its connection; then this sweep finds the line.
     private static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(5);
-    private readonly SemaphoreSlim _bell = new(0, 1);
+    private readonly Signal _work = new();
     private volatile bool _leads;
 
     /// <summary>True while no other worker's Pacer leads: what one worker of all is to do is done here, without another lock. A dead worker's leadership ends with its connection.</summary>
@@ -82,8 +83,8 @@ public sealed class CapacityScheduler(NpgsqlDataSource database, SchedulingCycle
         await using (var wait = new NpgsqlCommand($"{LosesIfSilent}; select pg_advisory_lock({Leadership}); listen {LineBell.Channel}", connection))
             await wait.ExecuteNonQueryAsync(stopping);
         logger.LogInformation("This worker's Pacer leads.");
-        connection.Notification += (_, _) => Send();
-        lineBell.Here = Send;
+        connection.Notification += (_, _) => _work.Set();
+        lineBell.Here = _work;
         _leads = true;
         using var lost = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         var hearing = Hear(connection, lost);
@@ -135,23 +136,10 @@ public sealed class CapacityScheduler(NpgsqlDataSource database, SchedulingCycle
         var now = clock.GetUtcNow().UtcDateTime;
         var until = nextOpening is { } opening && opening - now < LongestSleep ? opening : now + LongestSleep;
         if (until - now > TimeSpan.Zero)
-            await _bell.WaitAsync(until - now, stopping);
+            await _work.Wait(until - now, stopping);
         var rest = began + options.Tick - clock.GetUtcNow().UtcDateTime;
         if (rest > TimeSpan.Zero)
             await Task.Delay(rest, clock, stopping);
-    }
-
-    private void Send()
-    {
-        try
-        {
-            if (_bell.CurrentCount == 0)
-                _bell.Release();
-        }
-        catch (SemaphoreFullException)
-        {
-            // It has been rung in the same moment: one ring is enough.
-        }
     }
 
     private static async Task Hear(NpgsqlConnection connection, CancellationTokenSource lost)

@@ -17,7 +17,8 @@ internal sealed class CycleBooking(StoreTables tables, Thresholds thresholds)
         {
             await using var update = new NpgsqlCommand("""
                 update tasks t set granted_at = $1, rung_at = $1, bucket = u.bucket, model = u.model, reserved_tokens = u.tokens, reserved_usd = u.usd, reserved_budgets = u.budgets, version = t.version + 1
-                from (select * from unnest($2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::numeric[], $7::text[]) as x(id, bucket, model, tokens, usd, budgets) order by id) u
+                from (select x.id, x.bucket, x.model, x.tokens, x.usd, x.budgets
+                    from unnest($2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::numeric[], $7::text[]) as x(id, bucket, model, tokens, usd, budgets) order by x.id) u
                 where t.id = u.id and t.state = 'WaitingForCapacity' and t.granted_at is null returning t.id
                 """, connection, transaction)
             {

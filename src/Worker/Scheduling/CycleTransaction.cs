@@ -21,7 +21,7 @@ internal sealed class CycleTransaction
         foreach (var (setting, value) in LimitLocks.FreesIfSilent)
             batch.BatchCommands.Add(new NpgsqlBatchCommand($"set local {setting} = '{value}'"));
         batch.BatchCommands.Add(new NpgsqlBatchCommand($"select {StoreTables.BucketColumns} from buckets where waiting > 0 order by id for update"));
-        batch.BatchCommands.Add(new NpgsqlBatchCommand("select * from budgets where (period_start <= $1 and period_end > $1) or waiting > 0 order by id for update") { Parameters = { new NpgsqlParameter<DateTime> { TypedValue = now } } });
+        batch.BatchCommands.Add(new NpgsqlBatchCommand($"select {StoreTables.BudgetColumns} from budgets where (period_start <= $1 and period_end > $1) or waiting > 0 order by id for update") { Parameters = { new NpgsqlParameter<DateTime> { TypedValue = now } } });
         batch.BatchCommands.Add(new NpgsqlBatchCommand("""
             update tasks t set rung_at = $1 where t.id in (
                 select id from tasks where state = 'WaitingToRetry' and due_at <= $1 and (rung_at < due_at or rung_at < $2) order by due_at limit 500 for update skip locked)

@@ -68,7 +68,8 @@ public sealed class SchedulingCycle(NpgsqlDataSource database, StoreTables table
                 update tasks t set rung_at = $2 where t.id in (
                     select id from (
                         select id, sum(coalesce(reserved_usd, 1e9)) over (order by priority, submitted_at, id) as total
-                        from (select * from tasks where state = 'WaitingForBudget' and line = $1 and (rung_at <= waiting_since or rung_at < $3) order by priority, submitted_at, id limit 500) w) s
+                        from (select id, priority, submitted_at, reserved_usd from tasks
+                            where state = 'WaitingForBudget' and line = $1 and (rung_at <= waiting_since or rung_at < $3) order by priority, submitted_at, id limit 500) w) s
                     where total <= $4)
                 returning t.id
                 """, connection, transaction)

@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using LlmQueue.Hosting.Http;
 using LlmQueue.Hosting.Settings;
+using LlmQueue.Storage;
 using LlmQueue.Storage.Batches;
 using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Webhooks;
@@ -13,7 +14,7 @@ namespace LlmQueue.Worker.Webhooks;
 /// Tells tenants' addresses that their tasks and batches have ended: at least once, the same id each time, over hours where it must be. The rows are the timers. A slow receiver
 /// takes one of sixteen places and no more than twenty seconds; the others go on.
 /// </summary>
-public sealed class WebhookLoop(WebhookRepository book, WebhookBell bell, BatchRepository batches, WebhookChecks checks, OutboundHttp outside, QueueSettings settings, Jitter jitter, TimeProvider clock, ILogger<WebhookLoop> logger) : BackgroundService
+public sealed class WebhookLoop(WebhookRepository book, Signal<WebhookRow> webhookDue, BatchRepository batches, WebhookChecks checks, OutboundHttp outside, QueueSettings settings, Jitter jitter, TimeProvider clock, ILogger<WebhookLoop> logger) : BackgroundService
 {
     private const int Places = 16;
     private static readonly TimeSpan LongestCall = TimeSpan.FromSeconds(20), LongestSleep = TimeSpan.FromSeconds(10);
@@ -29,7 +30,7 @@ public sealed class WebhookLoop(WebhookRepository book, WebhookBell bell, BatchR
                     _ = Call(due, stoppingToken);
                 var next = Volatile.Read(ref busy) < Places ? await book.Next(stoppingToken) : null;
                 var sleep = next is { } at && at - clock.GetUtcNow().UtcDateTime < LongestSleep ? at - clock.GetUtcNow().UtcDateTime : LongestSleep;
-                await bell.Wait(sleep > TimeSpan.FromMilliseconds(20) ? sleep : TimeSpan.FromMilliseconds(20), stoppingToken);
+                await webhookDue.Wait(sleep > TimeSpan.FromMilliseconds(20) ? sleep : TimeSpan.FromMilliseconds(20), stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -39,7 +40,7 @@ public sealed class WebhookLoop(WebhookRepository book, WebhookBell bell, BatchR
             {
                 if (!DatabaseFaults.IsPassing(e))
                     logger.LogError(e, "Webhooks could not be looked at; it is tried again.");
-                await bell.Wait(TimeSpan.FromSeconds(1), CancellationToken.None);
+                await webhookDue.Wait(TimeSpan.FromSeconds(1), CancellationToken.None);
             }
         }
     }
@@ -77,7 +78,7 @@ public sealed class WebhookLoop(WebhookRepository book, WebhookBell bell, BatchR
         finally
         {
             Interlocked.Decrement(ref busy);
-            bell.Send();
+            webhookDue.Set();
         }
     }
 

@@ -29,7 +29,7 @@ public sealed class FairnessTests
     {
         await using var admission = await AdmissionUnderTest.Start(Limits);
         await admission.Drain();
-        await admission.Run($"insert into tenants values ('large', {weight}, 0), ('small', 1, 0)");
+        await admission.Run($"insert into tenants (name, weight, virtual_finish) values ('large', {weight}, 0), ('small', 1, 0)");
         var large = (await admission.Park("large", 240, tokens: 1200)).ToHashSet();
         await admission.Park("small", 600, tokens: 500);
 

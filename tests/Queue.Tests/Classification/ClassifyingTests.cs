@@ -21,6 +21,10 @@ public sealed class ClassifyingTests(SimulatorFixture simulators) : IClassFixtur
     public async Task Questions_of_the_same_moment_share_calls_and_each_task_hears_its_own_answer()
     {
         var simulator = await simulators.Fresh();
+        long joined = 0;
+        using var listener = new MeterListener { InstrumentPublished = (instrument, l) => { if (instrument.Name == "llmqueue.classifier.packed") l.EnableMeasurementEvents(instrument); } };
+        listener.SetMeasurementEventCallback<long>((_, count, _, _) => Interlocked.Add(ref joined, count));
+        listener.Start();
         await using var queue = await Start(simulator);
 
         var ids = await Task.WhenAll(Enumerable.Range(0, Many).Select(i => queue.Publish(new LlmTask { Prompt = $"{Unclear} {i}", MaxOutputTokens = 20 })));
@@ -33,6 +37,8 @@ public sealed class ClassifyingTests(SimulatorFixture simulators) : IClassFixtur
         var attempts = (await queue.Read(db => Task.FromResult(db.Attempts.ToList()))).Where(a => a.Model == "groq:small").ToList();
         Assert.Equal(Many, attempts.Count);
         Assert.All(attempts, a => Assert.Equal("answered", a.Outcome));
+        // At least: other tests count in this process as well.
+        Assert.InRange(Interlocked.Read(ref joined), Many - calls, long.MaxValue);
         // One request a call, and the tokens of each call on the tasks it answered.
         var bucket = (await queue.Buckets()).Single(b => b.Model == "small");
         Assert.Equal(calls, bucket.SettledRequests);

@@ -88,7 +88,7 @@ internal sealed class Machine
         var router = new TaskRouter(catalogue, availability, ranking, pool);
         var planner = new TaskPlanner(
             new EstimateStep(catalogue, reader), new ReadImagesStep(catalogue, availability, reader), new ContinueConversationStep(history, availability, reader),
-            new ClassifyStep(known, admission, catalogue, providers, directory, estimates, reader), new RouteStep(router), new SplitStep(sizes, router, reader),
+            new ClassifyStep(known, admission, catalogue, providers, directory, new BatchedQuestions(estimates, metrics: null!), reader), new RouteStep(router), new SplitStep(sizes, router, reader),
             new AdmitStep(admission, router, directory, catalogue, availability));
         lifecycle = new TaskStateMachine(
             planner, new CallActivities(directory, new KeyChoice(Views), openCalls, admission, router),

@@ -132,7 +132,7 @@ public sealed class GroupCommitTests(SimulatorFixture simulators) : IClassFixtur
     {
         await using var queue = await Start();
         var (left, fresh) = (Guid.CreateVersion7(), Guid.CreateVersion7());
-        await queue.Execute("insert into announcements values ($1, 'LlmTaskCanceled', $2, now() - interval '1 minute'), ($3, 'LlmTaskCanceled', $4, now())",
+        await queue.Execute("insert into announcements (id, type, body, at) values ($1, 'LlmTaskCanceled', $2, now() - interval '1 minute'), ($3, 'LlmTaskCanceled', $4, now())",
             Guid.NewGuid(), Body(left), Guid.NewGuid(), Body(fresh));
 
         Assert.Equal(1, await queue.Services.GetRequiredService<OutboxPublisher>().PublishLeftBehind(TestContext.Current.CancellationToken));

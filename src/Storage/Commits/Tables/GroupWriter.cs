@@ -78,7 +78,8 @@ internal sealed class GroupWriter(StoreTables tables)
 
     private static NpgsqlBatchCommand EndForSummaries(List<IGrouping<Guid, PendingCommit>> endedFor) =>
         new NpgsqlBatchCommand("""
-            update summaries s set open_tasks = s.open_tasks - u.ended from (select * from unnest($1::uuid[], $2::int[]) as x(id, ended) order by id) u
+            update summaries s set open_tasks = s.open_tasks - u.ended
+            from (select x.id, x.ended from unnest($1::uuid[], $2::int[]) as x(id, ended) order by x.id) u
             where s.id = u.id returning s.id, s.stage, s.open_tasks
             """)
         {
@@ -105,8 +106,9 @@ internal sealed class GroupWriter(StoreTables tables)
             update keys k set calls = k.calls + u.calls, throttled = k.throttled + u.throttled, faults = k.faults + u.faults,
                 input_tokens = k.input_tokens + u.input_tokens, output_tokens = k.output_tokens + u.output_tokens, last_used_at = now(),
                 refused_reason = coalesce(u.refused, k.refused_reason), refused_at = case when u.refused is null then k.refused_at else now() end
-            from (select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[])
-                as x(alias, calls, throttled, faults, input_tokens, output_tokens, refused) order by alias) u
+            from (select x.alias, x.calls, x.throttled, x.faults, x.input_tokens, x.output_tokens, x.refused
+                from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[])
+                    as x(alias, calls, throttled, faults, input_tokens, output_tokens, refused) order by x.alias) u
             where k.alias = u.alias
             """)
         {

@@ -28,7 +28,7 @@ public sealed class RowTable<TRow> where TRow : class
     /// <summary>An insert of all rows; <paramref name="suffix"/> is an "on conflict …" or "returning …" clause.</summary>
     public NpgsqlBatchCommand Insert(IReadOnlyList<TRow> rows, string suffix = "")
     {
-        var command = new NpgsqlBatchCommand($"insert into {_table} ({_columnList}) select * from {Unnest(_columns)} {suffix}");
+        var command = new NpgsqlBatchCommand($"insert into {_table} ({_columnList}) select {_columnList} from {Unnest(_columns)} {suffix}");
         foreach (var column in _columns)
             command.Parameters.Add(column.Array(rows));
         return command;

@@ -65,7 +65,7 @@ public sealed class StoreTables(IModel model)
     public NpgsqlBatchCommand InsertWebhooks(IReadOnlyList<WebhookRow> rows) => _webhooks.Insert(rows, Twice);
 
     public static NpgsqlBatchCommand InsertCancellations(IReadOnlyList<Guid> subjects) =>
-        new($"insert into cancellations (subject_id) select * from unnest($1::uuid[]) {Twice}") { Parameters = { new NpgsqlParameter<Guid[]> { TypedValue = [.. subjects] } } };
+        new($"insert into cancellations (subject_id) select u.id from unnest($1::uuid[]) as u(id) {Twice}") { Parameters = { new NpgsqlParameter<Guid[]> { TypedValue = [.. subjects] } } };
 
     public NpgsqlBatchCommand UpdateBuckets(IReadOnlyList<TokenBucket> rows) => _buckets.Update(rows, [nameof(TokenBucket.Id)], [.. _buckets.Properties.Except([nameof(TokenBucket.Id), nameof(TokenBucket.Provider), nameof(TokenBucket.Organisation), nameof(TokenBucket.Model)])]);
 
@@ -120,11 +120,17 @@ public sealed class StoreTables(IModel model)
         WaitingTokensInteractive = r.GetDouble(32), WaitingTokensNormal = r.GetDouble(33), WaitingTokensBatch = r.GetDouble(34),
     };
 
+    /// <summary>In the order in which <see cref="ReadBudget"/> reads them.</summary>
+    public const string BudgetColumns = "id, scope, period_start, period_end, limit_usd, spent_usd, waiting, reserved_usd, settled_usd, released_usd";
+
     public static Budget ReadBudget(NpgsqlDataReader r) => new()
     {
         Id = r.GetString(0), Scope = r.GetString(1), PeriodStart = r.GetDateTime(2), PeriodEnd = r.GetDateTime(3), LimitUsd = r.IsDBNull(4) ? null : r.GetDecimal(4),
         SpentUsd = r.GetDecimal(5), Waiting = r.GetInt32(6), ReservedUsd = r.GetDecimal(7), SettledUsd = r.GetDecimal(8), ReleasedUsd = r.GetDecimal(9),
     };
+
+    /// <summary>In the order in which <see cref="ReadTenant"/> reads them.</summary>
+    public const string TenantColumns = "name, weight, virtual_finish";
 
     public static TenantShare ReadTenant(NpgsqlDataReader r) => new() { Name = r.GetString(0), Weight = r.GetDouble(1), VirtualFinish = r.GetDouble(2) };
 

@@ -1,17 +1,16 @@
-using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Outcomes;
 
-namespace LlmQueue.Worker.Calling;
+namespace LlmQueue.Worker.Classification;
 
 /// <summary>
-/// What each question of a pack has of the one call that answered all: its own answer and its part of the tokens; the first has the request
-/// and what the provider said of its count. Pure.
+/// Splits the outcome of a call among the questions that shared it. Each has its own answer and its part of the tokens; the first, whose request it was, also has
+/// what the provider said of its limits.
 /// </summary>
-public static class PackRule
+public static class BatchedAnswerRule
 {
     /// <param name="outcome">Of the call.</param>
-    /// <param name="sizes">How large each question is; tokens of the prompt are shared by it.</param>
-    public static IReadOnlyList<CallOutcome> Share(CallOutcome outcome, IReadOnlyList<int> sizes)
+    /// <param name="sizes">How large each question is: the prompt's tokens are split in proportion to it.</param>
+    public static IReadOnlyList<CallOutcome> Split(CallOutcome outcome, IReadOnlyList<int> sizes)
     {
         var (input, output) = outcome switch
         {
@@ -20,7 +19,7 @@ public static class PackRule
             CallOutcome.OutputSpent spent => (spent.InputTokens, spent.OutputTokens),
             _ => (0L, 0L),
         };
-        var (inputs, outputs) = (Split(input, sizes), Split(output, [.. sizes.Select(_ => 1)]));
+        var (inputs, outputs) = (Parts(input, sizes), Parts(output, [.. sizes.Select(_ => 1)]));
         var texts = outcome is CallOutcome.Answered whole ? ClassifierPrompt.Entries(whole.Text, sizes.Count) : [];
         return [.. sizes.Select((_, i) => Part(i) with { Count = i == 0 ? outcome.Count : null })];
 
@@ -34,7 +33,7 @@ public static class PackRule
     }
 
     /// <summary>Whole parts that add up to the whole: what rounding leaves goes to the first.</summary>
-    private static long[] Split(long whole, IReadOnlyList<int> sizes)
+    private static long[] Parts(long whole, IReadOnlyList<int> sizes)
     {
         var all = Math.Max(1, sizes.Sum(size => (long)size));
         var parts = sizes.Select(size => whole * size / all).ToArray();
