@@ -1,5 +1,4 @@
 using System.Net.Http.Headers;
-using LlmQueue.Api.Wire;
 using LlmQueue.Embedded.Hosting;
 using LlmQueue.Hosting.Settings;
 

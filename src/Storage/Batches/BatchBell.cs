@@ -3,14 +3,14 @@ namespace LlmQueue.Storage.Batches;
 /// <summary>Wakes who moves batches in this process: one was created or canceled somewhere, or brought a step further here.</summary>
 public sealed class BatchBell
 {
-    private readonly SemaphoreSlim bell = new(0, 1);
+    private readonly SemaphoreSlim _bell = new(0, 1);
 
     public void Send()
     {
         try
         {
-            if (bell.CurrentCount == 0)
-                bell.Release();
+            if (_bell.CurrentCount == 0)
+                _bell.Release();
         }
         catch (SemaphoreFullException)
         {
@@ -18,5 +18,5 @@ public sealed class BatchBell
         }
     }
 
-    public Task Wait(TimeSpan longest, CancellationToken cancellationToken) => bell.WaitAsync(longest, cancellationToken);
+    public Task Wait(TimeSpan longest, CancellationToken cancellationToken) => _bell.WaitAsync(longest, cancellationToken);
 }

@@ -3,14 +3,14 @@ namespace LlmQueue.Storage.Webhooks;
 /// <summary>Rung by the commit that wrote a webhook, in its own process: whoever wrote it sends it, and others only what was left behind.</summary>
 public sealed class WebhookBell
 {
-    private readonly SemaphoreSlim bell = new(0, 1);
+    private readonly SemaphoreSlim _bell = new(0, 1);
 
     public void Send()
     {
         try
         {
-            if (bell.CurrentCount == 0)
-                bell.Release();
+            if (_bell.CurrentCount == 0)
+                _bell.Release();
         }
         catch (SemaphoreFullException)
         {
@@ -18,5 +18,5 @@ public sealed class WebhookBell
         }
     }
 
-    public Task Wait(TimeSpan longest, CancellationToken cancellationToken) => bell.WaitAsync(longest, cancellationToken);
+    public Task Wait(TimeSpan longest, CancellationToken cancellationToken) => _bell.WaitAsync(longest, cancellationToken);
 }

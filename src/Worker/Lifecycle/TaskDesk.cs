@@ -32,8 +32,7 @@ public sealed partial class TaskDesk(CurrentCatalogue catalogue, BucketDirectory
     {
         var transition = Of(context);
         var taken = (AcceptedTask)transition.Decision!;
-        transition.Payloads.Add(taken.PromptRow);
-        transition.Record(context.Saga.CorrelationId, "Submitted", TaskStates.Submitted);
+        SubmittedTask.Create(context.Saga, taken.Prompt, transition.Now).AddRecordsTo(transition);
         if (taken.Refusal is { } refusal)
             transition.Decision = new NextStep.Reject(refusal);
         else

@@ -159,14 +159,10 @@ public sealed class SummaryDesk(SummaryPools pools, SummaryStages stages, Summar
         summary.Stage++;
         foreach (var (row, messages) in step.Tasks.Select(t => (t.Row, t.Messages)))
         {
-            transition.Created.Add(row);
-            if (row.EndedAt is null)
-            {
-                transition.Payloads.Add(new PayloadRow { SubjectId = row.CorrelationId, Part = PayloadRow.Prompt, Content = JsonSerializer.Serialize(messages, UnitOfWork.Json) });
-                transition.Send(new StartTask(row.CorrelationId));
-            }
-
-            transition.Record(row.CorrelationId, row.State, row.State, row.FailureReason);
+            var task = row.EndedAt is null
+                ? SubmittedTask.Create(row, JsonSerializer.Serialize(messages, UnitOfWork.Json), transition.Now)
+                : SubmittedTask.CreateRejected(row, row.FailureReason, error: null, transition.Now);
+            task.AddTo(transition);
         }
 
         summary.StageTasks = summary.OpenTasks = step.Tasks.Count(t => t.Row.EndedAt is null);
