@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Text.Json;
-using LlmQueue.Api.Wire;
 using LlmQueue.Contracts;
 using LlmQueue.Tests.Harness;
 using Npgsql;

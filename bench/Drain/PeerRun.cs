@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using LlmQueue.Api.Wire;
 using LlmQueue.Embedded;
 using LlmQueue.Embedded.Hosting;
 using LlmQueue.Tests.Harness;

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using LlmQueue.Api.Wire;
 using LlmQueue.Contracts;
 using LlmQueue.Embedded;
 using LlmQueue.Embedded.Hosting;

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using LlmQueue.Api.Wire;
 using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
 using LlmQueue.Embedded.Hosting;

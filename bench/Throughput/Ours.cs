@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text.Json;
-using LlmQueue.Api.Wire;
 using LlmQueue.Contracts;
 using LlmQueue.Tests.Harness;
 using Npgsql;

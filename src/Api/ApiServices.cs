@@ -1,10 +1,14 @@
 using LlmQueue.Api.Access;
 using LlmQueue.Api.Batches;
+using LlmQueue.Api.Budgets;
 using LlmQueue.Api.Chat;
 using LlmQueue.Api.Files;
 using LlmQueue.Api.Health;
+using LlmQueue.Api.Models;
+using LlmQueue.Api.Queue;
 using LlmQueue.Api.Summaries;
 using LlmQueue.Api.Tasks;
+using LlmQueue.Api.Webhooks;
 using LlmQueue.Api.Wire;
 using LlmQueue.Catalogue;
 using LlmQueue.Hosting;
@@ -26,7 +30,7 @@ public static class ApiServices
         services.TryAddSingleton(_ => Prepared());
         services.AddSingleton(new Callers(settings.Tokens));
         services.AddSingleton(provider => new RequestLimit(settings.RequestsPerMinute, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<Patience>();
+        services.AddSingleton<DatabaseRetry>();
         services.AddSingleton<Readiness>();
         services.TryAddSingleton<ModelChecks>();
         services.AddSingleton<TaskReader>();
@@ -60,6 +64,7 @@ public static class ApiServices
         app.MapChat();
         app.MapModels();
         app.MapHealth();
+        app.MapQueue();
         app.MapBudgets();
         return app;
     }

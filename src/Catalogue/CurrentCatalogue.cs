@@ -5,13 +5,13 @@ namespace LlmQueue.Catalogue;
 /// <param name="file">Where a newer one would appear; null for a catalogue that stays.</param>
 public sealed class CurrentCatalogue(ModelCatalogue first, CatalogueFile? file = null)
 {
-    private volatile ModelCatalogue now = first;
+    private volatile ModelCatalogue _now = first;
 
-    public ModelCatalogue Now => now;
+    public ModelCatalogue Now => _now;
 
     public CatalogueFile? File { get; } = file;
 
-    internal void Take(ModelCatalogue next) => now = next;
+    internal void Take(ModelCatalogue next) => _now = next;
 }
 
 /// <summary>A catalogue on disk, which somebody may edit while the process runs.</summary>

@@ -5,12 +5,12 @@ namespace LlmQueue.Catalogue;
 /// <summary>The models, the routing table and the pools: everything that ages quickly, as data. Immutable; a reload makes a new one.</summary>
 public sealed class ModelCatalogue
 {
-    private readonly Dictionary<ModelId, ModelEntry> byId;
+    private readonly Dictionary<ModelId, ModelEntry> _byId;
 
     internal ModelCatalogue(IReadOnlyList<ModelEntry> models, IReadOnlyList<Route> routes, IReadOnlyList<ModelId> summaryPool, IReadOnlyList<ModelId> synthesisModels, IReadOnlyList<ModelId> classifier)
     {
         (Models, Routes, SummaryPool, SynthesisModels, Classifier) = (models, routes, summaryPool, synthesisModels, classifier);
-        byId = models.ToDictionary(model => model.Id);
+        _byId = models.ToDictionary(model => model.Id);
     }
 
     public IReadOnlyList<ModelEntry> Models { get; }
@@ -38,7 +38,7 @@ public sealed class ModelCatalogue
     /// <summary>Tells one text of the file from another; empty for a catalogue that came from no text.</summary>
     public string Fingerprint { get; internal init; } = "";
 
-    public ModelEntry? Find(ModelId id) => byId.GetValueOrDefault(id);
+    public ModelEntry? Find(ModelId id) => _byId.GetValueOrDefault(id);
 
     /// <summary>The model itself, or who serves in its place today; null when it has retired without a successor, or is not listed.</summary>
     public ModelEntry? InService(ModelId id, DateOnly today)
@@ -110,17 +110,17 @@ public sealed class CatalogueException(string message) : Exception(message);
 internal sealed class CatalogueProblems(string fileName)
 {
     private const int Shown = 10;
-    private readonly List<(int Line, string Sentence)> found = [];
+    private readonly List<(int Line, string Sentence)> _found = [];
 
-    public void Add(int line, string sentence) => found.Add((line, sentence));
+    public void Add(int line, string sentence) => _found.Add((line, sentence));
 
     public void ThrowIfAny()
     {
-        if (found.Count == 0)
+        if (_found.Count == 0)
             return;
-        var sentences = found.OrderBy(problem => problem.Line).Take(Shown).Select(problem => $"{fileName}, line {problem.Line}: {problem.Sentence}").ToList();
-        if (found.Count > Shown)
-            sentences.Add($"{fileName}: and {found.Count - Shown} more.");
+        var sentences = _found.OrderBy(problem => problem.Line).Take(Shown).Select(problem => $"{fileName}, line {problem.Line}: {problem.Sentence}").ToList();
+        if (_found.Count > Shown)
+            sentences.Add($"{fileName}: and {_found.Count - Shown} more.");
         throw new CatalogueException(string.Join('\n', sentences));
     }
 }

@@ -30,7 +30,7 @@ public sealed class CatalogueWatch(CurrentCatalogue catalogue, IEnumerable<ICata
         }
     }
 
-    private async Task Look(CatalogueFile file, CancellationToken stopping)
+    private async Task Look(CatalogueFile file, CancellationToken cancellationToken)
     {
         try
         {
@@ -53,7 +53,7 @@ public sealed class CatalogueWatch(CurrentCatalogue catalogue, IEnumerable<ICata
             next = file.Adapt?.Invoke(next) ?? next;
             var changes = CatalogueChanges.Between(catalogue.Now, next);
             foreach (var follower in followers)
-                await follower.Follow(next, changes, stopping);
+                await follower.Follow(next, changes, cancellationToken);
             catalogue.Take(next);
             _said = null;
             metrics.CatalogueReloaded("taken");
@@ -67,7 +67,7 @@ public sealed class CatalogueWatch(CurrentCatalogue catalogue, IEnumerable<ICata
                 logger.LogError("The catalogue was changed and does not fit; the one before it ({Fingerprint}) stays. Mend this and it is read again:\n{Problems}", catalogue.Now.Fingerprint, refused.Message);
             }
         }
-        catch (Exception fault) when (!stopping.IsCancellationRequested && fault is not OutOfMemoryException)
+        catch (Exception fault) when (!cancellationToken.IsCancellationRequested && fault is not OutOfMemoryException)
         {
             if (IsNew(fault.Message))
                 logger.LogWarning("The catalogue was changed and cannot be taken up yet ({Reason}); it is tried again every {Seconds} s.", fault.Message, file.LookEvery.TotalSeconds);

@@ -20,19 +20,19 @@ public sealed record Caller(string Tenant, bool SeesAll, bool ReadsOnly = false)
 public sealed class Callers
 {
     private const string Hashed = "sha256-";
-    private readonly List<(ApiToken Token, byte[] Hash)> tokens;
+    private readonly List<(ApiToken Token, byte[] Hash)> _tokens;
 
-    public Callers(IEnumerable<ApiToken> tokens) => this.tokens = [.. tokens.Select(t => (t with { Secret = "" }, t.Secret.StartsWith(Hashed, StringComparison.Ordinal) ? Convert.FromHexString(t.Secret[Hashed.Length..]) : Hash(t.Secret)))];
+    public Callers(IEnumerable<ApiToken> tokens) => _tokens = [.. tokens.Select(t => (t with { Secret = "" }, t.Secret.StartsWith(Hashed, StringComparison.Ordinal) ? Convert.FromHexString(t.Secret[Hashed.Length..]) : Hash(t.Secret)))];
 
     /// <summary>No tokens are configured: only this machine may call.</summary>
-    public bool AreLocal => tokens.Count == 0;
+    public bool AreLocal => _tokens.Count == 0;
 
     /// <summary>Null when nobody has this secret. Every token is compared, and every comparison takes the same time.</summary>
     public Caller? Of(string secret)
     {
         var hash = Hash(secret);
         ApiToken? found = null;
-        foreach (var (token, known) in tokens)
+        foreach (var (token, known) in _tokens)
             if (CryptographicOperations.FixedTimeEquals(hash, known))
                 found = token;
         return found is null ? null : new Caller(found.Name, SeesAll: false, found.ReadsOnly);

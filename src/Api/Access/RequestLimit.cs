@@ -10,14 +10,14 @@ namespace LlmQueue.Api.Access;
 /// </summary>
 public sealed class RequestLimit(int? perMinute, TimeProvider clock)
 {
-    private readonly ConcurrentDictionary<string, Bucket> buckets = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Bucket> _buckets = new(StringComparer.Ordinal);
 
     /// <exception cref="ProblemException">429: the tenant has called too often; when it may again is said.</exception>
     public void Take(HttpContext context, string tenant)
     {
         if (perMinute is not { } limit)
             return;
-        var (taken, left, reset) = buckets.GetOrAdd(tenant, _ => new Bucket(limit, clock.GetUtcNow())).Take(limit, clock.GetUtcNow());
+        var (taken, left, reset) = _buckets.GetOrAdd(tenant, _ => new Bucket(limit, clock.GetUtcNow())).Take(limit, clock.GetUtcNow());
         var headers = context.Response.Headers;
         headers["RateLimit-Policy"] = string.Create(CultureInfo.InvariantCulture, $"\"requests\";q={limit};w=60");
         headers["RateLimit"] = string.Create(CultureInfo.InvariantCulture, $"\"requests\";r={left};t={reset}");
@@ -28,20 +28,20 @@ public sealed class RequestLimit(int? perMinute, TimeProvider clock)
     /// <summary>Refilled continuously, so that nobody waits for the turn of a minute.</summary>
     private sealed class Bucket(double level, DateTimeOffset asOf)
     {
-        private readonly Lock gate = new();
-        private double level = level;
-        private DateTimeOffset asOf = asOf;
+        private readonly Lock _gate = new();
+        private double _level = level;
+        private DateTimeOffset _asOf = asOf;
 
         public (bool Taken, int Left, int Reset) Take(int limit, DateTimeOffset now)
         {
-            lock (gate)
+            lock (_gate)
             {
-                level = Math.Min(limit, level + ((now - asOf).TotalSeconds * limit / 60));
-                asOf = now;
-                var taken = level >= 1;
+                _level = Math.Min(limit, _level + ((now - _asOf).TotalSeconds * limit / 60));
+                _asOf = now;
+                var taken = _level >= 1;
                 if (taken)
-                    level--;
-                return (taken, (int)level, Math.Max(1, (int)Math.Ceiling((taken ? limit - level : 1 - level) * 60 / limit)));
+                    _level--;
+                return (taken, (int)_level, Math.Max(1, (int)Math.Ceiling((taken ? limit - _level : 1 - _level) * 60 / limit)));
             }
         }
     }

@@ -19,71 +19,72 @@ public static class BatchesApi
 
     public static void MapBatches(this IEndpointRouteBuilder routes)
     {
-        routes.MapPost("/v1/batches", Post);
-        routes.MapGet("/v1/batches", List);
-        routes.MapGet("/v1/batches/{id}", async (string id, HttpContext context, BatchRepository batches, Patience patience, CancellationToken aborted) =>
-            await Seen(await Find(id, context, batches, patience, aborted), batches, patience, aborted));
-        routes.MapPost("/v1/batches/{id}/cancel", Cancel);
+        var openAi = routes.MapGroup("").WithOpenAiErrors();
+        openAi.MapPost("/v1/batches", Post);
+        openAi.MapGet("/v1/batches", List);
+        openAi.MapGet("/v1/batches/{id}", async (string id, HttpContext context, BatchRepository batches, DatabaseRetry database, CancellationToken cancellationToken) =>
+            await Seen(await Find(id, context, batches, database, cancellationToken), batches, database, cancellationToken));
+        openAi.MapPost("/v1/batches/{id}/cancel", Cancel);
     }
 
     /// <summary>Answers once the batch is durable; what is wrong with its lines is found after that, and told by its status.</summary>
-    private static async Task<IResult> Post(HttpContext context, BatchRepository batches, FileStore files, CommandSender commandSender, WebhookChecks webhooks, RequestKeys keys, Patience patience, TimeProvider clock, CancellationToken aborted)
+    private static async Task<IResult> Post(HttpContext context, BatchRepository batches, FileStore files, CommandSender commandSender, WebhookChecks webhooks, RequestKeys keys, DatabaseRetry database, TimeProvider clock, CancellationToken cancellationToken)
     {
-        var (caller, key) = (context.Caller(), IdempotencyKey.Of(context, "batch"));
-        using var body = await JsonBody.Read(context.Request, aborted);
+        var (caller, key) = (context.Caller(), IdempotencyKey.Of(context, "batch", context.Caller().Tenant));
+        using var body = await JsonBody.Read(context.Request, cancellationToken);
         var request = BatchRequest.Read(body.RootElement);
         if (webhooks.WhyNot(request.WebhookUrl, caller.Tenant) is { } unheard)
             throw new ProblemException(Problem.Refused(unheard) with { Param = "webhook_url", Code = "invalid_value" });
-        await key.Hold(keys, patience, aborted);
+        await key.Hold(keys, database, cancellationToken);
         var (id, now) = (key.NewId(0, clock), clock.GetUtcNow().UtcDateTime);
-        if (key.IsGiven && await patience.Read(ct => batches.Find(id, caller.Tenant, ct), aborted) is { } known)
-            return await Seen(known, batches, patience, aborted);
+        if (key.IsGiven && await database.Read(ct => batches.Find(id, caller.Tenant, ct), cancellationToken) is { } known)
+            return await Seen(known, batches, database, cancellationToken);
         var batch = new BatchRow
         {
             Id = id, Tenant = caller.Tenant, Endpoint = request.Endpoint, CompletionWindow = request.Window, Metadata = request.Metadata, OutputSeconds = request.OutputSeconds, WebhookUrl = request.WebhookUrl,
             CreatedAt = now, ExpiresAt = now + request.Length,
         };
         batch.InputFileId = request.Requests is { } inline
-            ? await Inline(inline, batch, key, files, clock, aborted)
-            : OpenAiFormat.TryId(OpenAiFormat.FilePrefix, request.InputFileId, out var file) && await patience.Read(ct => files.Find(file, caller.SeesAll ? null : caller.Tenant, ct), aborted) is { Purpose: "batch" }
+            ? await Inline(inline, batch, key, files, clock, cancellationToken)
+            : OpenAiFormat.TryId(OpenAiFormat.FilePrefix, request.InputFileId, out var file) && await database.Read(ct => files.Find(file, caller.SeesAll ? null : caller.Tenant, ct), cancellationToken) is { Purpose: "batch" }
                 ? file
                 : throw new ProblemException(Problem.Refused($"There is no file '{request.InputFileId}' of yours with the purpose 'batch'; upload it first (POST /v1/files).") with { Param = "input_file_id", Code = "invalid_value" });
-        await patience.Write(ct => batches.Create(batch, ct), [id], aborted);
+        await database.Write(ct => batches.Create(batch, ct), [id], cancellationToken);
         Knock(commandSender, id);
         return OpenAiAnswers.Ok(BatchObject.Of(batch, null));
     }
 
-    private static async Task<IResult> List(HttpContext context, BatchRepository batches, Patience patience, CancellationToken aborted)
+    private static async Task<IResult> List(HttpContext context, BatchRepository batches, DatabaseRetry database, CancellationToken cancellationToken)
     {
         var limit = OpenAiQuery.Limit(context.Request.Query, MostListed, 20);
-        var after = OpenAiQuery.Text(context.Request.Query, "after") is { } last ? await Find(last, context, batches, patience, aborted) : null;
-        var (page, hasMore) = await patience.Read(ct => batches.List(context.Caller().Scope, after, limit, ct), aborted);
+        var after = OpenAiQuery.Text(context.Request.Query, "after") is { } last ? await Find(last, context, batches, database, cancellationToken) : null;
+        var (page, hasMore) = await database.Read(ct => batches.List(context.Caller().Scope, after, limit, ct), cancellationToken);
         var shown = new List<BatchObject>();
         foreach (var batch in page)
-            shown.Add(await Counted(batch, batches, patience, aborted));
+            shown.Add(await Counted(batch, batches, database, cancellationToken));
         return OpenAiAnswers.Ok(BatchList.Of(shown, hasMore));
     }
 
     /// <summary>What has ended stays as it is; asked twice, the second answer is the first.</summary>
-    private static async Task<IResult> Cancel(string id, HttpContext context, BatchRepository batches, CommandSender commandSender, Patience patience, CancellationToken aborted)
+    private static async Task<IResult> Cancel(string id, HttpContext context, BatchRepository batches, CommandSender commandSender, DatabaseRetry database, CancellationToken cancellationToken)
     {
-        var batch = await Find(id, context, batches, patience, aborted);
-        var canceled = await patience.Read(ct => batches.Cancel(batch.Id, ct), aborted);
+        var batch = await Find(id, context, batches, database, cancellationToken);
+        var canceled = await database.Read(ct => batches.Cancel(batch.Id, ct), cancellationToken);
         Knock(commandSender, batch.Id);
-        batch = await Find(id, context, batches, patience, aborted);
+        batch = await Find(id, context, batches, database, cancellationToken);
         if (!canceled && batch.Status is not (BatchStatuses.Cancelling or BatchStatuses.Cancelled))
             throw new ProblemException(new Problem(StatusCodes.Status409Conflict, "ended", "The batch has ended", $"Cannot cancel a batch with status '{batch.Status}'."));
-        return await Seen(batch, batches, patience, aborted);
+        return await Seen(batch, batches, database, cancellationToken);
     }
 
     /// <summary>Requests of the body become a file like any other: what follows is the same.</summary>
-    private static async Task<Guid> Inline(JsonElement requests, BatchRow batch, IdempotencyKey key, FileStore files, TimeProvider clock, CancellationToken aborted)
+    private static async Task<Guid> Inline(JsonElement requests, BatchRow batch, IdempotencyKey key, FileStore files, TimeProvider clock, CancellationToken cancellationToken)
     {
-        var file = new FileRow { Id = key.NewId(1, clock), Tenant = batch.Tenant, Purpose = "batch", Filename = $"{OpenAiFormat.Id(OpenAiFormat.BatchPrefix, batch.Id)}_input.jsonl", CreatedAt = batch.CreatedAt, ExpiresAt = batch.CreatedAt.AddDays(30) };
+        var file = new FileRow { Id = key.NewId(1, clock, "file"), Tenant = batch.Tenant, Purpose = "batch", Filename = $"{OpenAiFormat.Id(OpenAiFormat.BatchPrefix, batch.Id)}_input.jsonl", CreatedAt = batch.CreatedAt, ExpiresAt = batch.CreatedAt.AddDays(30) };
         // A crash after the file and before the batch: the key, which belongs to this body, finds it.
-        if (key.IsGiven && await files.Find(file.Id, batch.Tenant, aborted) is { } whole)
+        if (key.IsGiven && await files.Find(file.Id, batch.Tenant, cancellationToken) is { } whole)
             return whole.Id;
-        await using var writer = await files.Write(file, aborted);
+        await using var writer = await files.Write(file, cancellationToken);
         var line = new MemoryStream();
         foreach (var request in requests.EnumerateArray())
         {
@@ -91,10 +92,10 @@ public static class BatchesApi
             await using (var json = new Utf8JsonWriter(line))
                 InlineLine(request, batch.Endpoint, json);
             line.WriteByte((byte)'\n');
-            await writer.Write(line.GetBuffer().AsMemory(0, (int)line.Length), aborted);
+            await writer.Write(line.GetBuffer().AsMemory(0, (int)line.Length), cancellationToken);
         }
 
-        await writer.Complete(aborted);
+        await writer.Complete(cancellationToken);
         return file.Id;
     }
 
@@ -120,11 +121,11 @@ public static class BatchesApi
     /// <summary>Not waited for: the row is durable, and whoever moves batches finds it without a bell as well.</summary>
     private static void Knock(CommandSender commandSender, Guid batch) => _ = commandSender.Send([new MoveBatch(batch)], CancellationToken.None);
 
-    private static async Task<IResult> Seen(BatchRow batch, BatchRepository batches, Patience patience, CancellationToken aborted) => OpenAiAnswers.Ok(await Counted(batch, batches, patience, aborted));
+    private static async Task<IResult> Seen(BatchRow batch, BatchRepository batches, DatabaseRetry database, CancellationToken cancellationToken) => OpenAiAnswers.Ok(await Counted(batch, batches, database, cancellationToken));
 
-    private static async Task<BatchObject> Counted(BatchRow batch, BatchRepository batches, Patience patience, CancellationToken aborted) =>
-        BatchObject.Of(batch, batch.Status is BatchStatuses.InProgress or BatchStatuses.Finalizing or BatchStatuses.Cancelling ? await patience.Read(ct => batches.Count(batch.Id, ct), aborted) : null);
+    private static async Task<BatchObject> Counted(BatchRow batch, BatchRepository batches, DatabaseRetry database, CancellationToken cancellationToken) =>
+        BatchObject.Of(batch, batch.Status is BatchStatuses.InProgress or BatchStatuses.Finalizing or BatchStatuses.Cancelling ? await database.Read(ct => batches.Count(batch.Id, ct), cancellationToken) : null);
 
-    private static async Task<BatchRow> Find(string id, HttpContext context, BatchRepository batches, Patience patience, CancellationToken aborted) =>
-        OpenAiFormat.TryId(OpenAiFormat.BatchPrefix, id, out var guid) && await patience.Read(ct => batches.Find(guid, context.Caller().Scope, ct), aborted) is { } batch ? batch : throw new ProblemException(Problem.NoSuch("batch"));
+    private static async Task<BatchRow> Find(string id, HttpContext context, BatchRepository batches, DatabaseRetry database, CancellationToken cancellationToken) =>
+        OpenAiFormat.TryId(OpenAiFormat.BatchPrefix, id, out var guid) && await database.Read(ct => batches.Find(guid, context.Caller().Scope, ct), cancellationToken) is { } batch ? batch : throw new ProblemException(Problem.NoSuch("batch"));
 }

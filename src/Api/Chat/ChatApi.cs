@@ -20,40 +20,41 @@ public static class ChatApi
 
     public static void MapChat(this IEndpointRouteBuilder routes)
     {
-        routes.MapPost("/v1/chat/completions", Post);
-        routes.MapGet("/v1/chat/completions/{id}", Get);
+        var openAi = routes.MapGroup("").WithOpenAiErrors();
+        openAi.MapPost("/v1/chat/completions", Post);
+        openAi.MapGet("/v1/chat/completions/{id}", Get);
     }
 
-    private static async Task<IResult> Post(HttpContext context, ModelChecks models, TaskViews views, TaskEnds ends, Submissions submissions, RequestKeys keys, Cancellations cancellations, ChatStream stream, Patience patience, TimeProvider clock, CancellationToken aborted)
+    private static async Task<IResult> Post(HttpContext context, ModelChecks models, TaskViews views, TaskEnds ends, Submissions submissions, RequestKeys keys, Cancellations cancellations, ChatStream stream, DatabaseRetry database, TimeProvider clock, CancellationToken cancellationToken)
     {
-        var (caller, key, wait) = (context.Caller(), IdempotencyKey.Of(context, "chat"), Prefer.Wait(context) ?? LongestWait);
-        using var body = await JsonBody.Read(context.Request, aborted);
+        var (caller, key, wait) = (context.Caller(), IdempotencyKey.Of(context, "chat", context.Caller().Tenant), Prefer.Wait(context) ?? LongestWait);
+        using var body = await JsonBody.Read(context.Request, cancellationToken);
         var request = ChatRequest.Read(body.RootElement, models, inParts: false);
         var id = key.NewId(0, clock);
         var taken = Taken(request, id, caller.Tenant, clock);
-        await key.Hold(keys, patience, aborted);
-        var known = await patience.Read(ct => views.Known(key.IsGiven ? [id] : [], ct), aborted);
+        await key.Hold(keys, database, cancellationToken);
+        var known = await database.Read(ct => views.Known(key.IsGiven ? [id] : [], ct), cancellationToken);
         if (known.Count == 0)
-            await patience.Write(ct => submissions.Submit([taken], ct), [id], aborted);
+            await database.Write(ct => submissions.Submit([taken], ct), [id], cancellationToken);
 
         try
         {
             return request.Stream
-                ? await stream.Send(context, id, request.IncludeUsage, wait, aborted)
-                : await Ended(id, ends, wait, clock, aborted) is { } result ? Answer(context, result) : HandOver(context, id);
+                ? await stream.Send(context, id, request.IncludeUsage, wait, cancellationToken)
+                : await Ended(id, ends, wait, clock, cancellationToken) is { } result ? Answer(context, result) : HandOver(context, id);
         }
-        catch (OperationCanceledException) when (aborted.IsCancellationRequested && !key.IsGiven)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested && !key.IsGiven)
         {
             // Nobody will read the answer.
-            await patience.Read(ct => cancellations.Task(id, ct), CancellationToken.None);
+            await database.Read(ct => cancellations.Task(id, ct), CancellationToken.None);
             throw;
         }
     }
 
-    private static async Task<IResult> Get(string id, HttpContext context, TaskViews views, TaskEnds ends, Patience patience, CancellationToken aborted)
+    private static async Task<IResult> Get(string id, HttpContext context, TaskViews views, TaskEnds ends, DatabaseRetry database, CancellationToken cancellationToken)
     {
-        if (!OpenAiFormat.TryId(OpenAiFormat.ChatPrefix, id, out var guid) || (await patience.Read(ct => views.Known([guid], ct), aborted)).GetValueOrDefault(guid) is not { } known || !context.Caller().MaySee(known.Tenant)
-            || await patience.Read(ct => ends.Result(guid, ct), aborted) is not { } result)
+        if (!OpenAiFormat.TryId(OpenAiFormat.ChatPrefix, id, out var guid) || (await database.Read(ct => views.Known([guid], ct), cancellationToken)).GetValueOrDefault(guid) is not { } known || !context.Caller().MaySee(known.Tenant)
+            || await database.Read(ct => ends.Result(guid, ct), cancellationToken) is not { } result)
             throw new ProblemException(Problem.NoSuch("chat completion"));
         return result.EndedAt is null ? HandOver(context, guid) : Answer(context, result);
     }
@@ -66,18 +67,18 @@ public static class ChatApi
     }
 
     /// <summary>Null when the time was over first.</summary>
-    private static async Task<BatchResult?> Ended(Guid id, TaskEnds ends, TimeSpan wait, TimeProvider clock, CancellationToken aborted)
+    private static async Task<BatchResult?> Ended(Guid id, TaskEnds ends, TimeSpan wait, TimeProvider clock, CancellationToken cancellationToken)
     {
         try
         {
-            await ends.Of(id, aborted).WaitAsync(wait, clock, aborted);
+            await ends.Of(id, cancellationToken).WaitAsync(wait, clock, cancellationToken);
         }
         catch (TimeoutException)
         {
             return null;
         }
 
-        return await ends.Result(id, aborted);
+        return await ends.Result(id, cancellationToken);
     }
 
     private static IResult Answer(HttpContext context, BatchResult result)

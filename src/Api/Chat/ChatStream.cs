@@ -17,38 +17,38 @@ public sealed class ChatStream(TokenListener listener, TaskEnds ends, TimeProvid
 {
     private static readonly TimeSpan BetweenSigns = TimeSpan.FromSeconds(10);
 
-    public async Task<IResult> Send(HttpContext context, Guid id, bool includeUsage, TimeSpan wait, CancellationToken aborted)
+    public async Task<IResult> Send(HttpContext context, Guid id, bool includeUsage, TimeSpan wait, CancellationToken cancellationToken)
     {
-        using var ear = await listener.Listen(id, aborted);
+        using var ear = await listener.Listen(id, cancellationToken);
         var chunks = new Chunks(context, id, OpenAiFormat.Seconds(clock.GetUtcNow().UtcDateTime));
-        var ended = ends.Of(id, aborted);
+        var ended = ends.Of(id, cancellationToken);
         var (began, signed) = (clock.GetTimestamp(), clock.GetTimestamp());
         while (!ended.IsCompleted)
         {
-            using var moment = CancellationTokenSource.CreateLinkedTokenSource(aborted);
+            using var moment = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             var heard = ear.Pieces.WaitToReadAsync(moment.Token).AsTask();
             await Task.WhenAny(heard, ended, Task.Delay(BetweenSigns, clock, moment.Token));
             while (ear.Pieces.TryRead(out var piece))
-                await chunks.Piece(piece, aborted);
+                await chunks.Piece(piece, cancellationToken);
             await moment.CancelAsync();
-            aborted.ThrowIfCancellationRequested();
+            cancellationToken.ThrowIfCancellationRequested();
             if (clock.GetElapsedTime(began) > wait)
             {
-                await chunks.Error(new OpenAiError($"The answer takes longer than {wait.TotalSeconds:0} s; the task goes on: GET /v1/tasks/{id}.", "server_error", null, "handed_over"), aborted);
+                await chunks.Error(new OpenAiError($"The answer takes longer than {wait.TotalSeconds:0} s; the task goes on: GET /v1/tasks/{id}.", "server_error", null, "handed_over"), cancellationToken);
                 return Results.Empty;
             }
 
             if (clock.GetElapsedTime(signed) < BetweenSigns)
                 continue;
-            await chunks.SignOfLife(aborted);
+            await chunks.SignOfLife(cancellationToken);
             signed = clock.GetTimestamp();
         }
 
         await ended;
-        var result = await ends.Result(id, aborted);
+        var result = await ends.Result(id, cancellationToken);
         if (result?.State == TaskStates.Completed)
         {
-            await chunks.Rest(result, includeUsage, aborted);
+            await chunks.Rest(result, includeUsage, cancellationToken);
             return Results.Empty;
         }
 
@@ -59,67 +59,67 @@ public sealed class ChatStream(TokenListener listener, TaskEnds ends, TimeProvid
             return OpenAiAnswers.Of(problem);
         }
 
-        await chunks.Error(OpenAiAnswers.ErrorOf(problem), aborted);
+        await chunks.Error(OpenAiAnswers.ErrorOf(problem), cancellationToken);
         return Results.Empty;
     }
 
     /// <summary>What has been sent of one answer.</summary>
     private sealed class Chunks(HttpContext context, Guid id, long created)
     {
-        private readonly StringBuilder sent = new();
-        private int attempt;
-        private string model = "auto";
+        private readonly StringBuilder _sent = new();
+        private int _attempt;
+        private string _model = "auto";
 
         /// <summary>One that does not follow what was sent waits for the end: it belongs to another attempt, or one before it was lost.</summary>
-        public async Task Piece(TokenChunk piece, CancellationToken aborted)
+        public async Task Piece(TokenChunk piece, CancellationToken cancellationToken)
         {
-            if (sent.Length == 0)
-                attempt = piece.Attempt;
-            if (piece.Attempt != attempt || piece.Offset != sent.Length)
+            if (_sent.Length == 0)
+                _attempt = piece.Attempt;
+            if (piece.Attempt != _attempt || piece.Offset != _sent.Length)
                 return;
-            await Text(piece.Text, aborted);
+            await Text(piece.Text, cancellationToken);
         }
 
-        public async Task Rest(BatchResult result, bool includeUsage, CancellationToken aborted)
+        public async Task Rest(BatchResult result, bool includeUsage, CancellationToken cancellationToken)
         {
-            model = result.Model ?? model;
+            _model = result.Model ?? _model;
             var (finish, calls) = ChatAnswer.EndingOf(result.Ending);
             var text = result.Answer ?? "";
-            if (!text.StartsWith(sent.ToString(), StringComparison.Ordinal))
+            if (!text.StartsWith(_sent.ToString(), StringComparison.Ordinal))
             {
-                await Error(new OpenAiError($"The call broke off after a part of its answer had been sent, and another one answered; the whole answer is at GET /v1/tasks/{id}.", "server_error", null, "stream_broken"), aborted);
+                await Error(new OpenAiError($"The call broke off after a part of its answer had been sent, and another one answered; the whole answer is at GET /v1/tasks/{id}.", "server_error", null, "stream_broken"), cancellationToken);
                 return;
             }
 
-            if (text.Length > sent.Length || sent.Length == 0)
-                await Text(text[sent.Length..], aborted);
+            if (text.Length > _sent.Length || _sent.Length == 0)
+                await Text(text[_sent.Length..], cancellationToken);
             if (calls is { } tools)
-                await Delta(new JsonObject { ["tool_calls"] = Indexed(tools) }, null, aborted);
-            await Delta([], finish, aborted);
+                await Delta(new JsonObject { ["tool_calls"] = Indexed(tools) }, null, cancellationToken);
+            await Delta([], finish, cancellationToken);
             if (includeUsage)
-                await Event(Chunk([], JsonSerializer.SerializeToNode(new ChatUsage(result.InputTokens, result.OutputTokens, result.InputTokens + result.OutputTokens), OpenAiFormat.Json)), aborted);
-            await Write("data: [DONE]\n\n", aborted);
+                await Event(Chunk([], JsonSerializer.SerializeToNode(new ChatUsage(result.InputTokens, result.OutputTokens, result.InputTokens + result.OutputTokens), OpenAiFormat.Json)), cancellationToken);
+            await Write("data: [DONE]\n\n", cancellationToken);
         }
 
-        public async Task Error(OpenAiError error, CancellationToken aborted) => await Write($"data: {{\"error\":{error.ToJson()}}}\n\n", aborted);
+        public async Task Error(OpenAiError error, CancellationToken cancellationToken) => await Write($"data: {{\"error\":{error.ToJson()}}}\n\n", cancellationToken);
 
-        public Task SignOfLife(CancellationToken aborted) => Write(": the task waits or is being answered\n\n", aborted);
+        public Task SignOfLife(CancellationToken cancellationToken) => Write(": the task waits or is being answered\n\n", cancellationToken);
 
-        private async Task Text(string text, CancellationToken aborted)
+        private async Task Text(string text, CancellationToken cancellationToken)
         {
             var delta = new JsonObject { ["content"] = text };
-            if (sent.Length == 0)
+            if (_sent.Length == 0)
                 delta["role"] = "assistant";
-            sent.Append(text);
-            await Delta(delta, null, aborted);
+            _sent.Append(text);
+            await Delta(delta, null, cancellationToken);
         }
 
-        private Task Delta(JsonObject delta, string? finish, CancellationToken aborted) =>
-            Event(Chunk([new JsonObject { ["index"] = 0, ["delta"] = delta, ["logprobs"] = null, ["finish_reason"] = finish }], null), aborted);
+        private Task Delta(JsonObject delta, string? finish, CancellationToken cancellationToken) =>
+            Event(Chunk([new JsonObject { ["index"] = 0, ["delta"] = delta, ["logprobs"] = null, ["finish_reason"] = finish }], null), cancellationToken);
 
         private JsonObject Chunk(JsonArray choices, JsonNode? usage)
         {
-            var chunk = new JsonObject { ["id"] = OpenAiFormat.Id(OpenAiFormat.ChatPrefix, id), ["object"] = "chat.completion.chunk", ["created"] = created, ["model"] = model, ["choices"] = choices };
+            var chunk = new JsonObject { ["id"] = OpenAiFormat.Id(OpenAiFormat.ChatPrefix, id), ["object"] = "chat.completion.chunk", ["created"] = created, ["model"] = _model, ["choices"] = choices };
             if (usage is not null)
                 chunk["usage"] = usage;
             return chunk;
@@ -134,9 +134,9 @@ public sealed class ChatStream(TokenListener listener, TaskEnds ends, TimeProvid
             return (JsonArray)list.DeepClone();
         }
 
-        private Task Event(JsonObject chunk, CancellationToken aborted) => Write($"data: {chunk.ToJsonString(OpenAiFormat.Json)}\n\n", aborted);
+        private Task Event(JsonObject chunk, CancellationToken cancellationToken) => Write($"data: {chunk.ToJsonString(OpenAiFormat.Json)}\n\n", cancellationToken);
 
-        private async Task Write(string text, CancellationToken aborted)
+        private async Task Write(string text, CancellationToken cancellationToken)
         {
             if (!context.Response.HasStarted)
             {
@@ -146,8 +146,8 @@ public sealed class ChatStream(TokenListener listener, TaskEnds ends, TimeProvid
                 context.Response.Headers["X-Accel-Buffering"] = "no";
             }
 
-            await context.Response.WriteAsync(text, aborted);
-            await context.Response.Body.FlushAsync(aborted);
+            await context.Response.WriteAsync(text, cancellationToken);
+            await context.Response.Body.FlushAsync(cancellationToken);
         }
     }
 }

@@ -21,7 +21,7 @@ public sealed class FileUpload(FileStore files, TimeProvider clock)
 
     /// <summary>Stores the file; <paramref name="agree"/> is asked, with what the form says, before it is shown to anybody.</summary>
     /// <exception cref="ProblemException">400 or 413: the form does not fit; nothing is kept of it.</exception>
-    public async Task<FileRow> Take(HttpContext context, Guid id, string tenant, Func<byte[], Task> agree, CancellationToken aborted)
+    public async Task<FileRow> Take(HttpContext context, Guid id, string tenant, Func<byte[], Task> agree, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow().UtcDateTime;
         var file = new FileRow { Id = id, Tenant = tenant, CreatedAt = now, ExpiresAt = now + Kept };
@@ -29,9 +29,9 @@ public sealed class FileUpload(FileStore files, TimeProvider clock)
         try
         {
             using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-            await Form(context, file, hash, async () => writer = await files.Write(file, aborted), aborted);
+            await Form(context, file, hash, async () => writer = await files.Write(file, cancellationToken), cancellationToken);
             await agree(hash.GetHashAndReset());
-            return await writer!.Complete(aborted);
+            return await writer!.Complete(cancellationToken);
         }
         finally
         {
@@ -41,36 +41,36 @@ public sealed class FileUpload(FileStore files, TimeProvider clock)
     }
 
     /// <summary>What a form says, without keeping any of it: for a key whose file is there already.</summary>
-    public async Task<byte[]> Fingerprint(HttpContext context, CancellationToken aborted)
+    public async Task<byte[]> Fingerprint(HttpContext context, CancellationToken cancellationToken)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        await Form(context, new FileRow { CreatedAt = clock.GetUtcNow().UtcDateTime }, hash, () => Task.FromResult<FileWriter?>(null), aborted);
+        await Form(context, new FileRow { CreatedAt = clock.GetUtcNow().UtcDateTime }, hash, () => Task.FromResult<FileWriter?>(null), cancellationToken);
         return hash.GetHashAndReset();
     }
 
     /// <summary>Reads all parts into the row, the hash and, where there is one, the writer. The boundary is another at every try, so it is the parts that are hashed.</summary>
-    private static async Task Form(HttpContext context, FileRow file, IncrementalHash hash, Func<Task<FileWriter?>> begin, CancellationToken aborted)
+    private static async Task Form(HttpContext context, FileRow file, IncrementalHash hash, Func<Task<FileWriter?>> begin, CancellationToken cancellationToken)
     {
         var (reader, purpose, isThere) = (Parts(context.Request), (string?)null, false);
         try
         {
-            while (await Next(reader, aborted) is { } part)
+            while (await Next(reader, cancellationToken) is { } part)
             {
                 var name = part.Name;
                 if (name == "file" && !isThere)
                 {
                     (file.Filename, isThere) = (FileName(part.Disposition), true);
-                    await Stream(part.Section.Body, await begin(), hash, aborted);
+                    await Stream(part.Section.Body, await begin(), hash, cancellationToken);
                 }
                 else if (name == "purpose")
-                    purpose = await Field(part.Section, aborted);
+                    purpose = await Field(part.Section, cancellationToken);
                 else if (name == "expires_after[seconds]")
-                    file.ExpiresAt = file.CreatedAt + Seconds(await Field(part.Section, aborted));
-                else if (name is "expires_after[anchor]" && await Field(part.Section, aborted) is not "created_at" and var anchor)
+                    file.ExpiresAt = file.CreatedAt + Seconds(await Field(part.Section, cancellationToken));
+                else if (name is "expires_after[anchor]" && await Field(part.Section, cancellationToken) is not "created_at" and var anchor)
                     throw Refused($"expires_after[anchor] is '{anchor}'; expected 'created_at'.", "expires_after");
             }
         }
-        catch (Exception broken) when (broken is InvalidDataException or IOException && !aborted.IsCancellationRequested)
+        catch (Exception broken) when (broken is InvalidDataException or IOException && !cancellationToken.IsCancellationRequested)
         {
             throw Refused($"The form cannot be read: {broken.Message}", null);
         }
@@ -95,27 +95,27 @@ public sealed class FileUpload(FileStore files, TimeProvider clock)
         return new MultipartReader(boundary, request.Body) { HeadersCountLimit = 16, HeadersLengthLimit = 8 << 10 };
     }
 
-    private static async Task<(string Name, MultipartSection Section, ContentDispositionHeaderValue Disposition)?> Next(MultipartReader reader, CancellationToken aborted)
+    private static async Task<(string Name, MultipartSection Section, ContentDispositionHeaderValue Disposition)?> Next(MultipartReader reader, CancellationToken cancellationToken)
     {
-        if (await reader.ReadNextSectionAsync(aborted) is not { } section)
+        if (await reader.ReadNextSectionAsync(cancellationToken) is not { } section)
             return null;
         if (!ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out var disposition) || HeaderUtilities.RemoveQuotes(disposition.Name).Value is not { } name)
             throw Refused("A part of the form has no name; expected Content-Disposition: form-data; name=\"…\".", null);
         return (name, section, disposition);
     }
 
-    private static async Task Stream(Stream body, FileWriter? writer, IncrementalHash hash, CancellationToken aborted)
+    private static async Task Stream(Stream body, FileWriter? writer, IncrementalHash hash, CancellationToken cancellationToken)
     {
         var (buffer, length) = (ArrayPool<byte>.Shared.Rent(64 << 10), 0L);
         try
         {
-            while (await body.ReadAsync(buffer, aborted) is var count and > 0)
+            while (await body.ReadAsync(buffer, cancellationToken) is var count and > 0)
             {
                 if ((length += count) > LargestFile)
                     throw new ProblemException(Problem.TooLarge($"The file is larger than {LargestFile >> 20} MB; split it and create a batch of each part.") with { Param = "file" });
                 hash.AppendData(buffer.AsSpan(0, count));
                 if (writer is not null)
-                    await writer.Write(buffer.AsMemory(0, count), aborted);
+                    await writer.Write(buffer.AsMemory(0, count), cancellationToken);
             }
         }
         finally
@@ -124,10 +124,10 @@ public sealed class FileUpload(FileStore files, TimeProvider clock)
         }
     }
 
-    private static async Task<string> Field(MultipartSection section, CancellationToken aborted)
+    private static async Task<string> Field(MultipartSection section, CancellationToken cancellationToken)
     {
         var text = new byte[LongestField];
-        var length = await section.Body.ReadAtLeastAsync(text, text.Length, throwOnEndOfStream: false, aborted);
+        var length = await section.Body.ReadAtLeastAsync(text, text.Length, throwOnEndOfStream: false, cancellationToken);
         return length < text.Length ? Encoding.UTF8.GetString(text, 0, length).Trim() : throw Refused($"A field of the form is longer than {LongestField} bytes.", null);
     }
 

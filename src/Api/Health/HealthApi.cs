@@ -1,22 +1,19 @@
 using LlmQueue.Api.Access;
-using LlmQueue.Api.Wire;
-using LlmQueue.Storage.Queue;
 
 namespace LlmQueue.Api.Health;
 
-/// <summary>How the process and the queue are doing.</summary>
+/// <summary>Whether the process runs, and whether it can do its work.</summary>
 public static class HealthApi
 {
     public static void MapHealth(this IEndpointRouteBuilder routes)
     {
         routes.MapGet("/health/live", () => TypedResults.Ok(new HealthAnswer("live", []))).WithMetadata(new OpenToEverybody());
         routes.MapGet("/health/ready", Ready).WithMetadata(new OpenToEverybody());
-        routes.MapGet("/v1/queue", async (QueueViews views, Patience patience, CancellationToken aborted) => TypedResults.Ok(await patience.Read(views.Read, aborted)));
     }
 
-    private static async Task<IResult> Ready(Readiness readiness, CancellationToken aborted)
+    private static async Task<IResult> Ready(Readiness readiness, CancellationToken cancellationToken)
     {
-        var missing = await readiness.WhatIsMissing(aborted);
+        var missing = await readiness.WhatIsMissing(cancellationToken);
         return missing.Count == 0
             ? TypedResults.Ok(new HealthAnswer("ready", missing))
             : TypedResults.Json(new HealthAnswer("not ready", missing), statusCode: StatusCodes.Status503ServiceUnavailable);

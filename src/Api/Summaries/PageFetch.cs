@@ -20,12 +20,12 @@ public sealed class PageFetch(OutboundHttp outside)
     public TimeSpan Longest { get; init; } = TimeSpan.FromSeconds(15);
 
     /// <summary>The pages with their contents, and by its place why one has none.</summary>
-    public async Task<(IReadOnlyList<PageContent> Pages, IReadOnlyDictionary<int, string> Wrong)> Fill(IReadOnlyList<PageContent> pages, CancellationToken aborted)
+    public async Task<(IReadOnlyList<PageContent> Pages, IReadOnlyDictionary<int, string> Wrong)> Fill(IReadOnlyList<PageContent> pages, CancellationToken cancellationToken)
     {
         var (filled, wrong) = (pages.ToArray(), new System.Collections.Concurrent.ConcurrentDictionary<int, string>());
         var left = new Room(LargestSet);
         var places = Enumerable.Range(0, pages.Count).Where(i => pages[i] is { Url: not null, Text: null, Html: null });
-        await Parallel.ForEachAsync(places, new ParallelOptions { MaxDegreeOfParallelism = Together, CancellationToken = aborted }, async (place, cancellation) =>
+        await Parallel.ForEachAsync(places, new ParallelOptions { MaxDegreeOfParallelism = Together, CancellationToken = cancellationToken }, async (place, cancellation) =>
         {
             try
             {
@@ -39,9 +39,9 @@ public sealed class PageFetch(OutboundHttp outside)
         return (filled, wrong);
     }
 
-    private async Task<PageContent> Fetch(PageContent page, Room left, CancellationToken aborted)
+    private async Task<PageContent> Fetch(PageContent page, Room left, CancellationToken cancellationToken)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(aborted);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(Longest);
         try
         {
@@ -64,7 +64,7 @@ public sealed class PageFetch(OutboundHttp outside)
 
             throw new PageNotHadException($"it was redirected more than {MostRedirects} times.");
         }
-        catch (OperationCanceledException) when (!aborted.IsCancellationRequested)
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             throw new PageNotHadException($"it did not come within {Longest.TotalSeconds:0} s.");
         }
@@ -116,9 +116,9 @@ public sealed class PageFetch(OutboundHttp outside)
     /// <summary>What all pages of one set may take together.</summary>
     private sealed class Room(long bytes)
     {
-        private long left = bytes;
+        private long _left = bytes;
 
-        public bool Take(int count) => Interlocked.Add(ref left, -count) >= 0;
+        public bool Take(int count) => Interlocked.Add(ref _left, -count) >= 0;
     }
 
     private sealed class PageNotHadException(string message) : Exception(message);

@@ -18,14 +18,14 @@ public static class FeedbackApi
     public static void MapFeedback(this IEndpointRouteBuilder routes)
     {
         routes.MapPost("/v1/tasks/{id}/feedback", Post);
-        routes.MapGet("/v1/ranking", async (HttpContext context, RankingViews views, Patience patience, CancellationToken aborted) =>
-            TypedResults.Ok(await patience.Read(ct => views.Read(context.Caller().Scope, ct), aborted)));
+        routes.MapGet("/v1/ranking", async (HttpContext context, RankingViews views, DatabaseRetry database, CancellationToken cancellationToken) =>
+            TypedResults.Ok(await database.Read(ct => views.Read(context.Caller().Scope, ct), cancellationToken)));
     }
 
     /// <summary>Kept once it is answered. Said again it changes nothing; another score takes the place of the former.</summary>
-    private static async Task<IResult> Post(string id, HttpContext context, FeedbackGiven given, RankingRepository book, IDbContextFactory<QueueDb> contexts, TimeProvider clock, Patience patience, CancellationToken aborted)
+    private static async Task<IResult> Post(string id, HttpContext context, FeedbackGiven given, RankingRepository book, IDbContextFactory<QueueDb> contexts, TimeProvider clock, DatabaseRetry database, CancellationToken cancellationToken)
     {
-        var task = Guid.TryParse(id, out var guid) ? await patience.Read(ct => Find(contexts, guid, context.Caller().Scope, ct), aborted) : null;
+        var task = Guid.TryParse(id, out var guid) ? await database.Read(ct => Find(contexts, guid, context.Caller().Scope, ct), cancellationToken) : null;
         if (task is null)
             return Problem.NoSuch("task").Result();
         if (given.Score is not { } score || score is not (>= 0 and <= 1))
@@ -34,11 +34,11 @@ public static class FeedbackApi
             throw new ProblemException(Problem.Refused($"'comment' has {given.Comment.Length:N0} characters; at most {LongestComment:N0} are kept."));
         if (task.AnsweredModel is null)
             return new Problem(StatusCodes.Status409Conflict, "not-answered", "The task has no answer", $"The task is in the state '{task.State}' and no model has answered it; feedback is about an answer.").Result();
-        await patience.Read(async ct =>
+        await database.Read(async ct =>
         {
             await book.Rate(task, score, given.Comment?.Replace("\0", "", StringComparison.Ordinal), clock.GetUtcNow().UtcDateTime, ct);
             return true;
-        }, aborted);
+        }, cancellationToken);
         return TypedResults.Ok(new FeedbackKept(task.CorrelationId, task.AnsweredModel, score));
     }
 

@@ -14,9 +14,9 @@ public static class TaskEventsApi
 
     public static void MapTaskEvents(this IEndpointRouteBuilder routes) => routes.MapGet("/v1/tasks/{id}/events", Send);
 
-    private static async Task<IResult> Send(string id, HttpContext context, TaskViews views, TaskLife life, Patience patience, IOptions<JsonOptions> json, TimeProvider clock, CancellationToken aborted)
+    private static async Task<IResult> Send(string id, HttpContext context, TaskViews views, TaskLife life, DatabaseRetry database, IOptions<JsonOptions> json, TimeProvider clock, CancellationToken cancellationToken)
     {
-        if (!Guid.TryParse(id, out var guid) || (await patience.Read(ct => views.Known([guid], ct), aborted)).GetValueOrDefault(guid) is not { } known || !context.Caller().MaySee(known.Tenant))
+        if (!Guid.TryParse(id, out var guid) || (await database.Read(ct => views.Known([guid], ct), cancellationToken)).GetValueOrDefault(guid) is not { } known || !context.Caller().MaySee(known.Tenant))
             return Problem.NoSuch("task").Result();
         context.Response.ContentType = "text/event-stream";
         context.Response.Headers.CacheControl = "no-cache";
@@ -24,29 +24,29 @@ public static class TaskEventsApi
         var place = long.TryParse(context.Request.Headers["Last-Event-ID"], out var last) && last > 0 ? last : 0;
         for (var spoke = clock.GetTimestamp(); ;)
         {
-            var (moments, ended) = await patience.Read(ct => life.After(guid, place, ct), aborted);
+            var (moments, ended) = await database.Read(ct => life.After(guid, place, ct), cancellationToken);
             foreach (var moment in moments)
             {
                 place = moment.Place;
-                await context.Response.WriteAsync($"id: {place}\nevent: {moment.Entry.Entry}\ndata: {JsonSerializer.Serialize(moment.Entry, json.Value.SerializerOptions)}\n\n", aborted);
+                await context.Response.WriteAsync($"id: {place}\nevent: {moment.Entry.Entry}\ndata: {JsonSerializer.Serialize(moment.Entry, json.Value.SerializerOptions)}\n\n", cancellationToken);
             }
 
             if (ended)
             {
                 // A client that would connect again by itself is told that there is nothing to come.
-                await context.Response.WriteAsync("event: end\ndata: {}\n\n", aborted);
+                await context.Response.WriteAsync("event: end\ndata: {}\n\n", cancellationToken);
                 return Results.Empty;
             }
 
             if (moments.Count > 0 || clock.GetElapsedTime(spoke) > BetweenSigns)
             {
                 if (moments.Count == 0)
-                    await context.Response.WriteAsync(": nothing new\n\n", aborted);
-                await context.Response.Body.FlushAsync(aborted);
+                    await context.Response.WriteAsync(": nothing new\n\n", cancellationToken);
+                await context.Response.Body.FlushAsync(cancellationToken);
                 spoke = clock.GetTimestamp();
             }
 
-            await Task.Delay(BetweenLooks, clock, aborted);
+            await Task.Delay(BetweenLooks, clock, cancellationToken);
         }
     }
 }

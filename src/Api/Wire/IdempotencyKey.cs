@@ -1,6 +1,5 @@
-using System.Security.Cryptography;
-using System.Text;
-using LlmQueue.Api.Access;
+using System.Globalization;
+using LlmQueue.Contracts;
 using LlmQueue.Storage.Intake;
 
 namespace LlmQueue.Api.Wire;
@@ -12,49 +11,51 @@ namespace LlmQueue.Api.Wire;
 public sealed class IdempotencyKey
 {
     private const int Longest = 255;
-    private readonly HttpContext context;
-    private readonly string? key;
+    private readonly HttpContext _context;
+    private readonly string _kind;
+    private readonly string _tenant;
+    private readonly string? _key;
 
-    private IdempotencyKey(HttpContext context, string? key) => (this.context, this.key) = (context, key);
+    private IdempotencyKey(HttpContext context, string kind, string tenant, string? key) => (_context, _kind, _tenant, _key) = (context, kind, tenant, key);
 
     /// <summary>Whether ids follow from a key: then they may be known already.</summary>
-    public bool IsGiven => key is not null;
+    public bool IsGiven => _key is not null;
 
     /// <summary>Quoted, as the header's draft has it, and bare, as most clients send it, are the same key.</summary>
     /// <exception cref="ProblemException">400: the key is empty or too long.</exception>
-    public static IdempotencyKey Of(HttpContext context, string what)
+    public static IdempotencyKey Of(HttpContext context, string kind, string tenant)
     {
         if (!context.Request.Headers.TryGetValue("Idempotency-Key", out var values))
-            return new IdempotencyKey(context, null);
+            return new IdempotencyKey(context, kind, tenant, null);
         var text = values.ToString().Trim();
         if (text.Length > 2 && text[0] == '"' && text[^1] == '"')
             text = text[1..^1];
         if (text.Length is 0 or > Longest)
             throw new ProblemException(Problem.Refused($"The header Idempotency-Key has {text.Length} characters; expected 1 to {Longest}, for example a UUID."));
-        return new IdempotencyKey(context, $"{what}\n{context.Caller().Tenant}\n{text}");
+        return new IdempotencyKey(context, kind, tenant, text);
     }
 
     /// <summary>A UUID of version 8 from the key, or a new one of version 7.</summary>
-    public Guid NewId(int index, TimeProvider clock) => key is null ? Guid.CreateVersion7(clock.GetUtcNow()) : IdOf($"{key}\n{index}");
+    /// <param name="index">Its place among those that the request makes.</param>
+    /// <param name="clock">Dates a new one.</param>
+    /// <param name="kind">What it names, where that is not what the request is for.</param>
+    public Guid NewId(int index, TimeProvider clock, string? kind = null) => _key is null
+        ? Guid.CreateVersion7(clock.GetUtcNow())
+        : DeterministicId.Of(_tenant, kind ?? _kind, $"idempotency-key/{_kind}", _key, index.ToString(CultureInfo.InvariantCulture));
 
     /// <summary>Keeps the key for this body, as it was read; called when nothing is wrong with it any more, so that a request that was refused can be mended under its key.</summary>
     /// <exception cref="ProblemException">422: another body stands behind the key.</exception>
-    public Task Hold(RequestKeys keys, Patience patience, CancellationToken aborted) => Hold(context.Features.Get<BodyFingerprint>()?.Hash, keys, patience, aborted);
+    public Task Hold(RequestKeys keys, DatabaseRetry database, CancellationToken cancellationToken) => Hold(_context.Features.Get<BodyFingerprint>()?.Hash, keys, database, cancellationToken);
 
-    public async Task Hold(byte[]? fingerprint, RequestKeys keys, Patience patience, CancellationToken aborted)
+    public async Task Hold(byte[]? fingerprint, RequestKeys keys, DatabaseRetry database, CancellationToken cancellationToken)
     {
-        if (key is null || fingerprint is null || await patience.Read(ct => keys.Holds(IdOf($"{key}\nbody"), Convert.ToHexStringLower(fingerprint), ct), aborted))
+        if (_key is null || fingerprint is null)
+            return;
+        var id = DeterministicId.Of(_tenant, "request-key", _kind, _key);
+        if (await database.Read(ct => keys.Holds(id, Convert.ToHexStringLower(fingerprint), ct), cancellationToken))
             return;
         throw new ProblemException(new Problem(StatusCodes.Status422UnprocessableEntity, "key-reused", "The Idempotency-Key belongs to another request",
             "This Idempotency-Key came before with another body. Send the body that it came with, byte for byte, to find what that made; for other work choose another key.") { Param = "Idempotency-Key", Code = "idempotency_key_reused" });
-    }
-
-    private static Guid IdOf(string text)
-    {
-        var bytes = SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 16);
-        bytes[6] = (byte)((bytes[6] & 0x0F) | 0x80);
-        bytes[8] = (byte)((bytes[8] & 0x3F) | 0x80);
-        return new Guid(bytes, bigEndian: true);
     }
 }
 

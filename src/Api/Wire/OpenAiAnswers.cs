@@ -1,13 +1,23 @@
 using LlmQueue.OpenAi;
+using Microsoft.AspNetCore.Routing.Patterns;
 
 namespace LlmQueue.Api.Wire;
+
+/// <summary>Marks the endpoints that OpenAI's clients call: their problems are OpenAI's error object, not problem details.</summary>
+public sealed class OpenAiErrors;
 
 /// <summary>Answers and problems at the addresses that OpenAI's clients call; everywhere else problems are problem details.</summary>
 public static class OpenAiAnswers
 {
-    private static readonly PathString[] Addresses = ["/v1/files", "/v1/batches", "/v1/chat", "/v1/models"];
+    public static RouteGroupBuilder WithOpenAiErrors(this RouteGroupBuilder group) => group.WithMetadata(new OpenAiErrors());
 
-    public static bool AreExpected(PathString path) => Array.Exists(Addresses, address => path.StartsWithSegments(address, StringComparison.OrdinalIgnoreCase));
+    /// <summary>Whether the caller understands OpenAI's error object: its endpoint says so or, where there is none, an endpoint of the same family does (/v1/chat/… for /v1/chat/completions).</summary>
+    public static bool AreExpected(HttpContext context) =>
+        context.GetEndpoint() is RouteEndpoint known
+            ? IsMarked(known)
+            : RouteAddresses.Of(context).Any(endpoint => IsMarked(endpoint) && context.Request.Path.StartsWithSegments(RouteAddresses.Family(endpoint), StringComparison.OrdinalIgnoreCase));
+
+    public static bool IsMarked(Endpoint endpoint) => endpoint.Metadata.GetMetadata<OpenAiErrors>() is not null;
 
     public static IResult Ok<T>(T answer) => TypedResults.Json(answer, OpenAiFormat.Json);
 
@@ -30,4 +40,21 @@ public static class OpenAiAnswers
         StatusCodes.Status429TooManyRequests => "rate_limit_exceeded",
         _ => problem.Type is "refused" ? null : problem.Type.Replace('-', '_'),
     };
+}
+
+/// <summary>The addresses that the API answers at, as its slices have mapped them.</summary>
+internal static class RouteAddresses
+{
+    public static IEnumerable<RouteEndpoint> Of(HttpContext context) => context.RequestServices.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>();
+
+    /// <summary>The beginning that all addresses of a family share: /v1/chat of /v1/chat/completions/{id}.</summary>
+    public static PathString Family(RouteEndpoint endpoint) => Join(Literals(endpoint).Take(2));
+
+    /// <summary>The address up to its first parameter: /v1/chat/completions of /v1/chat/completions/{id}.</summary>
+    public static string Root(RouteEndpoint endpoint) => Join(Literals(endpoint));
+
+    private static IEnumerable<string> Literals(RouteEndpoint endpoint) =>
+        endpoint.RoutePattern.PathSegments.Select(segment => segment.Parts is [RoutePatternLiteralPart literal] ? literal.Content : null).TakeWhile(text => text is not null)!;
+
+    private static string Join(IEnumerable<string> segments) => string.Concat(segments.Select(segment => $"/{segment}"));
 }

@@ -53,7 +53,7 @@ public sealed record Problem(int Status, string Type, string Title, string Detai
         {
             if (problem.RetryAfter is { } seconds)
                 httpContext.Response.Headers.RetryAfter = seconds.ToString();
-            if (OpenAiAnswers.AreExpected(httpContext.Request.Path))
+            if (OpenAiAnswers.AreExpected(httpContext))
                 return OpenAiAnswers.Of(problem).ExecuteAsync(httpContext);
             return TypedResults.Problem(problem.Detail, null, problem.Status, problem.Title, $"urn:llmqueue:problem:{problem.Type}", problem.More).ExecuteAsync(httpContext);
         }
@@ -123,10 +123,18 @@ public static class ProblemAnswers
         var (method, path) = (context.Request.Method, context.Request.Path.Value);
         var problem = context.Response.StatusCode switch
         {
-            StatusCodes.Status404NotFound => new Problem(404, "no-such-address", "Nothing is at this address", $"Nothing is at '{path}'. The API's addresses begin with /v1: /v1/tasks, /v1/summaries, /v1/queue, and for OpenAI's clients /v1/files, /v1/batches, /v1/chat/completions, /v1/models; and there are /health/live and /health/ready."),
+            StatusCodes.Status404NotFound => new Problem(404, "no-such-address", "Nothing is at this address", $"Nothing is at '{path}'. {Addresses(context)}"),
             StatusCodes.Status405MethodNotAllowed => new Problem(405, "wrong-method", "The address does not answer this method", $"'{path}' does not answer {method}; expected {string.Join(" or ", context.Response.Headers.Allow.ToString().Split(", "))}."),
             var other => new Problem(other, "refused", "The request was refused", $"{method} '{path}' was refused with the status {other}."),
         };
         return problem.Result().ExecuteAsync(context);
+    }
+
+    /// <summary>What could have been meant, as the slices have mapped it.</summary>
+    private static string Addresses(HttpContext context)
+    {
+        var endpoints = RouteAddresses.Of(context).Where(endpoint => RouteAddresses.Root(endpoint).StartsWith("/v1/", StringComparison.Ordinal)).ToLookup(OpenAiAnswers.IsMarked, RouteAddresses.Root);
+        var others = RouteAddresses.Of(context).Select(RouteAddresses.Root).Where(address => !address.StartsWith("/v1/", StringComparison.Ordinal));
+        return $"There are {string.Join(", ", endpoints[false].Distinct())}; for OpenAI's clients {string.Join(", ", endpoints[true].Distinct())}; besides {string.Join(", ", others.Distinct())}.";
     }
 }

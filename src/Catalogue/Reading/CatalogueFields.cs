@@ -6,9 +6,9 @@ namespace LlmQueue.Catalogue.Reading;
 /// <summary>The properties of one object of the file. Each is taken by name; what is wrong with it is noted with its line, and a stand-in is returned so that reading goes on.</summary>
 internal sealed class CatalogueFields
 {
-    private readonly string owner;
-    private readonly CatalogueProblems problems;
-    private readonly Dictionary<string, JsonPart> parts = [];
+    private readonly string _owner;
+    private readonly CatalogueProblems _problems;
+    private readonly Dictionary<string, JsonPart> _parts = [];
 
     /// <param name="part">What stands where the object is expected.</param>
     /// <param name="owner">What the object is, as a sentence calls it: "a model".</param>
@@ -16,7 +16,7 @@ internal sealed class CatalogueFields
     /// <param name="problems">Where problems are noted.</param>
     public CatalogueFields(JsonPart part, string owner, IReadOnlyList<string> known, CatalogueProblems problems)
     {
-        (this.owner, this.problems, Line) = (owner, problems, part.Line);
+        (_owner, _problems, Line) = (owner, problems, part.Line);
         if (part.Kind != JsonTokenType.StartObject)
             problems.Add(part.Line, $"found {part.Shown} where {owner} is expected: an object with {Names(known)}.");
         IsObject = part.Kind == JsonTokenType.StartObject;
@@ -24,7 +24,7 @@ internal sealed class CatalogueFields
         {
             if (!known.Contains(member.Name))
                 problems.Add(member.Line, $"'{member.Name}' is not a property of {owner}{NearestName.Of(member.Name, known) switch { { } near => $"; did you mean '{near}'?", null => $"; it may have {Names(known)}." }}");
-            else if (!parts.TryAdd(member.Name, member.Value))
+            else if (!_parts.TryAdd(member.Name, member.Value))
                 problems.Add(member.Line, $"'{member.Name}' stands twice in {owner}; keep one.");
         }
     }
@@ -32,13 +32,13 @@ internal sealed class CatalogueFields
     public int Line { get; }
     public bool IsObject { get; }
 
-    public JsonPart? Optional(string name) => parts.TryGetValue(name, out var part) && part.Kind != JsonTokenType.Null ? part : null;
+    public JsonPart? Optional(string name) => _parts.TryGetValue(name, out var part) && part.Kind != JsonTokenType.Null ? part : null;
 
     public JsonPart? Required(string name, string expected)
     {
         var part = Optional(name);
         if (part is null && IsObject)
-            problems.Add(Line, $"{owner} has no '{name}'; expected {expected}.");
+            _problems.Add(Line, $"{_owner} has no '{name}'; expected {expected}.");
         return part;
     }
 
@@ -58,7 +58,7 @@ internal sealed class CatalogueFields
             return null;
         if (part.Kind == JsonTokenType.Number && decimal.TryParse(part.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var amount) && amount >= 0)
             return amount;
-        problems.Add(part.Line, $"'{name}' is {part.Shown}; expected {unit}, 0 or more.");
+        _problems.Add(part.Line, $"'{name}' is {part.Shown}; expected {unit}, 0 or more.");
         return null;
     }
 
@@ -68,14 +68,14 @@ internal sealed class CatalogueFields
             return null;
         if (part.Kind == JsonTokenType.Number && decimal.TryParse(part.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var share) && share is >= 0 and <= 1)
             return share;
-        problems.Add(part.Line, $"'{name}' is {part.Shown}; expected a share from 0 to 1.");
+        _problems.Add(part.Line, $"'{name}' is {part.Shown}; expected a share from 0 to 1.");
         return null;
     }
 
     public bool Flag(string name, bool otherwise = false)
     {
         if (Optional(name) is { } part && part.Kind is not (JsonTokenType.True or JsonTokenType.False))
-            problems.Add(part.Line, $"'{name}' is {part.Shown}; expected true or false.");
+            _problems.Add(part.Line, $"'{name}' is {part.Shown}; expected true or false.");
         return Optional(name) is { } flag ? flag.Kind == JsonTokenType.True : otherwise;
     }
 
@@ -85,14 +85,14 @@ internal sealed class CatalogueFields
             return null;
         if (part.Kind == JsonTokenType.String && DateOnly.TryParseExact(part.Text, "yyyy-MM-dd", out var date))
             return date;
-        problems.Add(part.Line, $"'{name}' is {part.Shown}; expected a date such as '2026-08-16'.");
+        _problems.Add(part.Line, $"'{name}' is {part.Shown}; expected a date such as '2026-08-16'.");
         return null;
     }
 
     public IReadOnlyList<JsonPart> List(JsonPart? part, string name, string expected)
     {
         if (part is not null && part.Kind != JsonTokenType.StartArray)
-            problems.Add(part.Line, $"'{name}' is {part.Shown}; expected {expected}.");
+            _problems.Add(part.Line, $"'{name}' is {part.Shown}; expected {expected}.");
         return part?.Items ?? [];
     }
 
@@ -100,7 +100,7 @@ internal sealed class CatalogueFields
     {
         if (part is null || (part.Kind == JsonTokenType.String && !string.IsNullOrWhiteSpace(part.Text)))
             return part?.Text;
-        problems.Add(part.Line, $"'{name}' is {part.Shown}; expected {expected}.");
+        _problems.Add(part.Line, $"'{name}' is {part.Shown}; expected {expected}.");
         return null;
     }
 
@@ -111,7 +111,7 @@ internal sealed class CatalogueFields
         if (part.Kind == JsonTokenType.Number && decimal.TryParse(part.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
             && number >= 1 && number <= most && decimal.Truncate(number) == number)
             return (long)number;
-        problems.Add(part.Line, $"'{name}' is {part.Shown}; expected a whole number from 1 to {most}, or leave it out where it is not limited.");
+        _problems.Add(part.Line, $"'{name}' is {part.Shown}; expected a whole number from 1 to {most}, or leave it out where it is not limited.");
         return null;
     }
 

@@ -11,11 +11,11 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
     private static readonly string[] RouteColumns = ["task", "complexity", "models", "name", "priority", "agent", "tier", "stakes", "minContext", "minTurns", "needsContext", "minConfidence", "minLoad"];
     private static readonly string[] Priorities = [Route.Any, "interactive", "normal", "batch"];
 
-    private readonly Dictionary<ModelId, (ModelEntry Entry, int Line)> models = [];
+    private readonly Dictionary<ModelId, (ModelEntry Entry, int Line)> _models = [];
 
     // References are checked when every model is known: a route may stand before the models it names.
-    private readonly List<(ModelId Id, int Line, string By)> references = [];
-    private readonly HashSet<string> tierNames = new(StringComparer.Ordinal);
+    private readonly List<(ModelId Id, int Line, string By)> _references = [];
+    private readonly HashSet<string> _tierNames = new(StringComparer.Ordinal);
 
     public ModelCatalogue Read(JsonPart root, string fingerprint)
     {
@@ -39,7 +39,7 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
         var critics = Chain(passes, "critique", "the pass 'critique'");
         var extractors = Chain(passes, "extract", "the pass 'extract'");
         CheckReferences();
-        foreach (var blind in extractors.Where(id => models.TryGetValue(id, out var model) && !model.Entry.Vision))
+        foreach (var blind in extractors.Where(id => _models.TryGetValue(id, out var model) && !model.Entry.Vision))
             problems.Add(passes!.Optional("extract")!.Line, $"the pass 'extract' names '{blind}', which reads no images; name a model with 'vision': true.");
         return new ModelCatalogue(entries, routes, summary, synthesis, classifier)
         {
@@ -76,9 +76,9 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
             JsonSchema = fields.Flag("jsonSchema"),
             FirstChoiceTimeout = fields.OptionalCount("firstChoiceTimeoutSeconds") is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
         };
-        if (models.TryAdd(id, (entry, fields.Line)))
+        if (_models.TryAdd(id, (entry, fields.Line)))
             return entry;
-        problems.Add(fields.Line, $"the model '{id}' is listed already, on line {models[id].Line}; keep one.");
+        problems.Add(fields.Line, $"the model '{id}' is listed already, on line {_models[id].Line}; keep one.");
         return null;
     }
 
@@ -131,7 +131,7 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
         var byTenant = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var tier in part.Members)
         {
-            tierNames.Add(tier.Name);
+            _tierNames.Add(tier.Name);
             if (tier.Value.Kind != JsonTokenType.StartArray)
                 problems.Add(tier.Line, $"the tier '{tier.Name}' is {tier.Value.Shown}; expected a list of tenants.");
             foreach (var tenant in tier.Value.Items)
@@ -147,8 +147,8 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
     private void CheckTiers(CatalogueFields file)
     {
         foreach (var row in file.Optional("routes")?.Items ?? [])
-            foreach (var member in row.Members.Where(m => m.Name == "tier" && m.Value.Kind == JsonTokenType.String && m.Value.Text is not (Route.Any or Tiers.Standard) && !tierNames.Contains(m.Value.Text)))
-                problems.Add(member.Line, $"the tier '{member.Value.Text}' is not among the 'tiers'{NearestName.Question(member.Value.Text, tierNames) switch { "" => "; add it there with its tenants.", var near => near }}");
+            foreach (var member in row.Members.Where(m => m.Name == "tier" && m.Value.Kind == JsonTokenType.String && m.Value.Text is not (Route.Any or Tiers.Standard) && !_tierNames.Contains(m.Value.Text)))
+                problems.Add(member.Line, $"the tier '{member.Value.Text}' is not among the 'tiers'{NearestName.Question(member.Value.Text, _tierNames) switch { "" => "; add it there with its tenants.", var near => near }}");
     }
 
     private string? OneOf(CatalogueFields fields, string name, string[] allowed, string? found)
@@ -189,7 +189,7 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
     {
         if (Id(part) is not { } id)
             return null;
-        references.Add((id, part.Line, by));
+        _references.Add((id, part.Line, by));
         return id;
     }
 
@@ -205,12 +205,12 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
 
     private void CheckReferences()
     {
-        foreach (var (id, line, by) in references.Where(reference => !models.ContainsKey(reference.Id)))
-            problems.Add(line, $"{by} names '{id}', which is not among the models{NearestName.Of(id.ToString(), models.Keys.Select(key => key.ToString())) switch { { } near => $"; did you mean '{near}'?", null => "; add it there, or take it out here." }}");
-        foreach (var (entry, line) in models.Values)
+        foreach (var (id, line, by) in _references.Where(reference => !_models.ContainsKey(reference.Id)))
+            problems.Add(line, $"{by} names '{id}', which is not among the models{NearestName.Of(id.ToString(), _models.Keys.Select(key => key.ToString())) switch { { } near => $"; did you mean '{near}'?", null => "; add it there, or take it out here." }}");
+        foreach (var (entry, line) in _models.Values)
         {
             var (seen, next) = (new HashSet<ModelId> { entry.Id }, entry.ReplacedBy);
-            while (next is not null && models.TryGetValue(next, out var successor) && seen.Add(next))
+            while (next is not null && _models.TryGetValue(next, out var successor) && seen.Add(next))
                 next = successor.Entry.ReplacedBy;
             // Told once, at the model that closes the circle onto itself.
             if (next == entry.Id)

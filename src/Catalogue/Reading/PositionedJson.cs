@@ -20,16 +20,16 @@ internal sealed record JsonMember(string Name, int Line, JsonPart Value);
 
 internal ref struct PositionedJson
 {
-    private readonly List<int> lineStarts;
-    private Utf8JsonReader reader;
+    private readonly List<int> _lineStarts;
+    private Utf8JsonReader _reader;
 
     private PositionedJson(ReadOnlySpan<byte> utf8)
     {
-        reader = new Utf8JsonReader(utf8, new JsonReaderOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
-        lineStarts = [0];
+        _reader = new Utf8JsonReader(utf8, new JsonReaderOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+        _lineStarts = [0];
         for (var i = 0; i < utf8.Length; i++)
             if (utf8[i] == (byte)'\n')
-                lineStarts.Add(i + 1);
+                _lineStarts.Add(i + 1);
     }
 
     /// <summary>The root value, or null after a problem was noted: broken JSON has exactly one, since nothing after it can be trusted.</summary>
@@ -44,9 +44,9 @@ internal ref struct PositionedJson
         var cursor = new PositionedJson(Encoding.UTF8.GetBytes(json1));
         try
         {
-            cursor.reader.Read();
+            cursor._reader.Read();
             var root = cursor.Value();
-            cursor.reader.Read(); // Throws when something follows the root.
+            cursor._reader.Read(); // Throws when something follows the root.
             return root;
         }
         catch (JsonException fault)
@@ -66,7 +66,7 @@ internal ref struct PositionedJson
     {
         get
         {
-            var index = lineStarts.BinarySearch((int)reader.TokenStartIndex);
+            var index = _lineStarts.BinarySearch((int)_reader.TokenStartIndex);
             return index >= 0 ? index + 1 : ~index;
         }
     }
@@ -74,26 +74,26 @@ internal ref struct PositionedJson
     private JsonPart Value()
     {
         var line = Line;
-        switch (reader.TokenType)
+        switch (_reader.TokenType)
         {
             case JsonTokenType.StartObject:
                 var members = new List<JsonMember>();
-                while (reader.Read() && reader.TokenType != JsonTokenType.EndObject)
+                while (_reader.Read() && _reader.TokenType != JsonTokenType.EndObject)
                 {
-                    var (name, nameLine) = (reader.GetString()!, Line);
-                    reader.Read();
+                    var (name, nameLine) = (_reader.GetString()!, Line);
+                    _reader.Read();
                     members.Add(new JsonMember(name, nameLine, Value()));
                 }
                 return new JsonPart(line, JsonTokenType.StartObject, "", [], members);
             case JsonTokenType.StartArray:
                 var items = new List<JsonPart>();
-                while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+                while (_reader.Read() && _reader.TokenType != JsonTokenType.EndArray)
                     items.Add(Value());
                 return new JsonPart(line, JsonTokenType.StartArray, "", items, []);
             case JsonTokenType.String:
-                return new JsonPart(line, JsonTokenType.String, reader.GetString()!, [], []);
+                return new JsonPart(line, JsonTokenType.String, _reader.GetString()!, [], []);
             default:
-                return new JsonPart(line, reader.TokenType, Encoding.UTF8.GetString(reader.ValueSpan), [], []);
+                return new JsonPart(line, _reader.TokenType, Encoding.UTF8.GetString(_reader.ValueSpan), [], []);
         }
     }
 }

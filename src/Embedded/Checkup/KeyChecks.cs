@@ -1,4 +1,4 @@
-using LlmQueue.Api.Wire;
+using System.Net.Http.Headers;
 using LlmQueue.Embedded.Hosting;
 using LlmQueue.Hosting.Settings;
 using LlmQueue.Worker.Calling.Providers;

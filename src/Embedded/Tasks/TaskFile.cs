@@ -1,5 +1,4 @@
-using System.Security.Cryptography;
-using System.Text;
+using System.Globalization;
 using System.Text.Json;
 using LlmQueue.Api.Wire;
 using LlmQueue.Catalogue;
@@ -13,12 +12,15 @@ namespace LlmQueue.Embedded.Tasks;
 /// <param name="Problems">What is wrong with the others, a sentence each, with its line.</param>
 internal sealed record TaskFile(IReadOnlyList<LlmTask> Tasks, IReadOnlyList<string> Problems)
 {
+    /// <summary>Whose work the command line hands in where the queue has no tokens.</summary>
+    private const string CommandTenant = "default";
+
     /// <param name="text">The whole file.</param>
     /// <param name="models">What the catalogue refuses.</param>
     /// <param name="now">Deadlines before it are refused.</param>
     public static TaskFile Read(string text, ModelChecks models, DateTime now)
     {
-        var content = SHA256.HashData(Encoding.UTF8.GetBytes(text));
+        var file = DeterministicId.Of(CommandTenant, "task-file", text);
         var (tasks, problems, lineOf) = (new List<LlmTask>(), new List<string>(), new Dictionary<Guid, int>());
         var number = 0;
         foreach (var line in text.TrimStart('\uFEFF').Split('\n'))
@@ -30,7 +32,7 @@ internal sealed record TaskFile(IReadOnlyList<LlmTask> Tasks, IReadOnlyList<stri
             {
                 using var json = JsonDocument.Parse(line);
                 var task = Fields.Read<LlmTask>(json.RootElement);
-                task = task with { Id = task.Id is { } own && own != Guid.Empty ? own : Id(content, number) };
+                task = task with { Id = task.Id is { } own && own != Guid.Empty ? own : Id(file, number) };
                 var refusal = TaskIntake.Read(task, task.Id.Value, tenant: null, now).Refusal ?? models.WhyUnknown(task.Model);
                 if (refusal is null && !lineOf.TryAdd(task.Id.Value, number))
                     refusal = $"The id {task.Id} stands in line {lineOf[task.Id.Value]} already; expected every id once.";
@@ -57,11 +59,5 @@ internal sealed record TaskFile(IReadOnlyList<LlmTask> Tasks, IReadOnlyList<stri
     }
 
     /// <summary>Follows from the file and the line, so that the same file handed in again hands in nothing twice.</summary>
-    private static Guid Id(byte[] content, int line)
-    {
-        var bytes = SHA256.HashData([.. content, .. BitConverter.GetBytes(line)]).AsSpan(0, 16);
-        bytes[6] = (byte)((bytes[6] & 0x0F) | 0x80);
-        bytes[8] = (byte)((bytes[8] & 0x3F) | 0x80);
-        return new Guid(bytes, bigEndian: true);
-    }
+    private static Guid Id(Guid file, int line) => DeterministicId.Of(CommandTenant, "task", $"{file}", line.ToString(CultureInfo.InvariantCulture));
 }

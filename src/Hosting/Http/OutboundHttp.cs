@@ -9,15 +9,15 @@ namespace LlmQueue.Hosting.Http;
 /// </summary>
 public sealed class OutboundHttp : IDisposable
 {
-    private readonly HashSet<string> trusted;
-    private readonly Func<string, CancellationToken, Task<IPAddress[]>> resolve;
+    private readonly HashSet<string> _trusted;
+    private readonly Func<string, CancellationToken, Task<IPAddress[]>> _resolve;
 
     /// <param name="privateHosts">Hosts of one's own network that may be called all the same, as they stand in an address.</param>
     /// <param name="resolve">A name's addresses; left out: as the machine knows them.</param>
     public OutboundHttp(IEnumerable<string> privateHosts, Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
     {
-        this.resolve = resolve ?? Dns.GetHostAddressesAsync;
-        trusted = new HashSet<string>(privateHosts, StringComparer.OrdinalIgnoreCase);
+        _resolve = resolve ?? Dns.GetHostAddressesAsync;
+        _trusted = new HashSet<string>(privateHosts, StringComparer.OrdinalIgnoreCase);
         Client = new HttpClient(new SocketsHttpHandler
         {
             AllowAutoRedirect = false, UseProxy = false, UseCookies = false, ConnectTimeout = TimeSpan.FromSeconds(10), PooledConnectionLifetime = TimeSpan.FromMinutes(1),
@@ -37,7 +37,7 @@ public sealed class OutboundHttp : IDisposable
             return $"'{url}' is not an absolute http or https address.";
         if (url.UserInfo.Length > 0)
             return "The address carries a user or a password; expected one without.";
-        return IPAddress.TryParse(url.IdnHost.Trim('[', ']'), out var address) && !trusted.Contains(url.IdnHost) && !PublicAddressRule.IsPublic(address) ? Private(url.IdnHost) : null;
+        return IPAddress.TryParse(url.IdnHost.Trim('[', ']'), out var address) && !_trusted.Contains(url.IdnHost) && !PublicAddressRule.IsPublic(address) ? Private(url.IdnHost) : null;
     }
 
     public void Dispose() => Client.Dispose();
@@ -45,8 +45,8 @@ public sealed class OutboundHttp : IDisposable
     private async ValueTask<Stream> Connect(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {
         var host = context.DnsEndPoint.Host;
-        var addresses = await resolve(host, cancellationToken);
-        var allowed = trusted.Contains(host) ? addresses : Array.FindAll(addresses, PublicAddressRule.IsPublic);
+        var addresses = await _resolve(host, cancellationToken);
+        var allowed = _trusted.Contains(host) ? addresses : Array.FindAll(addresses, PublicAddressRule.IsPublic);
         // One that leads here and there is not called at all: half of an answer is a way in.
         if (allowed.Length == 0 || allowed.Length < addresses.Length)
             throw new PrivateAddressException(Private(host));

@@ -5,10 +5,10 @@ namespace LlmQueue.Hosting.Settings;
 /// <summary>The variables, and what was found wrong with them so far.</summary>
 internal sealed class SettingsReader(IReadOnlyDictionary<string, string?> variables)
 {
-    private readonly List<string> problems = [];
-    private readonly List<string> warnings = [];
+    private readonly List<string> _problems = [];
+    private readonly List<string> _warnings = [];
 
-    public IReadOnlyList<string> Warnings => warnings;
+    public IReadOnlyList<string> Warnings => _warnings;
 
     /// <summary>Every variable that has a value. docker-compose passes what is not set as an empty text.</summary>
     public IEnumerable<string> Names => variables.Where(pair => !string.IsNullOrWhiteSpace(pair.Value)).Select(pair => pair.Key).Order(StringComparer.Ordinal);
@@ -18,14 +18,14 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string?> variab
     /// <summary>As it stands, spaces around it included: for secrets, where a stray line break is worth a word.</summary>
     public string? Raw(string name) => string.IsNullOrWhiteSpace(variables.GetValueOrDefault(name)) ? null : variables[name];
 
-    public void Refuse(string sentence) => problems.Add(sentence);
+    public void Refuse(string sentence) => _problems.Add(sentence);
 
-    public void Warn(string sentence) => warnings.Add(sentence);
+    public void Warn(string sentence) => _warnings.Add(sentence);
 
     public void ThrowIfAny()
     {
-        if (problems.Count > 0)
-            throw new SettingsException(problems);
+        if (_problems.Count > 0)
+            throw new SettingsException(_problems);
     }
 
     public int? Count(string name)

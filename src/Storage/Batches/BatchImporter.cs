@@ -25,21 +25,12 @@ public sealed class BatchImporter(NpgsqlDataSource database, StoreTables tables,
         foreach (var (number, customId, line) in lines)
         {
             var row = line.Task.Row;
-            (row.BatchId, row.BatchLine, row.CustomId, row.Version) = (batch.Id, number, customId, 1);
+            (row.BatchId, row.BatchLine, row.CustomId) = (batch.Id, number, customId);
             (row.Deadline, row.RungAt) = (batch.ExpiresAt, DateTime.MaxValue);
-            row.State = line.Error is null ? TaskStates.Submitted : TaskStates.Rejected;
-            if (line.Error is { } error)
-            {
-                (row.EndedAt, row.FailureReason) = (now, line.Task.Refusal);
-                payloads.Add(new PayloadRow { SubjectId = row.CorrelationId, Part = PayloadRow.Error, Content = error });
-            }
-            else
-            {
-                payloads.Add(line.Task.PromptRow);
-            }
-
-            tasks.Add(row);
-            history.Add(new HistoryRow { SubjectId = row.CorrelationId, Version = 1, At = now, Entry = row.State, State = row.State, Reason = row.FailureReason });
+            var task = line.Error is { } error ? SubmittedTask.CreateRejected(row, line.Task.Refusal, error, now) : SubmittedTask.Create(row, line.Task.Prompt, now);
+            tasks.Add(task.RowToInsert());
+            payloads.Add(task.Content!);
+            history.Add(task.Entry);
         }
 
         await using var connection = await database.OpenConnectionAsync(cancellationToken);

@@ -5,11 +5,11 @@ namespace LlmQueue.Storage.Files;
 /// <summary>A file that is being written. It is there once it is completed; disposed before, it never was.</summary>
 public sealed class FileWriter(NpgsqlDataSource database, FileStore files, FileRow file) : IAsyncDisposable
 {
-    private readonly List<byte[]> full = [];
-    private byte[] open = new byte[FileStore.ChunkBytes];
-    private int filled;
-    private int next;
-    private bool completed;
+    private readonly List<byte[]> _full = [];
+    private byte[] _open = new byte[FileStore.ChunkBytes];
+    private int _filled;
+    private int _next;
+    private bool _completed;
 
     /// <summary>Bytes written so far.</summary>
     public long Length { get; private set; }
@@ -21,15 +21,15 @@ public sealed class FileWriter(NpgsqlDataSource database, FileStore files, FileR
         Length += bytes.Length;
         while (bytes.Length > 0)
         {
-            var part = bytes[..Math.Min(bytes.Length, open.Length - filled)];
-            part.CopyTo(open.AsMemory(filled));
-            filled += part.Length;
+            var part = bytes[..Math.Min(bytes.Length, _open.Length - _filled)];
+            part.CopyTo(_open.AsMemory(_filled));
+            _filled += part.Length;
             bytes = bytes[part.Length..];
-            if (filled < open.Length)
+            if (_filled < _open.Length)
                 continue;
-            full.Add(open);
-            (open, filled) = (new byte[FileStore.ChunkBytes], 0);
-            if (full.Count == FileStore.Together)
+            _full.Add(_open);
+            (_open, _filled) = (new byte[FileStore.ChunkBytes], 0);
+            if (_full.Count == FileStore.Together)
                 await Flush(cancellationToken);
         }
     }
@@ -42,8 +42,8 @@ public sealed class FileWriter(NpgsqlDataSource database, FileStore files, FileR
 
     private async Task<FileRow> Finish(string status, CancellationToken cancellationToken)
     {
-        if (filled > 0)
-            full.Add(open[..filled]);
+        if (_filled > 0)
+            _full.Add(_open[.._filled]);
         await Flush(cancellationToken);
         (file.Bytes, file.Status) = (Length, status);
         await using var command = database.CreateCommand("update files set bytes = $2, status = $3, filename = $4, purpose = $5, expires_at = $6 where id = $1");
@@ -55,29 +55,29 @@ public sealed class FileWriter(NpgsqlDataSource database, FileStore files, FileR
         command.Parameters.Add(new NpgsqlParameter<DateTime?> { TypedValue = file.ExpiresAt });
         if (await command.ExecuteNonQueryAsync(cancellationToken) == 0)
             throw new InvalidOperationException($"File {file.Id} was removed while it was written.");
-        completed = true;
+        _completed = true;
         return file;
     }
 
     public async ValueTask DisposeAsync()
     {
-        if (!completed)
+        if (!_completed)
             await files.Remove(file.Id, CancellationToken.None);
     }
 
     private async Task Flush(CancellationToken cancellationToken)
     {
-        if (full.Count == 0)
+        if (_full.Count == 0)
             return;
         await using var command = database.CreateCommand("""
             insert into file_chunks (file_id, ordinal, content)
             select $1, $2 + c.place - 1, c.content from unnest($3::bytea[]) with ordinality as c(content, place)
             """);
         command.Parameters.AddWithValue(file.Id);
-        command.Parameters.AddWithValue(next);
-        command.Parameters.AddWithValue(full.ToArray());
+        command.Parameters.AddWithValue(_next);
+        command.Parameters.AddWithValue(_full.ToArray());
         await command.ExecuteNonQueryAsync(cancellationToken);
-        next += full.Count;
-        full.Clear();
+        _next += _full.Count;
+        _full.Clear();
     }
 }

@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using LlmQueue.Contracts;
 using LlmQueue.Storage.Tasks;
 using Microsoft.EntityFrameworkCore;
 
@@ -19,22 +19,12 @@ public sealed class Retries(IDbContextFactory<QueueDb> contexts, TimeProvider cl
         if (old is null || prompt is null)
             return null;
         var now = clock.GetUtcNow().UtcDateTime;
-        var row = new TaskRow
-        {
-            CorrelationId = IdOf(ended), Tenant = old.Tenant, Title = old.Title, Kind = old.Kind, Complexity = old.Complexity, Priority = old.Priority, HighStakes = old.HighStakes, Agent = old.Agent,
-            Conversation = old.Conversation, RequestedModel = old.RequestedModel, MaxOutputTokens = old.MaxOutputTokens, Metadata = old.Metadata, WebhookUrl = old.WebhookUrl,
-            // A deadline that has passed would end it at once; whoever retries wants it now.
-            Deadline = old.Deadline > now ? old.Deadline : null,
-            SubmittedAt = now, UpdatedAt = now, RungAt = now,
-        };
+        var row = SubmittedTask.NewRow(DeterministicId.Of(old.Tenant, "task", "retry", $"{ended}"), old.Tenant, now);
+        (row.Title, row.Kind, row.Complexity, row.Priority, row.HighStakes) = (old.Title, old.Kind, old.Complexity, old.Priority, old.HighStakes);
+        (row.Agent, row.Conversation, row.RequestedModel, row.MaxOutputTokens) = (old.Agent, old.Conversation, old.RequestedModel, old.MaxOutputTokens);
+        (row.Metadata, row.WebhookUrl) = (old.Metadata, old.WebhookUrl);
+        // A deadline that has passed would end it at once; whoever retries wants it now.
+        row.Deadline = old.Deadline > now ? old.Deadline : null;
         return new AcceptedTask(row, prompt, null);
-    }
-
-    private static Guid IdOf(Guid ended)
-    {
-        var bytes = SHA256.HashData([.. "retry of "u8, .. ended.ToByteArray(bigEndian: true)]).AsSpan(0, 16);
-        bytes[6] = (byte)((bytes[6] & 0x0F) | 0x80);
-        bytes[8] = (byte)((bytes[8] & 0x3F) | 0x80);
-        return new Guid(bytes, bigEndian: true);
     }
 }

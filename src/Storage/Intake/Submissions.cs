@@ -2,7 +2,6 @@ using LlmQueue.Contracts;
 using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Outbox;
 using LlmQueue.Storage.Summaries;
-using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Storage.Intake;
 
@@ -24,13 +23,7 @@ public sealed class Submissions(GroupCommit commits, CommandSender commandSender
             {
                 if (taken.Refusal is not null)
                     throw new ArgumentException($"Task {taken.Row.CorrelationId} was refused and cannot be submitted: {taken.Refusal}");
-                taken.Row.State = TaskStates.Submitted;
-                taken.Row.Version = 1;
-                transition.Created.Add(taken.Row);
-                transition.Payloads.Add(taken.PromptRow);
-                // Always the same place: a task that is handed in twice at once has one entry.
-                transition.History.Add(new HistoryRow { SubjectId = taken.Row.CorrelationId, Ordinal = 0, At = transition.Now, Entry = "Submitted", State = TaskStates.Submitted });
-                transition.Send(new StartTask(taken.Row.CorrelationId));
+                SubmittedTask.Create(taken.Row, taken.Prompt, transition.Now).AddTo(transition);
             }
 
             await commits.Commit(transition, cancellationToken);

@@ -10,10 +10,7 @@ namespace LlmQueue.Storage.Intake;
 /// <param name="Row">The row.</param>
 /// <param name="Prompt">The messages, as JSON, for the prompt's own row.</param>
 /// <param name="Refusal">Why it can never run, as a sentence; null when nothing is wrong with its values.</param>
-public sealed record AcceptedTask(TaskRow Row, string Prompt, string? Refusal)
-{
-    public PayloadRow PromptRow => new() { SubjectId = Row.CorrelationId, Part = PayloadRow.Prompt, Content = Prompt };
-}
+public sealed record AcceptedTask(TaskRow Row, string Prompt, string? Refusal);
 
 /// <summary>Reads what a producer sent, over HTTP and over the bus alike. Pure: the same task is taken in the same way at every door.</summary>
 public static class TaskIntake
@@ -28,25 +25,18 @@ public static class TaskIntake
         if (task.Prompt is null && task.Messages is null)
             throw new UnreadableMessageException("The task has neither 'prompt' nor 'messages'. Expected one of them, for example {\"prompt\": \"Why is the sky blue?\"}.");
         var messages = task.Messages ?? [new LlmMessage("user", task.Prompt!)];
-        var row = new TaskRow
-        {
-            CorrelationId = id,
-            Tenant = Cut(tenant ?? task.Tenant) is { Length: > 0 } name ? name : "default",
-            Kind = Cut(task.Kind)?.ToLowerInvariant(),
-            Complexity = Cut(task.Complexity)?.ToLowerInvariant(),
-            Priority = Priorities.Parse(task.Priority) ?? Priorities.Normal,
-            HighStakes = task.HighStakes,
-            Agent = Cut(task.Agent),
-            Conversation = Cut(task.Conversation),
-            RequestedModel = Cut(task.Model),
-            MaxOutputTokens = task.MaxOutputTokens ?? DefaultMaxOutputTokens,
-            Deadline = task.Deadline?.UtcDateTime,
-            Metadata = task.Metadata is { Count: > 0 } labels ? Clean(JsonSerializer.Serialize(labels, UnitOfWork.Json)) : null,
-            WebhookUrl = Cut(task.WebhookUrl, 2000),
-            SubmittedAt = now,
-            UpdatedAt = now,
-            RungAt = now,
-        };
+        var row = SubmittedTask.NewRow(id, Cut(tenant ?? task.Tenant) is { Length: > 0 } name ? name : "default", now);
+        row.Kind = Cut(task.Kind)?.ToLowerInvariant();
+        row.Complexity = Cut(task.Complexity)?.ToLowerInvariant();
+        row.Priority = Priorities.Parse(task.Priority) ?? Priorities.Normal;
+        row.HighStakes = task.HighStakes;
+        row.Agent = Cut(task.Agent);
+        row.Conversation = Cut(task.Conversation);
+        row.RequestedModel = Cut(task.Model);
+        row.MaxOutputTokens = task.MaxOutputTokens ?? DefaultMaxOutputTokens;
+        row.Deadline = task.Deadline?.UtcDateTime;
+        row.Metadata = task.Metadata is { Count: > 0 } labels ? Clean(JsonSerializer.Serialize(labels, UnitOfWork.Json)) : null;
+        row.WebhookUrl = Cut(task.WebhookUrl, 2000);
         var refusal = WhatIsWrong(task, messages, now);
         return new AcceptedTask(row, Clean(StoredPrompt.Write(messages, task.Parameters, stream)), refusal);
     }

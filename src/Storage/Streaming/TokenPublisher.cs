@@ -25,13 +25,13 @@ public sealed class TokenPublisher(NpgsqlDataSource database, TimeProvider clock
     private const int LongestPiece = 1_800;
     private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(40);
 
-    private readonly ConcurrentQueue<TokenChunk> waiting = new();
-    private int speaking;
+    private readonly ConcurrentQueue<TokenChunk> _waiting = new();
+    private int _speaking;
 
     public void Say(TokenChunk piece)
     {
-        waiting.Enqueue(piece);
-        if (Interlocked.CompareExchange(ref speaking, 1, 0) == 0)
+        _waiting.Enqueue(piece);
+        if (Interlocked.CompareExchange(ref _speaking, 1, 0) == 0)
             _ = Speak();
     }
 
@@ -59,16 +59,16 @@ public sealed class TokenPublisher(NpgsqlDataSource database, TimeProvider clock
                 logger.LogDebug("{Count} pieces were not told ({Reason}); the answer's row has them all.", payloads.Length, e.Message);
             }
 
-            Volatile.Write(ref speaking, 0);
+            Volatile.Write(ref _speaking, 0);
         }
         // Something may have come between the last look and the sign that nobody speaks.
-        while (!waiting.IsEmpty && Interlocked.CompareExchange(ref speaking, 1, 0) == 0);
+        while (!_waiting.IsEmpty && Interlocked.CompareExchange(ref _speaking, 1, 0) == 0);
     }
 
     private string[] Payloads()
     {
         var pieces = new List<TokenChunk>();
-        while (waiting.TryDequeue(out var piece))
+        while (_waiting.TryDequeue(out var piece))
             pieces.Add(piece);
         return [.. pieces.GroupBy(p => (p.TaskId, p.Attempt)).SelectMany(g => Cut(g.Key.TaskId, g.Key.Attempt, g.First().Offset, string.Concat(g.Select(p => p.Text))))];
     }

@@ -13,14 +13,14 @@ namespace LlmQueue.Storage.Tasks;
 public sealed class TaskEnds(IDbContextFactory<QueueDb> contexts, TimeProvider clock, ILogger<TaskEnds> logger)
 {
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(30);
-    private readonly ConcurrentDictionary<Guid, Waiter> waiters = new();
-    private int looking;
+    private readonly ConcurrentDictionary<Guid, Waiter> _waiters = new();
+    private int _looking;
 
     /// <summary>Returns when the task has ended.</summary>
     public async Task Of(Guid task, CancellationToken cancellationToken)
     {
-        var waiter = waiters.AddOrUpdate(task, _ => new Waiter(1), (_, w) => w with { Count = w.Count + 1 });
-        if (Interlocked.CompareExchange(ref looking, 1, 0) == 0)
+        var waiter = _waiters.AddOrUpdate(task, _ => new Waiter(1), (_, w) => w with { Count = w.Count + 1 });
+        if (Interlocked.CompareExchange(ref _looking, 1, 0) == 0)
             _ = Look();
         try
         {
@@ -28,8 +28,8 @@ public sealed class TaskEnds(IDbContextFactory<QueueDb> contexts, TimeProvider c
         }
         finally
         {
-            if (waiters.AddOrUpdate(task, waiter, (_, w) => w with { Count = w.Count - 1 }).Count <= 0)
-                waiters.TryRemove(task, out _);
+            if (_waiters.AddOrUpdate(task, waiter, (_, w) => w with { Count = w.Count - 1 }).Count <= 0)
+                _waiters.TryRemove(task, out _);
         }
     }
 
@@ -52,14 +52,14 @@ public sealed class TaskEnds(IDbContextFactory<QueueDb> contexts, TimeProvider c
     {
         do
         {
-            while (!waiters.IsEmpty)
+            while (!_waiters.IsEmpty)
             {
                 try
                 {
-                    Guid[] ids = [.. waiters.Keys];
+                    Guid[] ids = [.. _waiters.Keys];
                     await using var db = await contexts.CreateDbContextAsync();
                     foreach (var ended in await db.Tasks.Where(t => ids.Contains(t.CorrelationId) && t.EndedAt != null).Select(t => t.CorrelationId).ToListAsync())
-                        if (waiters.TryGetValue(ended, out var waiter))
+                        if (_waiters.TryGetValue(ended, out var waiter))
                             waiter.Ended.TrySetResult();
                 }
                 catch (Exception e) when (e is not OutOfMemoryException)
@@ -73,10 +73,10 @@ public sealed class TaskEnds(IDbContextFactory<QueueDb> contexts, TimeProvider c
                 await Task.Delay(BetweenLooks, clock);
             }
 
-            Volatile.Write(ref looking, 0);
+            Volatile.Write(ref _looking, 0);
         }
         // Somebody may have come between the last look and the sign that nobody looks.
-        while (!waiters.IsEmpty && Interlocked.CompareExchange(ref looking, 1, 0) == 0);
+        while (!_waiters.IsEmpty && Interlocked.CompareExchange(ref _looking, 1, 0) == 0);
     }
 
     private sealed record Waiter(int Count)

@@ -18,8 +18,8 @@ public sealed class BatchProcessor(BatchRepository batches, BatchReader reader, 
     private const int EndedTogether = 1_000;
     private static readonly TimeSpan Busy = TimeSpan.FromMilliseconds(500), Idle = TimeSpan.FromSeconds(5), AfterFault = TimeSpan.FromSeconds(30), BetweenRemovals = TimeSpan.FromHours(1);
 
-    private readonly Dictionary<Guid, DateTimeOffset> resting = [];
-    private DateTimeOffset nextRemoval;
+    private readonly Dictionary<Guid, DateTimeOffset> _resting = [];
+    private DateTimeOffset _nextRemoval;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -45,96 +45,96 @@ public sealed class BatchProcessor(BatchRepository batches, BatchReader reader, 
     }
 
     /// <summary>True while any batch is open.</summary>
-    private async Task<bool> Round(CancellationToken stopping)
+    private async Task<bool> Round(CancellationToken cancellationToken)
     {
-        if (clock.GetUtcNow() >= nextRemoval)
+        if (clock.GetUtcNow() >= _nextRemoval)
         {
-            await files.RemoveExpired(stopping);
-            nextRemoval = clock.GetUtcNow() + BetweenRemovals;
+            await files.RemoveExpired(cancellationToken);
+            _nextRemoval = clock.GetUtcNow() + BetweenRemovals;
         }
 
-        var open = await batches.Open(stopping);
+        var open = await batches.Open(cancellationToken);
         // Those that have been seen running come first: a large file must not hold up the ends of others.
         foreach (var batch in open.OrderBy(b => b.Status == BatchStatuses.Validating))
         {
-            if (resting.TryGetValue(batch.Id, out var until) && clock.GetUtcNow() < until)
+            if (_resting.TryGetValue(batch.Id, out var until) && clock.GetUtcNow() < until)
                 continue;
             try
             {
-                await Move(batch, stopping);
-                resting.Remove(batch.Id);
+                await Move(batch, cancellationToken);
+                _resting.Remove(batch.Id);
             }
-            catch (Exception e) when (e is not OutOfMemoryException && !stopping.IsCancellationRequested && !DatabaseFaults.IsPassing(e))
+            catch (Exception e) when (e is not OutOfMemoryException && !cancellationToken.IsCancellationRequested && !DatabaseFaults.IsPassing(e))
             {
                 logger.LogError(e, "Batch {Batch} met a fault while it was {Status}; it is tried again in {Seconds} s.", batch.Id, batch.Status, AfterFault.TotalSeconds);
-                resting[batch.Id] = clock.GetUtcNow() + AfterFault;
+                _resting[batch.Id] = clock.GetUtcNow() + AfterFault;
             }
         }
 
         return open.Count > 0;
     }
 
-    private async Task Move(BatchRow seen, CancellationToken stopping)
+    private async Task Move(BatchRow seen, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow().UtcDateTime;
-        var hasEnded = seen.Status != BatchStatuses.Validating && await batches.HasEnded(seen.Id, stopping);
+        var hasEnded = seen.Status != BatchStatuses.Validating && await batches.HasEnded(seen.Id, cancellationToken);
         if (seen.Status == BatchStatuses.InProgress && !hasEnded && now < seen.ExpiresAt)
             return;
-        await using var held = await locks.Take(seen.Id, stopping);
+        await using var held = await locks.Take(seen.Id, cancellationToken);
         // Somebody else is at it, or was, since it was looked at.
-        if (held is null || await batches.Find(seen.Id, null, stopping) is not { } batch || batch.Status != seen.Status)
+        if (held is null || await batches.Find(seen.Id, null, cancellationToken) is not { } batch || batch.Status != seen.Status)
             return;
         switch (batch.Status)
         {
             case BatchStatuses.Validating:
-                if (await reader.Read(batch, stopping))
+                if (await reader.Read(batch, cancellationToken))
                     lineBell.Send();
                 batchMoves.Set();
                 break;
             case BatchStatuses.InProgress when hasEnded:
-                await batches.BeginToEnd(batch.Id, stopping);
+                await batches.BeginToEnd(batch.Id, cancellationToken);
                 batchMoves.Set();
                 break;
             case BatchStatuses.InProgress:
-                await RingForWaiting(batch.Id, id => new DeadlinePassed(id), stopping);
+                await RingForWaiting(batch.Id, id => new DeadlinePassed(id), cancellationToken);
                 break;
             case BatchStatuses.Cancelling when !hasEnded:
-                await RingForWaiting(batch.Id, id => new CancelTask(id), stopping);
+                await RingForWaiting(batch.Id, id => new CancelTask(id), cancellationToken);
                 break;
             default:
-                await End(batch, stopping);
+                await End(batch, cancellationToken);
                 break;
         }
     }
 
     /// <summary>The tasks' own machine ends them, so that each has its history and its event; a bell that is lost is rung again in the next round.</summary>
-    private async Task RingForWaiting(Guid batch, Func<Guid, object> bellOf, CancellationToken stopping) =>
-        await commandSender.Send([.. (await batches.Waiting(batch, EndedTogether, stopping)).Select(bellOf)], stopping);
+    private async Task RingForWaiting(Guid batch, Func<Guid, object> bellOf, CancellationToken cancellationToken) =>
+        await commandSender.Send([.. (await batches.Waiting(batch, EndedTogether, cancellationToken)).Select(bellOf)], cancellationToken);
 
-    private async Task End(BatchRow batch, CancellationToken stopping)
+    private async Task End(BatchRow batch, CancellationToken cancellationToken)
     {
-        var (outputFile, errorFile) = await output.Write(batch, stopping);
-        var counts = await batches.CountAll(batch.Id, stopping);
+        var (outputFile, errorFile) = await output.Write(batch, cancellationToken);
+        var counts = await batches.CountAll(batch.Id, cancellationToken);
         var status = batch.Status == BatchStatuses.Cancelling ? BatchStatuses.Cancelled : counts.Expired > 0 ? BatchStatuses.Expired : BatchStatuses.Completed;
-        if (!await batches.End(batch.Id, status, counts, outputFile, errorFile, stopping))
+        if (!await batches.End(batch.Id, status, counts, outputFile, errorFile, cancellationToken))
         {
             // Somebody else has ended it; nobody will ever ask for these.
             foreach (var file in new[] { outputFile, errorFile })
                 if (file is { } unused)
-                    await files.Remove(unused, stopping);
+                    await files.Remove(unused, cancellationToken);
             return;
         }
 
         logger.LogInformation("Batch {Batch} is {Status}: {Completed} of {Total} completed, {Failed} not.", batch.Id, status, counts.Completed, counts.Total, counts.Failed);
     }
 
-    private async Task Pause(CancellationToken stopping)
+    private async Task Pause(CancellationToken cancellationToken)
     {
         try
         {
-            await Task.Delay(Busy, clock, stopping);
+            await Task.Delay(Busy, clock, cancellationToken);
         }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             // The loop sees it.
         }

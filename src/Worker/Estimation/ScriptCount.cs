@@ -16,10 +16,10 @@ internal struct ScriptCount
     // What breaks a word into more pieces than its length tells: keys, hashes, camelCase, SHOUTING.
     private const double CaseChange = 0.4, Capital = 0.15;
 
-    private int ascii, accented, cyrillic, ukrainian, hangul;
-    private double apart;
-    private char before;
-    private Script script;
+    private int _ascii, _accented, _cyrillic, _ukrainian, _hangul;
+    private double _apart;
+    private char _before;
+    private Script _script;
 
     private enum Script
     {
@@ -34,12 +34,12 @@ internal struct ScriptCount
         get
         {
             // English has next to no accents, German two in a hundred letters, French and Finnish more; in between lies mixed text.
-            var latin = ascii + accented;
-            var foreign = latin == 0 ? 0 : Math.Clamp((accented / (double)latin - 0.002) / 0.008, 0, 1);
-            return apart
+            var latin = _ascii + _accented;
+            var foreign = latin == 0 ? 0 : Math.Clamp((_accented / (double)latin - 0.002) / 0.008, 0, 1);
+            return _apart
                 + latin * (foreign / OtherLatin + (1 - foreign) / English)
-                + cyrillic / (ukrainian * 100 > cyrillic ? Ukrainian : Russian)
-                + hangul / Hangul;
+                + _cyrillic / (_ukrainian * 100 > _cyrillic ? Ukrainian : Russian)
+                + _hangul / Hangul;
         }
     }
 
@@ -53,41 +53,41 @@ internal struct ScriptCount
             AddMark(c);
         else
             AddOther(c);
-        before = c;
+        _before = c;
     }
 
     private void AddAsciiLetter(char c)
     {
-        ascii++;
-        script = Script.Latin;
-        if (char.IsAsciiLetterUpper(c) && char.IsAsciiLetter(before))
-            apart += char.IsAsciiLetterUpper(before) ? Capital : CaseChange;
+        _ascii++;
+        _script = Script.Latin;
+        if (char.IsAsciiLetterUpper(c) && char.IsAsciiLetter(_before))
+            _apart += char.IsAsciiLetterUpper(_before) ? Capital : CaseChange;
     }
 
     // A single space is part of the word after it and was counted in the rates; a longer run is indentation, one token.
     private void AddSpace()
     {
-        if (before == ' ')
+        if (_before == ' ')
         {
-            apart += 0.1;
+            _apart += 0.1;
             return;
         }
-        switch (script)
+        switch (_script)
         {
-            case Script.Latin: ascii++; break;
-            case Script.Cyrillic: cyrillic++; break;
-            case Script.Hangul: hangul++; break;
-            default: apart += 0.2; break;
+            case Script.Latin: _ascii++; break;
+            case Script.Cyrillic: _cyrillic++; break;
+            case Script.Hangul: _hangul++; break;
+            default: _apart += 0.2; break;
         }
     }
 
     private void AddMark(char c)
     {
         if (char.IsAsciiDigit(c))
-            apart += Digit;
+            _apart += Digit;
         else
             // Rules of dashes, blank lines and the like are few tokens.
-            apart += c == before ? RepeatedMark : c == '\n' ? 1 : c is '\r' or '\t' ? 0.3 : Mark;
+            _apart += c == _before ? RepeatedMark : c == '\n' ? 1 : c is '\r' or '\t' ? 0.3 : Mark;
     }
 
     private void AddOther(char c)
@@ -96,36 +96,36 @@ internal struct ScriptCount
         {
             case < 'ɐ' when char.IsLetter(c): // Latin with accents: U+00AA to U+024F.
             case >= 'Ḁ' and <= 'ỿ':
-                accented++;
-                script = Script.Latin;
+                _accented++;
+                _script = Script.Latin;
                 break;
             case >= 'Ѐ' and <= 'ԯ':
-                cyrillic++;
-                script = Script.Cyrillic;
+                _cyrillic++;
+                _script = Script.Cyrillic;
                 if (c is 'і' or 'ї' or 'є' or 'ґ' or 'І' or 'Ї' or 'Є' or 'Ґ')
-                    ukrainian++;
+                    _ukrainian++;
                 break;
             case >= '가' and <= '힣' or >= 'ᄀ' and <= 'ᇿ':
-                hangul++;
-                script = Script.Hangul;
+                _hangul++;
+                _script = Script.Hangul;
                 break;
             case >= '\u3040' and <= '\u30FF':
-                apart += Kana;
-                script = Script.Other;
+                _apart += Kana;
+                _script = Script.Other;
                 break;
             case >= '\u3400' and <= '\u9FFF' or >= '\uF900' and <= '\uFAFF':
-                apart += Han;
-                script = Script.Other;
+                _apart += Han;
+                _script = Script.Other;
                 break;
             case >= '\u2000' and <= '\u206F' or >= '\u3000' and <= '\u303F' or >= '\uFF00' and <= '\uFFEF':
-                apart += c == before ? RepeatedMark : Mark; // Quotation marks, dashes, full-width forms.
+                _apart += c == _before ? RepeatedMark : Mark; // Quotation marks, dashes, full-width forms.
                 break;
             case >= '\uD800' and <= '\uDFFF' or >= '\u2190' and <= '\u2BFF':
-                apart += 1; // Emoji and rare characters: each half about a token.
+                _apart += 1; // Emoji and rare characters: each half about a token.
                 break;
             default:
-                apart += OtherScript;
-                script = Script.Other;
+                _apart += OtherScript;
+                _script = Script.Other;
                 break;
         }
     }

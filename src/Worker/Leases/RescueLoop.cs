@@ -26,11 +26,11 @@ public sealed class RescueLoop(Rescuer rescuer, CapacityScheduler pacer, WorkerO
         }
     }
 
-    private async Task Sweep(CancellationToken stopping)
+    private async Task Sweep(CancellationToken cancellationToken)
     {
         try
         {
-            await rescuer.Sweep(afterStart: false, stopping);
+            await rescuer.Sweep(afterStart: false, cancellationToken);
         }
         catch (Exception e) when (DatabaseFaults.IsPassing(e))
         {

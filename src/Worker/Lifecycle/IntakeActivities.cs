@@ -24,8 +24,7 @@ internal static class IntakeActivities
     {
         var transition = TaskTransition.Of(context);
         var taken = context.GetPayload<AcceptedTask>();
-        transition.Work.Payloads.Add(taken.PromptRow);
-        transition.Work.Record(transition.Task.CorrelationId, "Submitted", TaskStates.Submitted);
+        SubmittedTask.Create(transition.Task, taken.Prompt, transition.Now).AddRecordsTo(transition.Work);
         if (taken.Refusal is { } refusal)
             transition.Next = new NextStep.Reject(refusal);
     }

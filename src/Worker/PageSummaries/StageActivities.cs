@@ -2,8 +2,8 @@ using System.Text.Json;
 using LlmQueue.Contracts;
 using LlmQueue.Storage;
 using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Intake;
 using LlmQueue.Storage.Summaries;
-using LlmQueue.Storage.Tasks;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 
@@ -20,15 +20,10 @@ public sealed class StageActivities(SummaryDeadlines deadlines, IDbContextFactor
         summary.Stage++;
         foreach (var (row, messages) in step.Tasks)
         {
-            work.Created.Add(row);
-            if (row.EndedAt is null)
-            {
-                var prompt = JsonSerializer.Serialize(messages, UnitOfWork.Json);
-                work.Payloads.Add(new PayloadRow { SubjectId = row.CorrelationId, Part = PayloadRow.Prompt, Content = prompt });
-                work.Send(new StartTask(row.CorrelationId));
-            }
-
-            work.Record(row.CorrelationId, row.State, row.State, row.FailureReason);
+            var task = row.EndedAt is null
+                ? SubmittedTask.Create(row, JsonSerializer.Serialize(messages, UnitOfWork.Json), work.Now)
+                : SubmittedTask.CreateRejected(row, row.FailureReason, error: null, work.Now);
+            task.AddTo(work);
         }
 
         summary.StageTasks = summary.OpenTasks = step.Tasks.Count(t => t.Row.EndedAt is null);

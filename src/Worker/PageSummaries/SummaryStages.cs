@@ -1,5 +1,6 @@
 using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
+using LlmQueue.Storage.Intake;
 using LlmQueue.Storage.Summaries;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Estimation;
@@ -99,14 +100,22 @@ public sealed class SummaryStages(SummaryPools pools, SummaryReadings readings)
 
     private IReadOnlyList<ModelId> CallerModels(SummaryRow summary, DateTime now) => summary.Model is null ? pools.Synthesis(DateOnly.FromDateTime(now)) : [];
 
-    private static StageTask NewTask(SummaryRow summary, string role, IReadOnlyList<LlmMessage> messages, int outputTokens, IReadOnlyList<ModelId> models, DateTime now) => new(new TaskRow
+    private static StageTask NewTask(SummaryRow summary, string role, IReadOnlyList<LlmMessage> messages, int outputTokens, IReadOnlyList<ModelId> models, DateTime now)
     {
-        CorrelationId = Guid.CreateVersion7(now), Version = 1, State = TaskStates.Submitted, Tenant = summary.Tenant, Priority = summary.Priority, Deadline = DeadlineRule.StageEnd(summary, role, now),
-        Kind = "summarization", Complexity = "medium", MaxOutputTokens = outputTokens, PromptTokens = TokenEstimateRule.EstimatePromptTokens(messages, TokenCalibration.None), PromptUnits = TokenEstimateRule.UnitsWithFrame(messages),
+        var row = SubmittedTask.NewRow(Guid.CreateVersion7(now), summary.Tenant, now);
+        (row.Priority, row.Deadline, row.Kind, row.Complexity) = (summary.Priority, DeadlineRule.StageEnd(summary, role, now), "summarization", "medium");
+        row.MaxOutputTokens = outputTokens;
+        row.PromptTokens = TokenEstimateRule.EstimatePromptTokens(messages, TokenCalibration.None);
+        row.PromptUnits = TokenEstimateRule.UnitsWithFrame(messages);
         // The caller's own model is routed like any request for it; the pools are chains of their own.
-        Chain = models.Count == 0 ? null : string.Join(' ', models), Route = $"summary, {role}", RequestedModel = models.Count == 0 ? summary.Model : null,
-        SummaryId = summary.CorrelationId, SummaryRole = role, SubmittedAt = now, UpdatedAt = now, RungAt = now,
-    }, messages);
+        if (models.Count == 0)
+            row.RequestedModel = summary.Model;
+        else
+            row.Chain = string.Join(' ', models);
+        row.Route = $"summary, {role}";
+        (row.SummaryId, row.SummaryRole) = (summary.CorrelationId, role);
+        return new StageTask(row, messages);
+    }
 
     /// <summary>Neighbours together, each group within the room and never of one alone. Every text is at most half the room, so two always fit.</summary>
     private static List<List<string>> Groups(List<string> texts, int room)

@@ -75,18 +75,18 @@ public sealed class CapacityScheduler(NpgsqlDataSource database, SchedulingCycle
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    private async Task Lead(CancellationToken stopping)
+    private async Task Lead(CancellationToken cancellationToken)
     {
         // Outside the pool: this one connection waits for the lock, holds it and hears the bell for as long as it lives.
         var settings = new NpgsqlConnectionStringBuilder(database.ConnectionString) { Pooling = false, CommandTimeout = 0, ApplicationName = "LlmQueue Pacer", KeepAlive = 5 };
-        await using var connection = await OpenWithPassword(settings, stopping);
+        await using var connection = await OpenWithPassword(settings, cancellationToken);
         await using (var wait = new NpgsqlCommand($"{LosesIfSilent}; select pg_advisory_lock({Leadership}); listen {LineBell.Channel}", connection))
-            await wait.ExecuteNonQueryAsync(stopping);
+            await wait.ExecuteNonQueryAsync(cancellationToken);
         logger.LogInformation("This worker's Pacer leads.");
         connection.Notification += (_, _) => _work.Set();
         lineBell.Here = _work;
         _leads = true;
-        using var lost = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        using var lost = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var hearing = Hear(connection, lost);
         try
         {
@@ -101,7 +101,7 @@ public sealed class CapacityScheduler(NpgsqlDataSource database, SchedulingCycle
                 await Sleep(began, result.NextOpening is { } opening && (lookAgain is null || opening < lookAgain) ? opening : lookAgain, lost.Token);
             }
         }
-        catch (OperationCanceledException e) when (!stopping.IsCancellationRequested)
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
             throw new NpgsqlException("the connection that held the leadership is gone", e);
         }
@@ -121,25 +121,25 @@ public sealed class CapacityScheduler(NpgsqlDataSource database, SchedulingCycle
             throw new UnheardException();
     }
 
-    private async Task<NpgsqlConnection> OpenWithPassword(NpgsqlConnectionStringBuilder settings, CancellationToken stopping)
+    private async Task<NpgsqlConnection> OpenWithPassword(NpgsqlConnectionStringBuilder settings, CancellationToken cancellationToken)
     {
         // The data source hides its password; a connection of its own takes everything else from it.
-        await using var pooled = await database.OpenConnectionAsync(stopping);
+        await using var pooled = await database.OpenConnectionAsync(cancellationToken);
         var connection = pooled.CloneWith(settings.ConnectionString);
-        await connection.OpenAsync(stopping);
+        await connection.OpenAsync(cancellationToken);
         return connection;
     }
 
     /// <summary>At least a tick, so that openings a moment apart share a round; at most until the next opening.</summary>
-    private async Task Sleep(DateTime began, DateTime? nextOpening, CancellationToken stopping)
+    private async Task Sleep(DateTime began, DateTime? nextOpening, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow().UtcDateTime;
         var until = nextOpening is { } opening && opening - now < LongestSleep ? opening : now + LongestSleep;
         if (until - now > TimeSpan.Zero)
-            await _work.Wait(until - now, stopping);
+            await _work.Wait(until - now, cancellationToken);
         var rest = began + options.Tick - clock.GetUtcNow().UtcDateTime;
         if (rest > TimeSpan.Zero)
-            await Task.Delay(rest, clock, stopping);
+            await Task.Delay(rest, clock, cancellationToken);
     }
 
     private static async Task Hear(NpgsqlConnection connection, CancellationTokenSource lost)

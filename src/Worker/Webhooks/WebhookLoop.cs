@@ -18,7 +18,7 @@ public sealed class WebhookLoop(WebhookRepository book, Signal<WebhookRow> webho
 {
     private const int Places = 16;
     private static readonly TimeSpan LongestCall = TimeSpan.FromSeconds(20), LongestSleep = TimeSpan.FromSeconds(10);
-    private int busy;
+    private int _busy;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -26,9 +26,9 @@ public sealed class WebhookLoop(WebhookRepository book, Signal<WebhookRow> webho
         {
             try
             {
-                foreach (var due in await book.Take(Places - Volatile.Read(ref busy), stoppingToken))
+                foreach (var due in await book.Take(Places - Volatile.Read(ref _busy), stoppingToken))
                     _ = Call(due, stoppingToken);
-                var next = Volatile.Read(ref busy) < Places ? await book.Next(stoppingToken) : null;
+                var next = Volatile.Read(ref _busy) < Places ? await book.Next(stoppingToken) : null;
                 var sleep = next is { } at && at - clock.GetUtcNow().UtcDateTime < LongestSleep ? at - clock.GetUtcNow().UtcDateTime : LongestSleep;
                 await webhookDue.Wait(sleep > TimeSpan.FromMilliseconds(20) ? sleep : TimeSpan.FromMilliseconds(20), stoppingToken);
             }
@@ -45,28 +45,28 @@ public sealed class WebhookLoop(WebhookRepository book, Signal<WebhookRow> webho
         }
     }
 
-    private async Task Call(DueWebhook due, CancellationToken stopping)
+    private async Task Call(DueWebhook due, CancellationToken cancellationToken)
     {
-        Interlocked.Increment(ref busy);
+        Interlocked.Increment(ref _busy);
         try
         {
             var began = clock.GetTimestamp();
             var decision = due.AddressIsGone
                 ? new WebhookDecision.GiveUp("the address answered 410 to a call before this one", AddressIsGone: false)
-                : await Try(due, stopping);
+                : await Try(due, cancellationToken);
             var took = clock.GetElapsedTime(began);
             switch (decision)
             {
                 case WebhookDecision.Delivered:
-                    await book.Delivered(due.Row, decision.Result, took, stopping);
+                    await book.Delivered(due.Row, decision.Result, took, cancellationToken);
                     break;
                 case WebhookDecision.TryAgain again:
-                    await book.TryAgain(due.Row, decision.Result, took, again.Pause, stopping);
+                    await book.TryAgain(due.Row, decision.Result, took, again.Pause, cancellationToken);
                     break;
                 case WebhookDecision.GiveUp end:
                     if (end.AddressIsGone)
-                        await book.Gone(due.Row, stopping);
-                    await book.GivenUp(due.Row, decision.Result, took, stopping);
+                        await book.Gone(due.Row, cancellationToken);
+                    await book.GivenUp(due.Row, decision.Result, took, cancellationToken);
                     break;
             }
         }
@@ -77,12 +77,12 @@ public sealed class WebhookLoop(WebhookRepository book, Signal<WebhookRow> webho
         }
         finally
         {
-            Interlocked.Decrement(ref busy);
+            Interlocked.Decrement(ref _busy);
             webhookDue.Set();
         }
     }
 
-    private async Task<WebhookDecision> Try(DueWebhook due, CancellationToken stopping)
+    private async Task<WebhookDecision> Try(DueWebhook due, CancellationToken cancellationToken)
     {
         var url = new Uri(due.Row.Url);
         var attempt = due.Row.Attempts - due.Row.TriesBefore;
@@ -90,7 +90,7 @@ public sealed class WebhookLoop(WebhookRepository book, Signal<WebhookRow> webho
             return new WebhookDecision.GiveUp(forbidden, AddressIsGone: false);
         if (checks.WhyUnsigned(due.Row.Tenant) is { } unsigned)
             return new WebhookDecision.GiveUp($"{unsigned} Then replay it: POST /v1/webhooks/{due.Row.Id}/replay.", AddressIsGone: false);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(LongestCall);
         try
         {
@@ -106,7 +106,7 @@ public sealed class WebhookLoop(WebhookRepository book, Signal<WebhookRow> webho
         {
             return WebhookRule.Decide(null, $"the receiver cannot be reached: {fault.GetBaseException().Message}", null, attempt, jitter.Next());
         }
-        catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             return WebhookRule.Decide(null, $"the receiver did not answer within {LongestCall.TotalSeconds:0} s", null, attempt, jitter.Next());
         }

@@ -15,6 +15,7 @@ using LlmQueue.Worker.Scheduling;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
 using Npgsql;
 
 namespace LlmQueue.Tests.Admission;
@@ -29,9 +30,12 @@ internal sealed class AdmissionUnderTest : IAsyncDisposable
 
     private readonly IHost _host;
 
-    private AdmissionUnderTest(IHost host, ManualClock clock) => (_host, Clock) = (host, clock);
+    private AdmissionUnderTest(IHost host, FakeTimeProvider clock) => (_host, Clock) = (host, clock);
 
-    public ManualClock Clock { get; }
+    /// <summary>Begins today: the database has a clock of its own that nobody moves.</summary>
+    public FakeTimeProvider Clock { get; }
+
+    private static DateTimeOffset NoonToday => new DateTimeOffset(TimeProvider.System.GetUtcNow().UtcDateTime.Date, TimeSpan.Zero).AddHours(12);
 
     public IServiceProvider Services => _host.Services;
 
@@ -40,7 +44,7 @@ internal sealed class AdmissionUnderTest : IAsyncDisposable
     /// <param name="limits">Of the one model, as in a catalogue.</param>
     public static async Task<AdmissionUnderTest> Start(string limits)
     {
-        var clock = new ManualClock();
+        var clock = new FakeTimeProvider(NoonToday);
         var builder = await Builder(limits, new Dictionary<string, string?>(), clock);
         var admission = new AdmissionUnderTest(builder.Build(), clock);
         await WorkerHost.Prepare(admission.Services, admission.Services.GetRequiredService<ILoggerFactory>().CreateLogger("test"));
@@ -54,7 +58,7 @@ internal sealed class AdmissionUnderTest : IAsyncDisposable
     public static async Task<AdmissionUnderTest> StartWhole(string limits, Dictionary<string, string?> variables)
     {
         var builder = await Builder(limits, variables, clock: null);
-        var admission = new AdmissionUnderTest(builder.Build(), new ManualClock());
+        var admission = new AdmissionUnderTest(builder.Build(), new FakeTimeProvider(NoonToday));
         await WorkerHost.Prepare(admission.Services, admission.Services.GetRequiredService<ILoggerFactory>().CreateLogger("test"));
         return admission;
     }
@@ -126,14 +130,4 @@ internal sealed class AdmissionUnderTest : IAsyncDisposable
         builder.Services.AddQueueBus(null, WorkerServices.Register, WorkerServices.Endpoints);
         return builder;
     }
-}
-
-/// <summary>A clock that the test moves. It begins now: the database has a clock of its own that nobody moves.</summary>
-internal sealed class ManualClock : TimeProvider
-{
-    private DateTimeOffset _now = new DateTimeOffset(System.GetUtcNow().UtcDateTime.Date, TimeSpan.Zero).AddHours(12);
-
-    public override DateTimeOffset GetUtcNow() => _now;
-
-    public void Advance(TimeSpan time) => _now += time;
 }

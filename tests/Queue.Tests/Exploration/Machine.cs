@@ -189,6 +189,7 @@ internal sealed class Machine
         public override double Next() => next();
     }
 
+    /// <summary>The time of the world that is being explored. Not a FakeTimeProvider: one machine serves many histories, whose worlds begin anew, and that one's time would have to be told at each change.</summary>
     private sealed class StillClock(Func<DateTime> now) : TimeProvider
     {
         public override DateTimeOffset GetUtcNow() => new(now(), TimeSpan.Zero);

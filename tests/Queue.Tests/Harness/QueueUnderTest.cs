@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using LlmQueue.Api.Wire;
 using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
 using LlmQueue.Hosting;

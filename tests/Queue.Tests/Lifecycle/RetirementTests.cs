@@ -95,7 +95,10 @@ public sealed class RetirementTests(SimulatorFixture simulators) : IClassFixture
             queue.Services.GetRequiredService<LimitViews>().Show(bucket);
     }
 
-    /// <summary>The time of the machine, moved: what waits goes on waiting, and the date is another.</summary>
+    /// <summary>
+    /// The time of the machine, moved: what waits goes on waiting, and the date is another. Not a FakeTimeProvider: its timers and elapsed time stand still until they are told to move, and a whole
+    /// running queue waits on them.
+    /// </summary>
     private sealed class ShiftedClock : TimeProvider
     {
         private long shift;

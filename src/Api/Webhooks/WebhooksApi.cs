@@ -6,7 +6,7 @@ using LlmQueue.OpenAi;
 using LlmQueue.Storage;
 using LlmQueue.Storage.Webhooks;
 
-namespace LlmQueue.Api.Tasks;
+namespace LlmQueue.Api.Webhooks;
 
 /// <summary>Deliveries: what was told to whom, every try of it, and how to have it told again.</summary>
 public static class WebhooksApi
@@ -17,32 +17,32 @@ public static class WebhooksApi
     public static void MapWebhooks(this IEndpointRouteBuilder routes)
     {
         routes.MapGet("/v1/webhooks", List);
-        routes.MapGet("/v1/webhooks/{id}", async (string id, HttpContext context, WebhookViews views, Patience patience, CancellationToken aborted) =>
-            TypedResults.Ok(await Find(id, context, views, patience, aborted)));
+        routes.MapGet("/v1/webhooks/{id}", async (string id, HttpContext context, WebhookViews views, DatabaseRetry database, CancellationToken cancellationToken) =>
+            TypedResults.Ok(await Find(id, context, views, database, cancellationToken)));
         routes.MapPost("/v1/webhooks/{id}/replay", Replay);
     }
 
-    private static async Task<IResult> List(HttpContext context, WebhookViews views, Patience patience, CancellationToken aborted)
+    private static async Task<IResult> List(HttpContext context, WebhookViews views, DatabaseRetry database, CancellationToken cancellationToken)
     {
         var filter = Filter(context.Request.Query, context.Caller());
-        return TypedResults.Ok(await patience.Read(ct => views.List(filter, ct), aborted));
+        return TypedResults.Ok(await database.Read(ct => views.List(filter, ct), cancellationToken));
     }
 
     /// <summary>Told again at once under the same id, whatever came of it before, and tried again for as long as at first.</summary>
     private static async Task<IResult> Replay(string id, HttpContext context, WebhookViews views, WebhookRepository book,
-        Signal<WebhookRow> webhookDue, WebhookChecks checks, Patience patience, CancellationToken aborted)
+        Signal<WebhookRow> webhookDue, WebhookChecks checks, DatabaseRetry database, CancellationToken cancellationToken)
     {
-        var known = await Find(id, context, views, patience, aborted);
+        var known = await Find(id, context, views, database, cancellationToken);
         if (checks.WhyNot(known.Url, known.Tenant) is { } why)
             throw new ProblemException(new Problem(StatusCodes.Status409Conflict, "not-deliverable", "The webhook cannot be called", why));
-        if (!await patience.Read(ct => book.Replay(known.Id, ct), aborted))
+        if (!await database.Read(ct => book.Replay(known.Id, ct), cancellationToken))
             throw new ProblemException(new Problem(StatusCodes.Status409Conflict, "in-progress", "The webhook is being called", "A worker is calling this address now; ask again when it has its result.") { RetryAfter = 2 });
         webhookDue.Set();
-        return TypedResults.Accepted($"/v1/webhooks/{known.Id}", await Find(id, context, views, patience, aborted));
+        return TypedResults.Accepted($"/v1/webhooks/{known.Id}", await Find(id, context, views, database, cancellationToken));
     }
 
-    private static async Task<DeliveryView> Find(string id, HttpContext context, WebhookViews views, Patience patience, CancellationToken aborted) =>
-        Guid.TryParse(id, out var guid) && await patience.Read(ct => views.Read(guid, context.Caller().Scope, ct), aborted) is { } known ? known : throw new ProblemException(Problem.NoSuch("webhook"));
+    private static async Task<DeliveryView> Find(string id, HttpContext context, WebhookViews views, DatabaseRetry database, CancellationToken cancellationToken) =>
+        Guid.TryParse(id, out var guid) && await database.Read(ct => views.Read(guid, context.Caller().Scope, ct), cancellationToken) is { } known ? known : throw new ProblemException(Problem.NoSuch("webhook"));
 
     private static DeliveryFilter Filter(IQueryCollection query, Caller caller)
     {

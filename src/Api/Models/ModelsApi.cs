@@ -1,16 +1,17 @@
 using LlmQueue.Api.Wire;
 using LlmQueue.Catalogue;
 
-namespace LlmQueue.Api.Chat;
+namespace LlmQueue.Api.Models;
 
 /// <summary>The catalogue as OpenAI's clients list models; <c>auto</c> among them, which lets the queue choose.</summary>
 public static class ModelsApi
 {
     public static void MapModels(this IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/v1/models", (CurrentCatalogue catalogue, TimeProvider clock) => OpenAiAnswers.Ok(new { @object = "list", data = Models(catalogue.Now, clock) }));
+        var openAi = routes.MapGroup("").WithOpenAiErrors();
+        openAi.MapGet("/v1/models", (CurrentCatalogue catalogue, TimeProvider clock) => OpenAiAnswers.Ok(new { @object = "list", data = Models(catalogue.Now, clock) }));
         // Some providers' names have slashes of their own.
-        routes.MapGet("/v1/models/{**id}", (string id, CurrentCatalogue catalogue, TimeProvider clock) =>
+        openAi.MapGet("/v1/models/{**id}", (string id, CurrentCatalogue catalogue, TimeProvider clock) =>
             Models(catalogue.Now, clock).FirstOrDefault(m => m.Id == id || m.Id.EndsWith($":{id}", StringComparison.Ordinal)) is { } model ? OpenAiAnswers.Ok(model)
             : throw new ProblemException(new Problem(StatusCodes.Status404NotFound, "model-not-found", "There is no such model", $"The model '{id}' does not exist; GET /v1/models lists those that do.") { Param = "model", Code = "model_not_found" }));
     }

@@ -1,6 +1,6 @@
 using LlmQueue.Api.Access;
 
-namespace LlmQueue.Api.Wire;
+namespace LlmQueue.Api;
 
 /// <summary>GET /openapi.json: what the API promises, for people and generators. Written by hand; a test holds it against the routes and the contracts there are.</summary>
 public static class OpenApiDocument
