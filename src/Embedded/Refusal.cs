@@ -25,7 +25,15 @@ internal static class Refusals
         SettingsException settings => settings.Problems,
         CatalogueException or RefusalException or DataFolderInUseException => [fault.Message],
         InvalidOperationException when fault.Message.StartsWith("The database is newer", StringComparison.Ordinal) => [fault.Message],
-        DbException => [$"The database cannot be used: {fault.Message}"],
+        // EF wraps what the database says.
+        _ when Database(fault) is { } database => [$"The database cannot be used: {database.Message}"],
         _ => null,
     };
+
+    private static DbException? Database(Exception? fault)
+    {
+        while (fault is not (null or DbException))
+            fault = fault.InnerException;
+        return (DbException?)fault;
+    }
 }

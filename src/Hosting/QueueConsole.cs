@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using LlmQueue.Storage;
 using LlmQueue.Storage.Commits;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
@@ -55,7 +56,7 @@ public sealed class LineFormatter() : ConsoleFormatter(Id)
         return false;
     }
 
-    private static string OneLine(string text) => text.ReplaceLineEndings(" ");
+    private static string OneLine(string text) => VisibleText.Line(text.ReplaceLineEndings(" "));
 
     private static string Word(LogLevel level) => level switch
     {

@@ -10,14 +10,19 @@ public sealed class OpenToEverybody;
 /// <summary>Stands before every address that is not marked as open, those that do not exist included.</summary>
 public static class AccessGate
 {
+    private const string Bearer = "Bearer ";
+
     public static void UseAccessGate(this WebApplication app) => app.Use(async (context, next) =>
     {
         if (context.GetEndpoint()?.Metadata.GetMetadata<OpenToEverybody>() is null)
         {
             var callers = context.RequestServices.GetRequiredService<Callers>();
-            var caller = callers.AreLocal ? AtTheMachine(context) : WithToken(context, callers);
+            var own = OfTheInstallation(context, callers);
+            var caller = own ?? (callers.AreLocal ? AtTheMachine(context) : WithToken(context, callers));
             context.Features.Set(caller);
-            context.RequestServices.GetRequiredService<RequestLimit>().Take(context, caller.Tenant);
+            // A command looks as often as it draws its progress, and must not use up what the tenant it hands in for may ask.
+            if (own is null)
+                context.RequestServices.GetRequiredService<RequestLimit>().Take(context, caller.Tenant);
             if (caller.ReadsOnly && !HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
                 throw new ProblemException(new Problem(StatusCodes.Status403Forbidden, "read-only", "The token may only read", $"The token of '{caller.Tenant}' is one of LLMQUEUE_READ_TOKENS and may only GET; {context.Request.Method} needs one of LLMQUEUE_TOKENS."));
         }
@@ -27,12 +32,28 @@ public static class AccessGate
 
     public static Caller Caller(this HttpContext context) => context.Features.GetRequiredFeature<Caller>();
 
+    /// <summary>
+    /// A command with the secret of this installation. It counts on this machine alone, so that a copy of it is of no use elsewhere; a page in a browser cannot have it.
+    /// </summary>
+    private static Caller? OfTheInstallation(HttpContext context, Callers callers)
+    {
+        var header = context.Request.Headers.Authorization.ToString();
+        if (!header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) || !callers.IsInstallation(header[Bearer.Length..].Trim()))
+            return null;
+        var (connection, headers) = (context.Connection, context.Request.Headers);
+        // Whoever calls an address of this machine from that same address is here as well.
+        var here = connection.RemoteIpAddress is { } remote && (IsLoopback(remote) || remote.Equals(connection.LocalIpAddress));
+        if (!here || headers.ContainsKey("X-Forwarded-For") || headers.ContainsKey("Forwarded"))
+            throw Elsewhere("The token is that of the installation's own commands, which counts on the queue's own machine alone; call with a secret of LLMQUEUE_TOKENS.");
+        return new Caller("default", SeesAll: true);
+    }
+
     private static Caller WithToken(HttpContext context, Callers callers)
     {
         var header = context.Request.Headers.Authorization.ToString();
         if (header.Length == 0)
             throw Unknown(context, "Bearer realm=\"llmqueue\"", "The call has no token; expected the header 'Authorization: Bearer …' with a secret of LLMQUEUE_TOKENS.");
-        if (!header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) || callers.Of(header["Bearer ".Length..].Trim()) is not { } caller)
+        if (!header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) || callers.Of(header[Bearer.Length..].Trim()) is not { } caller)
             throw Unknown(context, "Bearer realm=\"llmqueue\", error=\"invalid_token\"", "The token is not one of LLMQUEUE_TOKENS; expected the header 'Authorization: Bearer …' with the secret alone, without its name.");
         return caller;
     }
@@ -47,7 +68,7 @@ public static class AccessGate
     private static Caller AtTheMachine(HttpContext context)
     {
         var (request, remote) = (context.Request, context.Connection.RemoteIpAddress);
-        if (remote is null || !IPAddress.IsLoopback(remote.IsIPv4MappedToIPv6 ? remote.MapToIPv4() : remote))
+        if (remote is null || !IsLoopback(remote))
             throw Elsewhere("The call comes from another machine, and LLMQUEUE_TOKENS is not set. Set it to 'name:secret' to let others in.");
         if (request.Headers.ContainsKey("X-Forwarded-For") || request.Headers.ContainsKey("Forwarded"))
             throw Elsewhere("The call comes through a proxy, and LLMQUEUE_TOKENS is not set. Set it to 'name:secret' to let others in.");
@@ -59,6 +80,8 @@ public static class AccessGate
     }
 
     private static ProblemException Elsewhere(string detail) => new(new Problem(StatusCodes.Status403Forbidden, "forbidden", "Only this machine may call", detail));
+
+    private static bool IsLoopback(IPAddress address) => IPAddress.IsLoopback(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address);
 
     private static bool IsHere(string host) =>
         host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));

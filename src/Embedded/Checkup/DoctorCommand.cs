@@ -1,3 +1,4 @@
+using System.CommandLine;
 using LlmQueue.Embedded.Hosting;
 
 namespace LlmQueue.Embedded.Checkup;
@@ -19,12 +20,19 @@ internal sealed record Finding(Grade Grade, string What, string Sentence)
 /// <summary>Looks at everything the queue needs, a line each.</summary>
 internal static class DoctorCommand
 {
-    public static async Task<int> Run(TimeProvider clock, CancellationToken stop)
+    public static Command Define(CommandContext context)
+    {
+        var command = new Command("doctor", "Checks settings, keys, database, broker, port and disk, and says what to do.");
+        command.SetAction((_, _) => Run(context.Clock, context.Stop));
+        return command;
+    }
+
+    private static async Task<int> Run(TimeProvider clock, CancellationToken stop)
     {
         var failed = false;
         await foreach (var finding in Findings(clock, stop))
         {
-            Console.Out.WriteLine(finding);
+            Terminal.WriteLine(finding.ToString());
             failed |= finding.Grade == Grade.Failed;
         }
 

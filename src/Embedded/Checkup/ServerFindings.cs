@@ -1,4 +1,4 @@
-using LlmQueue.Embedded.Doors;
+using LlmQueue.Embedded.Clients;
 using LlmQueue.Embedded.Hosting;
 using LlmQueue.Hosting;
 
@@ -52,7 +52,7 @@ internal static class ServerFindings
         var listen = installation.Settings.ListenUrl;
         if (PortCheck.IsFree(listen))
             return new Finding(Grade.Ok, "port", $"{listen} is free.");
-        await using var running = await RunningDoor.TryOpen(installation, stop);
+        await using var running = await HttpQueueClient.TryOpen(installation, token: null, stop);
         return running is not null ? new Finding(Grade.Ok, "port", $"a queue runs at {listen}.") : new Finding(Grade.Failed, "port", PortCheck.InUse(listen));
     }
 }

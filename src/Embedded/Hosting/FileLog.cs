@@ -1,4 +1,5 @@
 using System.Globalization;
+using LlmQueue.Storage;
 
 namespace LlmQueue.Embedded.Hosting;
 
@@ -46,7 +47,7 @@ internal sealed class FileLog(string path, TimeProvider clock) : ILoggerProvider
     private StreamWriter Open()
     {
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        return new StreamWriter(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete)) { AutoFlush = true };
+        return new StreamWriter(OwnerFile.Open(path, FileMode.Append)) { AutoFlush = true };
     }
 
     private void Roll()
@@ -65,7 +66,8 @@ internal sealed class FileLog(string path, TimeProvider clock) : ILoggerProvider
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
             var at = file.clockNow.ToString("yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture);
-            file.Write($"{at} {logLevel} {category}: {formatter(state, exception)}{(exception is null ? "" : $" {exception.ToString().ReplaceLineEndings(" | ")}")}");
+            var fault = exception is null ? "" : $" {exception.ToString().ReplaceLineEndings(" | ")}";
+            file.Write(VisibleText.Line($"{at} {logLevel} {category}: {formatter(state, exception)}{fault}"));
         }
     }
 

@@ -1,5 +1,6 @@
 using LlmQueue.Api;
 using LlmQueue.Catalogue;
+using LlmQueue.Embedded.Clients;
 using LlmQueue.Hosting;
 using LlmQueue.Hosting.Bus;
 using LlmQueue.Storage;
@@ -150,17 +151,20 @@ internal sealed class OneProcess : IAsyncDisposable
         web.WebHost.UseUrls(installation.Settings.ListenUrl.ToString());
         Add(web, installation, catalogue, parts, database);
         AddFollower(web.Services, simulator);
-        web.Services.AddQueueApi(installation.Settings, catalogue);
+        // Where the database is private, the commands come through the API. Another's is theirs to open, and its folder is nobody's in particular.
+        var cliToken = installation.Settings.DatabaseUrl is null ? CliToken.Create(installation.Settings.DataFolder) : null;
+        web.Services.AddQueueApi(installation.Settings, catalogue, cliToken);
         return web.Build().MapQueueApi();
     }
 
-    private static void Add(IHostApplicationBuilder builder, Installation installation, CurrentCatalogue catalogue, ProcessParts parts, string database)
+    /// <summary>One composition for every command, with a worker or without.</summary>
+    internal static void Add(IHostApplicationBuilder builder, Installation installation, CurrentCatalogue catalogue, ProcessParts parts, string database)
     {
         var (settings, options) = (installation.Settings, installation.Options);
         parts.Logging(builder.Logging);
         builder.Services.AddSingleton<IHostLifetime, CommandLifetime>();
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(40));
-        builder.Services.AddQueueStorage(database);
+        builder.Services.AddQueueStorage(database).AddQueueClient(catalogue);
         if (!parts.WithWorker)
         {
             // Where workers are elsewhere, their bells are rung over the broker; with nobody there, the rows are enough.

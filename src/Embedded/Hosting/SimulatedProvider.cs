@@ -39,6 +39,11 @@ internal sealed class SimulatedProvider : ICatalogueFollower, IDisposable
         {
             return new SimulatedProvider(started, await Address(started, cancel));
         }
+        catch (TimeoutException late)
+        {
+            End(started);
+            throw new RefusalException($"The simulated provider has not started within {StartsWithin.TotalSeconds:0} s.", late);
+        }
         catch
         {
             End(started);

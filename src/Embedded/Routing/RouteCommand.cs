@@ -1,5 +1,8 @@
+using System.CommandLine;
 using LlmQueue.Contracts;
 using LlmQueue.Embedded.Hosting;
+using LlmQueue.Storage;
+using LlmQueue.Storage.Intake;
 
 namespace LlmQueue.Embedded.Routing;
 
@@ -27,7 +30,39 @@ internal sealed record RouteQuestion(string Text)
 /// <summary>Shows how a task would be read and where it would go. Nobody is called, nothing is started and nothing is written.</summary>
 internal static class RouteCommand
 {
-    public static async Task<int> Run(RouteQuestion question, TimeProvider clock, CancellationToken stop)
+    public static Command Define(CommandContext context)
+    {
+        var text = new Argument<string>("TEXT") { Description = "The prompt; - is the standard input" };
+        var kind = new Option<string?>("--kind") { Description = "What its producer would say it is: code, analysis, …", HelpName = "KIND" };
+        var complexity = new Option<string?>("--complexity") { Description = "low, medium or high, as its producer would say", HelpName = "LEVEL" };
+        var priority = new Option<string?>("--priority") { Description = "interactive, normal or batch", HelpName = "CLASS" };
+        var stakes = new Option<bool>("--high-stakes") { Description = "Never downgraded" };
+        var agent = new Option<string?>("--agent") { Description = "The caller's own class of work", HelpName = "NAME" };
+        var tenant = new Option<string?>("--tenant") { Description = "Whose task it is; the catalogue knows the tier", HelpName = "NAME" };
+        var model = new Option<string?>("--model") { Description = "The model that alone may answer", HelpName = "ID" };
+        var output = new Option<int>("--max-output")
+        {
+            Description = "The longest answer, in tokens", HelpName = "N", DefaultValueFactory = _ => TaskIntake.DefaultMaxOutputTokens,
+        };
+        var turns = new Option<int>("--turns") { Description = "Messages of the conversation, this one among them", HelpName = "N", DefaultValueFactory = _ => 1 };
+        var load = new Option<double>("--load") { Description = "How full the limits are taken to be, 0 to 1", HelpName = "SHARE" };
+        var command = new Command("route", "Shows how a task would be read and where it would go, and why. Nobody is called.")
+        {
+            text, kind, complexity, priority, stakes, agent, tenant, model, output, turns, load,
+        };
+        command.SetAction((parsed, _) => Run(
+            new RouteQuestion(parsed.GetRequiredValue(text))
+            {
+                Kind = CommandList.Given(parsed.GetValue(kind)), Complexity = CommandList.Given(parsed.GetValue(complexity))?.ToLowerInvariant(),
+                Priority = CommandList.Given(parsed.GetValue(priority)), HighStakes = parsed.GetValue(stakes), Agent = CommandList.Given(parsed.GetValue(agent)),
+                Tenant = CommandList.Given(parsed.GetValue(tenant)), Model = CommandList.Given(parsed.GetValue(model)),
+                MaxOutputTokens = parsed.GetValue(output), Turns = parsed.GetValue(turns), Load = parsed.GetValue(load),
+            },
+            context.Clock, context.Stop));
+        return command;
+    }
+
+    private static async Task<int> Run(RouteQuestion question, TimeProvider clock, CancellationToken stop)
     {
         var installation = Installation.Read();
         if (question.Text == "-")
@@ -40,9 +75,9 @@ internal static class RouteCommand
         bool HasKey(string provider) => simulated ? provider == Installation.SimulatedName : installation.Settings.Providers.ContainsKey(provider);
         var text = RouteText.Of(question, catalogue, HasKey, DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime));
         if (simulated)
-            await Console.Error.WriteLineAsync($"No key is set, so only {Installation.SimulatedName} is there, simulated.");
+            Terminal.Say($"No key is set, so only {Installation.SimulatedName} is there, simulated.");
         foreach (var line in text.Lines)
-            await Console.Out.WriteLineAsync(line);
+            Terminal.WriteLine(VisibleText.Line(line));
         return text.HasChain ? ExitCodes.Done : ExitCodes.WrongUse;
     }
 

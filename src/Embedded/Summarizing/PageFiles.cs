@@ -19,6 +19,13 @@ internal static class PageFiles
 {
     private static readonly string[] Html = [".html", ".htm"];
     private static readonly string[] Extensions = [".md", ".txt", .. Html];
+
+    /// <summary>The intake takes 20 million characters of a page, each of at most four bytes.</summary>
+    private const int LargestFile = 80_000_000;
+
+    /// <summary>All pages are held in memory until they are handed in.</summary>
+    private const long LargestTogether = 500_000_000;
+
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <exception cref="RefusalException">A path does not exist, or nothing under the paths is a page.</exception>
@@ -28,17 +35,24 @@ internal static class PageFiles
         if (missing.Count > 0)
             throw new RefusalException(string.Join('\n', missing.Select(path => $"There is no file or folder '{path}'.")));
         var skipped = new List<string>();
-        var files = paths.SelectMany(path => Directory.Exists(path) ? Below(path, skipped) : [new Found(Path.GetFullPath(path), Path.GetFileName(path), path)])
+        // A link that was named itself is what the person wants; one that was only found must not lead out of the folder that was named.
+        var files = paths
+            .SelectMany(path => Directory.Exists(path) ? FolderWalk.Below(path, skipped) : [new FoundFile(Path.GetFullPath(path), Path.GetFileName(path), path)])
             .DistinctBy(file => file.Path).OrderBy(file => file.Path, StringComparer.Ordinal).ToList();
         // The name below its folder is what the person knows; where two folders have the same, the path as it was given tells them apart.
         var twice = files.CountBy(file => file.Name).Where(pair => pair.Value > 1).Select(pair => pair.Key).ToHashSet();
         var pages = new List<PageFile>();
+        var together = 0L;
         foreach (var file in files)
         {
-            if (Extensions.Contains(Path.GetExtension(file.Path).ToLowerInvariant()))
-                pages.Add(ReadPage(file.Path, twice.Contains(file.Name) ? file.Given : file.Name));
-            else
+            if (!Extensions.Contains(Path.GetExtension(file.Path).ToLowerInvariant()))
                 skipped.Add($"'{file.Given}' is no page: expected {string.Join(", ", Extensions)}.");
+            else if (ReadPage(file.Path, twice.Contains(file.Name) ? file.Given : file.Name, ref together) is { } page)
+                pages.Add(page);
+            else
+                skipped.Add($"'{file.Given}' is {NotAFileException.What}.");
+            if (together > LargestTogether)
+                throw new RefusalException($"The pages have more than {LargestTogether / 1_000_000} MB together; name fewer files or folders at a time.");
         }
 
         if (pages.Count == 0)
@@ -46,11 +60,13 @@ internal static class PageFiles
         return new FoundPages(pages, skipped);
     }
 
-    private static PageFile ReadPage(string path, string title)
+    /// <returns>Null when it is no file.</returns>
+    private static PageFile? ReadPage(string path, string title, ref long together)
     {
         try
         {
-            var bytes = File.ReadAllBytes(path);
+            var bytes = RegularFile.Read(path, LargestFile);
+            together += bytes.Length;
             if (bytes.Length == 0)
                 return new PageFile(title, null, "The file is empty.");
             if (Decode(bytes) is not { } text)
@@ -59,6 +75,10 @@ internal static class PageFiles
                 return new PageFile(title, null, "The file has nothing but blanks in it.");
             var html = Html.Contains(Path.GetExtension(path).ToLowerInvariant());
             return new PageFile(title, new PageContent { Title = title, Text = html ? null : text, Html = html ? text : null }, null);
+        }
+        catch (NotAFileException)
+        {
+            return null;
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
@@ -90,34 +110,4 @@ internal static class PageFiles
             return null;
         }
     }
-
-    // Hidden folders are a tool's, and a link to a folder may lead in a circle.
-    private static IEnumerable<Found> Below(string given, List<string> skipped)
-    {
-        var root = Path.GetFullPath(given);
-        var waiting = new Queue<string>([root]);
-        while (waiting.TryDequeue(out var folder))
-        {
-            FileSystemInfo[] entries;
-            try
-            {
-                entries = new DirectoryInfo(folder).GetFileSystemInfos();
-            }
-            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
-            {
-                skipped.Add($"The folder '{folder}' cannot be read: {fault.Message}");
-                continue;
-            }
-
-            foreach (var entry in entries.Where(entry => !entry.Name.StartsWith('.')))
-            {
-                if (entry is not DirectoryInfo)
-                    yield return new Found(entry.FullName, Path.GetRelativePath(root, entry.FullName).Replace('\\', '/'), Path.Combine(given, Path.GetRelativePath(root, entry.FullName)));
-                else if (entry.LinkTarget is null)
-                    waiting.Enqueue(entry.FullName);
-            }
-        }
-    }
-
-    private sealed record Found(string Path, string Name, string Given);
 }

@@ -14,14 +14,14 @@ internal static class ProgressDisplays
     public static IProgressDisplay Open(TimeProvider clock)
     {
         var plain = Console.IsErrorRedirected || Is("CI") || Is("NO_COLOR") || Environment.GetEnvironmentVariable("TERM") is "dumb";
-        return plain ? new PlainProgress(Console.Error, clock) : new LiveProgress();
+        return plain ? new PlainProgress(Terminal.Say, clock) : new LiveProgress();
     }
 
     private static bool Is(string variable) => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(variable));
 }
 
 /// <summary>A line every two seconds, only when something has changed; at once when a stage begins.</summary>
-internal sealed class PlainProgress(TextWriter writer, TimeProvider clock) : IProgressDisplay
+internal sealed class PlainProgress(Action<string> say, TimeProvider clock) : IProgressDisplay
 {
     private static readonly TimeSpan Between = TimeSpan.FromSeconds(2);
 
@@ -35,7 +35,7 @@ internal sealed class PlainProgress(TextWriter writer, TimeProvider clock) : IPr
         if (!due)
             return;
         (last, lastAt) = (present, clock.GetTimestamp());
-        writer.WriteLine(ProgressText.Line(look));
+        say(ProgressText.Line(look));
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;

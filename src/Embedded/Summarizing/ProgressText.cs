@@ -1,3 +1,4 @@
+using LlmQueue.Storage;
 using LlmQueue.Storage.Summaries;
 
 namespace LlmQueue.Embedded.Summarizing;
@@ -43,7 +44,7 @@ internal static class ProgressText
         if (look.Summary.Waiting.Count > MostWaits)
             lines.Add($"Waiting: {look.Summary.Waiting.Skip(MostWaits).Sum(w => w.Count)} more for other reasons");
         lines.Add(Figures(look));
-        return lines;
+        return lines.ConvertAll(VisibleText.Line);
     }
 
     /// <summary>The whole look in one line.</summary>
@@ -57,7 +58,7 @@ internal static class ProgressText
         if (look.Summary.Waiting.Count > 0)
             parts.Add($"{look.Summary.Waiting.Sum(w => w.Count)} waiting ({Wait(look.Summary.Waiting[0], look.Now)})");
         parts.Add(Figures(look));
-        return string.Join(" · ", parts);
+        return VisibleText.Line(string.Join(" · ", parts));
     }
 
     private static string Wait(WaitView wait, DateTime now) => $"{wait.Count} for {wait.WaitingFor}, {wait.Reason}{Expected(wait.ExpectedAt, now)}";

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using LlmQueue.Contracts;
+using LlmQueue.Storage;
 using LlmQueue.Storage.Summaries;
 
 namespace LlmQueue.Embedded.Summarizing;
@@ -21,13 +22,14 @@ internal static class ReportText
     {
         var text = new StringBuilder();
         if (report.Summary is not null)
-            text.AppendLine((report.IsExtract ? "Extract (no model wrote this): " : "") + report.Summary.Trim()).AppendLine();
+            text.AppendLine((report.IsExtract ? "Extract (no model wrote this): " : "") + VisibleText.Block(report.Summary.Trim())).AppendLine();
         if (report.Question is not null)
-            text.AppendLine($"Question: {report.Question}").AppendLine(report.Answer is null ? "It was not answered." : $"Answer: {report.Answer.Trim()}").AppendLine();
+            text.AppendLine(VisibleText.Line($"Question: {report.Question}"))
+                .AppendLine(report.Answer is null ? "It was not answered." : VisibleText.Block($"Answer: {report.Answer.Trim()}")).AppendLine();
         if (report.Reason is not null)
-            text.AppendLine(report.Reason).AppendLine();
+            text.AppendLine(VisibleText.Line(report.Reason)).AppendLine();
         foreach (var page in Failed(report))
-            text.AppendLine($"Page {page.Number}, {page.Title}: {page.State}. {page.Reason}");
+            text.AppendLine(VisibleText.Line($"Page {page.Number}, {page.Title}: {page.State}. {page.Reason}"));
         if (report.PagesFailed > 0)
             text.AppendLine();
         return text.Append(Aligned(ByModel(report))).AppendLine().Append(Aligned(Totals(report))).ToString();
@@ -96,8 +98,9 @@ internal static class ReportText
         return rows;
     }
 
-    private static string Aligned(List<string[]> rows)
+    private static string Aligned(List<string[]> given)
     {
+        var rows = given.ConvertAll(row => Array.ConvertAll(row, VisibleText.Line));
         var widths = rows[0].Select((_, column) => rows.Max(row => row[column].Length)).ToArray();
         var text = new StringBuilder();
         for (var i = 0; i < rows.Count; i++)

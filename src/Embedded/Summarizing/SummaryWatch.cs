@@ -1,11 +1,11 @@
-using LlmQueue.Embedded.Doors;
+using LlmQueue.Embedded.Clients;
 using LlmQueue.Storage.Queue;
 using LlmQueue.Storage.Summaries;
 
 namespace LlmQueue.Embedded.Summarizing;
 
 /// <summary>Follows one summary to its end, or to where nothing more can come of it.</summary>
-internal sealed class SummaryWatch(IQueueDoor door, TimeProvider clock)
+internal sealed class SummaryWatch(IQueueClient queue, TimeProvider clock)
 {
     private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(250);
 
@@ -19,13 +19,13 @@ internal sealed class SummaryWatch(IQueueDoor door, TimeProvider clock)
         var pace = new Pace();
         for (var refusals = 0; ;)
         {
-            var summary = await door.Progress(id, stop) ?? throw new RefusalException($"The summary {id} was removed while it was watched.");
+            var summary = await queue.Progress(id, stop) ?? throw new RefusalException($"The summary {id} was removed while it was watched.");
             var elapsed = clock.GetElapsedTime(began);
             display.Show(new ProgressLook(summary, unreadable, elapsed, pace.Left(summary, elapsed), clock.GetUtcNow().UtcDateTime));
             if (SummaryStates.Ends.Contains(summary.State))
                 return null;
             var stuck = summary.CallTotals.Open == 0 && summary.Waiting.Sum(w => w.Count) > 0;
-            var refused = stuck ? WhyNoKey(await door.Queue(stop)) : null;
+            var refused = stuck ? WhyNoKey(await queue.Queue(stop)) : null;
             refusals = refused is null ? 0 : refusals + 1;
             if (refusals >= SureOfRefusal)
                 return refused;
