@@ -2,6 +2,7 @@ using System.Globalization;
 using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
 using LlmQueue.Storage.Tasks;
+using LlmQueue.Worker.Calling.Providers;
 using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Estimation;
 using LlmQueue.Worker.Routing;

@@ -1,5 +1,6 @@
 using LlmQueue.Catalogue;
 using LlmQueue.Limits;
+using LlmQueue.Worker.Calling.Providers;
 using LlmQueue.Worker.Routing;
 
 namespace LlmQueue.Tests.Routing;

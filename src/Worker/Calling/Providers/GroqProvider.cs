@@ -1,4 +1,5 @@
 using LlmQueue.Limits;
+using LlmQueue.Worker.Calling.Reading;
 
 namespace LlmQueue.Worker.Calling.Providers;
 
