@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using LlmQueue.Bench.Throughput;
 using LlmQueue.Tests.Harness;
 using Npgsql;
 using RabbitMQ.Client;

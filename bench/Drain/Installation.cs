@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using LlmQueue.Embedded.Hosting;
 using LlmQueue.Tests.Harness;
 
 namespace LlmQueue.Bench.Drain;

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using LlmQueue.Embedded;
-using LlmQueue.Embedded.Hosting;
 using LlmQueue.Tests.Harness;
 
 namespace LlmQueue.Bench.Drain;

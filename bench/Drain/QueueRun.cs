@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using LlmQueue.Contracts;
 using LlmQueue.Embedded;
-using LlmQueue.Embedded.Hosting;
 using LlmQueue.Tests.Harness;
 using RabbitMQ.Client;
 

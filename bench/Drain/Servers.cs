@@ -1,4 +1,3 @@
-using LlmQueue.Embedded.Hosting;
 using LlmQueue.Tests.Harness;
 
 namespace LlmQueue.Bench.Drain;

@@ -2,7 +2,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
-using LlmQueue.Embedded.Hosting;
 using LlmQueue.Tests.Harness;
 using Npgsql;
 using RabbitMQ.Client;

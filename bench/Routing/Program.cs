@@ -1,5 +1,4 @@
 using System.Globalization;
-using LlmQueue.Embedded.Hosting;
 
 // Figures are read by people and scripts alike: a point is a point.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;

@@ -1,5 +1,4 @@
 using LlmQueue.Catalogue;
-using LlmQueue.Embedded.Hosting;
 
 namespace LlmQueue.Bench.Routing;
 

@@ -42,7 +42,7 @@ public sealed class ApiUnderTest : IAsyncLifetime
     {
         app = await Start(await (await SharedServers.Postgres).CreateDatabase(), "anna:first-secret,ben:second-secret");
         await Listen<CancelTask>(QueueNames.Lifecycle);
-        await Listen<CancelSummary>(QueueNames.SummaryStateMachine);
+        await Listen<CancelSummary>(QueueNames.SummaryLifecycle);
         await Listen<MoveBatch>(QueueNames.Batches);
         (Anna, Ben, Nobody) = (Client(app, "first-secret"), Client(app, "second-secret"), Client(app, null));
     }
@@ -82,7 +82,7 @@ public sealed class ApiUnderTest : IAsyncLifetime
         Services.GetRequiredService<IBusControl>().ConnectReceiveEndpoint(queue, endpoint =>
         {
             endpoint.Handler<T>(context => Keep(context.Message));
-            if (queue == QueueNames.SummaryStateMachine)
+            if (queue == QueueNames.SummaryLifecycle)
                 endpoint.Handler<StartSummary>(context => Keep(context.Message));
         }).Ready;
 

@@ -2,7 +2,6 @@ using LlmQueue.Catalogue;
 using LlmQueue.Embedded.Clients;
 using LlmQueue.Embedded.Hosting;
 using LlmQueue.Hosting.Settings;
-using LlmQueue.Tests.Chaos;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,5 +1,4 @@
 using LlmQueue.Embedded;
-using LlmQueue.Tests.Api;
 
 namespace LlmQueue.Tests.Harness;
 

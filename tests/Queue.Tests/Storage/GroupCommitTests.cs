@@ -85,7 +85,7 @@ public sealed class GroupCommitTests(SimulatorFixture simulators) : IClassFixtur
         var outcomes = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ =>
         {
             var transition = NewTask("acme");
-            transition.Reserve(new Reservation("groq/org-1/first", new LlmQueue.Store.Limits.Demand(1, 1000), null, []), () => { });
+            transition.Reserve(new Reservation("groq/org-1/first", new ResourceDemand(1, 1000), null, []), () => { });
             return commits.Commit(transition, TestContext.Current.CancellationToken);
         }));
 
