@@ -17,6 +17,9 @@ internal sealed class HttpQueueClient(HttpClient http, bool simulated) : IQueueC
     private const int AskedAtOnce = 20;
     private const int HandedInAtOnce = 500;
 
+    /// <summary>Where nobody listens the answer is no at once; a queue that has just started on a busy machine takes seconds for its first one.</summary>
+    private static readonly TimeSpan AnswersWithin = TimeSpan.FromSeconds(15);
+
     public bool IsSimulated => simulated;
 
     public bool HasWorker => true;
@@ -32,7 +35,7 @@ internal sealed class HttpQueueClient(HttpClient http, bool simulated) : IQueueC
         try
         {
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            limit.CancelAfter(TimeSpan.FromSeconds(2));
+            limit.CancelAfter(AnswersWithin);
             if ((string?)JsonNode.Parse(await http.GetStringAsync("/health/live", limit.Token))?["status"] == "live")
             {
                 // Only now: what lives there may be somebody else's program.

@@ -95,7 +95,7 @@ public sealed class CommandHome : IAsyncLifetime
                 wrong.Add(await WhatIsWrong(one, settings));
         else
             wrong.AddRange(await Task.WhenAll(cases.Select(one => WhatIsWrong(one, settings))));
-        Assert.Empty(wrong.OfType<string>());
+        Assert.True(wrong.TrueForAll(one => one is null), string.Join("\n", wrong.OfType<string>()));
     }
 
     private async Task<string?> WhatIsWrong(CommandCase expected, (string Name, string? Value)[] settings)
