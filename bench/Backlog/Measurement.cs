@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using LlmQueue.Bench.Throughput;
 using LlmQueue.Contracts;
 using LlmQueue.Tests.Harness;
 using Npgsql;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LlmQueue.Bench.Drain;
 using LlmQueue.Tests.Harness;
 using Npgsql;
 using RabbitMQ.Client;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using LlmQueue.Bench.Outage;
 using LlmQueue.Tests.Harness;
 
 // Figures are read by people and scripts alike: a point is a point.

@@ -1,4 +1,4 @@
-using LlmQueue.Storage;
+using LlmQueue.Hosting;
 
 namespace LlmQueue.Embedded;
 

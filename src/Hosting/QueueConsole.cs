@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using LlmQueue.Storage;
 using LlmQueue.Storage.Commits;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,5 +1,5 @@
 using System.Globalization;
-using LlmQueue.Storage;
+using LlmQueue.Hosting;
 
 namespace LlmQueue.Embedded.Hosting;
 

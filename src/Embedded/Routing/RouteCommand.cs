@@ -1,7 +1,7 @@
 using System.CommandLine;
 using LlmQueue.Contracts;
 using LlmQueue.Embedded.Hosting;
-using LlmQueue.Storage;
+using LlmQueue.Hosting;
 using LlmQueue.Storage.Intake;
 
 namespace LlmQueue.Embedded.Routing;

@@ -1,4 +1,4 @@
-using LlmQueue.Storage;
+using LlmQueue.Hosting;
 using LlmQueue.Storage.Summaries;
 
 namespace LlmQueue.Embedded.Summarizing;

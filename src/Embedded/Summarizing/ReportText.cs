@@ -3,7 +3,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using LlmQueue.Contracts;
-using LlmQueue.Storage;
+using LlmQueue.Hosting;
 using LlmQueue.Storage.Summaries;
 
 namespace LlmQueue.Embedded.Summarizing;

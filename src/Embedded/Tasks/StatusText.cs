@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 using LlmQueue.Embedded.Summarizing;
-using LlmQueue.Storage;
+using LlmQueue.Hosting;
 using LlmQueue.Storage.Queue;
 using LlmQueue.Storage.Summaries;
 using LlmQueue.Storage.Tasks;

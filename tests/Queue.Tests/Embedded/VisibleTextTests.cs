@@ -4,7 +4,7 @@ using LlmQueue.Contracts;
 using LlmQueue.Embedded.Hosting;
 using LlmQueue.Embedded.Summarizing;
 using LlmQueue.Embedded.Tasks;
-using LlmQueue.Storage;
+using LlmQueue.Hosting;
 using LlmQueue.Storage.Queue;
 using LlmQueue.Storage.Summaries;
 using LlmQueue.Storage.Tasks;

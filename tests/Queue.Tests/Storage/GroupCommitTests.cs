@@ -1,4 +1,5 @@
 using LlmQueue.Contracts;
+using LlmQueue.Limits;
 using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Ledger;
 using LlmQueue.Storage.Outbox;

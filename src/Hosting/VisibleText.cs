@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace LlmQueue.Storage;
+namespace LlmQueue.Hosting;
 
 /// <summary>
 /// Text from outside, made fit for a terminal or a log: what would act on the terminal (escape sequences), forge a line (breaks) or turn the order of reading
