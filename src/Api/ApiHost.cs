@@ -24,7 +24,8 @@ public static class ApiHost
         try
         {
             settings = Settings();
-            app = Build(settings, new CurrentCatalogue(ModelCatalogue.Load(settings.CataloguePath), new CatalogueFile(settings.CataloguePath)));
+            app = Build(settings,
+                new CurrentCatalogue(ModelCatalogue.Load(settings.CataloguePath), new CatalogueFile(settings.CataloguePath)));
         }
         catch (SettingsException wrong)
         {
@@ -51,7 +52,9 @@ public static class ApiHost
         }
     }
 
-    /// <summary>Everything wired, nothing started; without a broker's address with the bus in memory, which reaches nobody outside the process.</summary>
+    /// <summary>
+    /// Everything wired, nothing started; without a broker's address with the bus in memory, which reaches nobody outside the process.
+    /// </summary>
     public static WebApplication Build(QueueSettings settings, CurrentCatalogue catalogue)
     {
         // The folder it is started in is somebody's: its appsettings.json is not meant for this program.
@@ -65,7 +68,9 @@ public static class ApiHost
         return builder.Build().MapQueueApi();
     }
 
-    /// <summary>Listens at once, so that its health can be asked, and answers the rest when the database has its shape. Null when all went well.</summary>
+    /// <summary>
+    /// Listens at once, so that its health can be asked, and answers the rest when the database has its shape. Null when all went well.
+    /// </summary>
     public static async Task<string?> WhyNotStarted(WebApplication app, QueueSettings settings)
     {
         foreach (var warning in settings.Warnings)
@@ -91,7 +96,9 @@ public static class ApiHost
     /// <summary>Tried before anything is started: the host would tell of it in forty lines.</summary>
     public static string? WhyNobodyCanListen(Uri url)
     {
-        if (url.Port == 0 || !IPAddress.TryParse(url.IdnHost.Equals("localhost", StringComparison.OrdinalIgnoreCase) ? "127.0.0.1" : url.IdnHost, out var address))
+        if (url.Port == 0
+            || !IPAddress.TryParse(url.IdnHost.Equals("localhost", StringComparison.OrdinalIgnoreCase) ? "127.0.0.1" : url.IdnHost,
+                out var address))
             return null;
         try
         {
@@ -112,7 +119,8 @@ public static class ApiHost
     }
 
     private static string CannotListen(Uri url, string why) =>
-        $"LLMQUEUE_URL is {url.GetLeftPart(UriPartial.Authority)}, and nothing can listen there: {why} Stop the other program, or set LLMQUEUE_URL to another address, for example http://127.0.0.1:8081.";
+        $"LLMQUEUE_URL is {url.GetLeftPart(UriPartial.Authority)}, and nothing can listen there: "
+            + $"{why} Stop the other program, or set LLMQUEUE_URL to another address, for example http://127.0.0.1:8081.";
 
     private static async Task<string?> Prepare(WebApplication app)
     {
@@ -134,7 +142,8 @@ public static class ApiHost
             catch (Exception away) when (DatabaseFaults.IsPassing(away))
             {
                 if (!said)
-                    app.Logger.LogWarning("The database (DATABASE_URL) does not answer: {Reason}. It is tried again every {Seconds} s.", away.Message, BetweenTries.TotalSeconds);
+                    app.Logger.LogWarning("The database (DATABASE_URL) does not answer: {Reason}. It is tried again every {Seconds} s.",
+                        away.Message, BetweenTries.TotalSeconds);
             }
             catch (Exception refused) when (refused is System.Data.Common.DbException or InvalidOperationException)
             {
@@ -158,9 +167,11 @@ public static class ApiHost
         var settings = QueueSettings.Read(QueueSettings.Variables(home), home);
         var missing = new List<string>();
         if (settings.DatabaseUrl is null)
-            missing.Add("DATABASE_URL is not set; the API as a process of its own needs the database of its workers: postgres://user:password@host:port/name. For everything in one process use ./run.sh.");
+            missing.Add("DATABASE_URL is not set; the API as a process of its own needs the database of its workers: "
+                + "postgres://user:password@host:port/name. For everything in one process use ./run.sh.");
         if (settings.RabbitMq is null)
-            missing.Add("RABBITMQ_URL is not set; the API as a process of its own needs the broker of its workers: amqp://user:password@host:port/vhost. For everything in one process use ./run.sh.");
+            missing.Add("RABBITMQ_URL is not set; the API as a process of its own needs the broker of its workers: "
+                + "amqp://user:password@host:port/vhost. For everything in one process use ./run.sh.");
         return missing.Count == 0 ? settings : throw new SettingsException(missing);
     }
 }

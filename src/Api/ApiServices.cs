@@ -21,14 +21,18 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace LlmQueue.Api;
 
-/// <summary>The API's part of a host: its own, or the one process that does everything. The store and the bus are the host's to add.</summary>
+/// <summary>
+/// The API's part of a host: its own, or the one process that does everything. The store and the bus are the host's to add.
+/// </summary>
 public static class ApiServices
 {
     /// <param name="services">The host's.</param>
     /// <param name="settings">The installation's.</param>
     /// <param name="catalogue">The models.</param>
-    /// <param name="cliToken">The secret by which the installation's own commands call; null where they do not come through the API.</param>
-    public static IServiceCollection AddQueueApi(this IServiceCollection services, QueueSettings settings, CurrentCatalogue catalogue, string? cliToken = null)
+    /// <param name="cliToken">The secret by which the installation's own commands call; null where they do not come
+    /// through the API.</param>
+    public static IServiceCollection AddQueueApi(
+        this IServiceCollection services, QueueSettings settings, CurrentCatalogue catalogue, string? cliToken = null)
     {
         services.AddCatalogue(catalogue);
         services.TryAddSingleton(_ => Prepared());

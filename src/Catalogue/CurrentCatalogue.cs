@@ -1,6 +1,8 @@
 namespace LlmQueue.Catalogue;
 
-/// <summary>The catalogue that counts at this moment. Whoever decides takes <see cref="Now"/> anew each time; a catalogue itself never changes.</summary>
+/// <summary>
+/// The catalogue that counts at this moment. Whoever decides takes <see cref="Now"/> anew each time; a catalogue itself never changes.
+/// </summary>
 /// <param name="first">What the process begins with.</param>
 /// <param name="file">Where a newer one would appear; null for a catalogue that stays.</param>
 public sealed class CurrentCatalogue(ModelCatalogue first, CatalogueFile? file = null)
@@ -19,13 +21,18 @@ public sealed class CurrentCatalogue(ModelCatalogue first, CatalogueFile? file =
 /// <param name="Adapt">What is done to a catalogue before it counts; null is nothing.</param>
 public sealed record CatalogueFile(string Path, Func<ModelCatalogue, ModelCatalogue>? Adapt = null)
 {
-    /// <summary>How often the file is looked at. Default 2 s. It is read and compared, so that a replaced file, a link or a mounted volume is noticed as well.</summary>
+    /// <summary>
+    /// How often the file is looked at. Default 2 s. It is read and compared, so that a replaced file, a link or a mounted
+    /// volume is noticed as well.
+    /// </summary>
     public TimeSpan LookEvery { get; init; } = TimeSpan.FromSeconds(2);
 }
 
 /// <summary>Somebody who must be ready before a new catalogue counts.</summary>
 public interface ICatalogueFollower
 {
-    /// <summary>Throws when it cannot be ready now; then the old catalogue stays, and the new one is tried again at the next look.</summary>
+    /// <summary>
+    /// Throws when it cannot be ready now; then the old catalogue stays, and the new one is tried again at the next look.
+    /// </summary>
     Task Follow(ModelCatalogue next, IReadOnlyList<string> changes, CancellationToken cancellationToken);
 }

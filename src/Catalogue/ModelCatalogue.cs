@@ -2,12 +2,16 @@ using LlmQueue.Catalogue.Reading;
 
 namespace LlmQueue.Catalogue;
 
-/// <summary>The models, the routing table and the pools: everything that ages quickly, as data. Immutable; a reload makes a new one.</summary>
+/// <summary>
+/// The models, the routing table and the pools: everything that ages quickly, as data. Immutable; a reload makes a new one.
+/// </summary>
 public sealed class ModelCatalogue
 {
     private readonly Dictionary<ModelId, ModelEntry> _byId;
 
-    internal ModelCatalogue(IReadOnlyList<ModelEntry> models, IReadOnlyList<Route> routes, IReadOnlyList<ModelId> summaryPool, IReadOnlyList<ModelId> synthesisModels, IReadOnlyList<ModelId> classifier)
+    internal ModelCatalogue(
+        IReadOnlyList<ModelEntry> models, IReadOnlyList<Route> routes, IReadOnlyList<ModelId> summaryPool,
+        IReadOnlyList<ModelId> synthesisModels, IReadOnlyList<ModelId> classifier)
     {
         (Models, Routes, SummaryPool, SynthesisModels, Classifier) = (models, routes, summaryPool, synthesisModels, classifier);
         _byId = models.ToDictionary(model => model.Id);
@@ -25,9 +29,14 @@ public sealed class ModelCatalogue
     /// <summary>Models that classify what the rules could not, first choice first; empty means nobody is asked.</summary>
     public IReadOnlyList<ModelId> Classifier { get; }
 
-    /// <summary>Models that review the drafts of tasks with much at stake, first choice first; empty means that drafts are the answers.</summary>
+    /// <summary>
+    /// Models that review the drafts of tasks with much at stake, first choice first; empty means that drafts are the answers.
+    /// </summary>
     public IReadOnlyList<ModelId> Critics { get; internal init; } = [];
-    /// <summary>Below this confidence a task's chain is widened by those of its other likely kinds and of the table's last row. Default 0.7; 0 never widens.</summary>
+    /// <summary>
+    /// Below this confidence a task's chain is widened by those of its other likely kinds and of the table's last row. Default
+    /// 0.7; 0 never widens.
+    /// </summary>
     public decimal WidenBelow { get; internal init; } = 0.7m;
 
     public Tiers Tiers { get; internal init; } = Tiers.None;
@@ -40,7 +49,9 @@ public sealed class ModelCatalogue
 
     public ModelEntry? Find(ModelId id) => _byId.GetValueOrDefault(id);
 
-    /// <summary>The model itself, or who serves in its place today; null when it has retired without a successor, or is not listed.</summary>
+    /// <summary>
+    /// The model itself, or who serves in its place today; null when it has retired without a successor, or is not listed.
+    /// </summary>
     public ModelEntry? InService(ModelId id, DateOnly today)
     {
         var entry = Find(id);
@@ -67,9 +78,13 @@ public sealed class ModelCatalogue
     {
         var models = Models.Select(model => model with
         {
-            Limits = new ModelLimits(model.Limits.RequestsPerMinute * factor, model.Limits.RequestsPerDay * factor, model.Limits.TokensPerMinute * factor, model.Limits.TokensPerDay * factor),
+            Limits = new ModelLimits(model.Limits.RequestsPerMinute * factor, model.Limits.RequestsPerDay * factor,
+                model.Limits.TokensPerMinute * factor, model.Limits.TokensPerDay * factor),
         });
-        return new ModelCatalogue([.. models], Routes, SummaryPool, SynthesisModels, Classifier) { WidenBelow = WidenBelow, Tiers = Tiers, Fingerprint = Fingerprint, Critics = Critics, Extractors = Extractors };
+        return new ModelCatalogue([.. models], Routes, SummaryPool, SynthesisModels, Classifier)
+        {
+            WidenBelow = WidenBelow, Tiers = Tiers, Fingerprint = Fingerprint, Critics = Critics, Extractors = Extractors,
+        };
     }
 
     /// <exception cref="CatalogueException">The file is not there, cannot be read or does not fit.</exception>
@@ -84,7 +99,8 @@ public sealed class ModelCatalogue
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            throw new CatalogueException($"The catalogue '{path}' cannot be read: {fault.Message} Set CATALOGUE_PATH to a file like the project's catalogue.json.");
+            throw new CatalogueException(
+                $"The catalogue '{path}' cannot be read: {fault.Message} Set CATALOGUE_PATH to a file like the project's catalogue.json.");
         }
     }
 
@@ -100,7 +116,8 @@ public sealed class ModelCatalogue
         return catalogue!;
     }
 
-    public static string FingerprintOf(string json) => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(json)), 0, 6);
+    public static string FingerprintOf(string json) =>
+        Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(json)), 0, 6);
 }
 
 /// <summary>The catalogue doesn't fit: the file, the line, what was found and what was expected.</summary>
@@ -118,7 +135,8 @@ internal sealed class CatalogueProblems(string fileName)
     {
         if (_found.Count == 0)
             return;
-        var sentences = _found.OrderBy(problem => problem.Line).Take(Shown).Select(problem => $"{fileName}, line {problem.Line}: {problem.Sentence}").ToList();
+        var sentences = _found.OrderBy(problem => problem.Line).Take(Shown)
+            .Select(problem => $"{fileName}, line {problem.Line}: {problem.Sentence}").ToList();
         if (_found.Count > Shown)
             sentences.Add($"{fileName}: and {_found.Count - Shown} more.");
         throw new CatalogueException(string.Join('\n', sentences));

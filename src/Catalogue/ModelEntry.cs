@@ -2,11 +2,14 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace LlmQueue.Catalogue;
 
-/// <summary>A model as the catalogue names it: <c>groq:qwen/qwen3-32b</c>. The name is the provider's own and goes on the wire as it is.</summary>
+/// <summary>
+/// A model as the catalogue names it: <c>groq:qwen/qwen3-32b</c>. The name is the provider's own and goes on the wire as it is.
+/// </summary>
 public sealed record ModelId(string Provider, string Name)
 {
     public static ModelId Parse(string text) =>
-        TryParse(text, out var id) ? id : throw new FormatException($"'{text}' is not a model; expected 'provider:model', for example 'groq:openai/gpt-oss-20b'.");
+        TryParse(text, out var id) ? id
+            : throw new FormatException($"'{text}' is not a model; expected 'provider:model', for example 'groq:openai/gpt-oss-20b'.");
 
     // Only the first colon separates: OpenRouter's names have colons of their own ("openai/gpt-oss-20b:free").
     public static bool TryParse([NotNullWhen(true)] string? text, [NotNullWhen(true)] out ModelId? id)
@@ -66,7 +69,10 @@ public sealed record ModelEntry
     /// <summary>It reads images.</summary>
     public bool Vision { get; init; }
 
-    /// <summary>The provider takes the longest answer that was asked for out of its minute when the call arrives, as Groq and OpenAI do; false where it counts the answer as it is, as Anthropic does.</summary>
+    /// <summary>
+    /// The provider takes the longest answer that was asked for out of its minute when the call arrives, as Groq and OpenAI do; false where
+    /// it counts the answer as it is, as Anthropic does.
+    /// </summary>
     public bool ChargesMaxOutput { get; init; } = true;
     /// <summary>It holds its answer to a JSON schema, strictly; false: it is asked for JSON and told the shape in words.</summary>
     public bool JsonSchema { get; init; }
@@ -75,7 +81,8 @@ public sealed record ModelEntry
     public TimeSpan? FirstChoiceTimeout { get; init; }
 
     /// <summary>True when nothing about it differs: a record compares its lists by identity, and a file read twice has two.</summary>
-    public bool ReadsAs(ModelEntry other) => Strengths.SequenceEqual(other.Strengths) && this with { Strengths = [] } == other with { Strengths = [] };
+    public bool ReadsAs(ModelEntry other) =>
+        Strengths.SequenceEqual(other.Strengths) && this with { Strengths = [] } == other with { Strengths = [] };
 
     public bool IsRetired(DateOnly today) => Retires <= today;
 

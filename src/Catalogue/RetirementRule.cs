@@ -20,7 +20,9 @@ public static class RetirementRule
 
     /// <summary>Soonest first.</summary>
     public static IReadOnlyList<Retirement> Of(ModelCatalogue catalogue, DateOnly today) =>
-        [.. Named(catalogue).Select(catalogue.Find).OfType<ModelEntry>().Where(m => m.Retires <= today.AddDays(SoonInDays)).Select(m => Of(m, catalogue, today)).OrderBy(r => r.Days).ThenBy(r => r.Model, StringComparer.Ordinal)];
+        [.. Named(catalogue).Select(catalogue.Find).OfType<ModelEntry>()
+            .Where(m => m.Retires <= today.AddDays(SoonInDays)).Select(m => Of(m, catalogue, today))
+            .OrderBy(r => r.Days).ThenBy(r => r.Model, StringComparer.Ordinal)];
 
     private static Retirement Of(ModelEntry model, ModelCatalogue catalogue, DateOnly today)
     {
@@ -30,9 +32,11 @@ public static class RetirementRule
         var heir = catalogue.InService(model.Id, days > 0 ? day : today)?.Id.ToString();
         var sentence = (days > 0, heir) switch
         {
-            (true, null) => $"{model.Id} retires in {days} {(days == 1 ? "day" : "days")} ({day:yyyy-MM-dd}) and nobody is named to take its place: name a successor ('replacedBy') in the catalogue.",
+            (true, null) => $"{model.Id} retires in {days} {(days == 1 ? "day" : "days")} ({day:yyyy-MM-dd}) and nobody is named to take "
+                + "its place: name a successor ('replacedBy') in the catalogue.",
             (true, _) => $"{model.Id} retires in {days} {(days == 1 ? "day" : "days")} ({day:yyyy-MM-dd}); then {heir} takes its place.",
-            (false, null) => $"{model.Id} retired on {day:yyyy-MM-dd} without a successor, but routes, pools or roles still name it; take it out of them, or name a 'replacedBy'.",
+            (false, null) => $"{model.Id} retired on {day:yyyy-MM-dd} without a successor, but routes, pools or roles still name it; "
+                + "take it out of them, or name a 'replacedBy'.",
             (false, _) => $"{model.Id} retired on {day:yyyy-MM-dd}; {heir} serves in its place.",
         };
         return new Retirement(model.Id.ToString(), day, days, heir, sentence);
@@ -40,7 +44,9 @@ public static class RetirementRule
 
     private static IEnumerable<ModelId> Named(ModelCatalogue catalogue)
     {
-        var named = new HashSet<ModelId>(catalogue.Routes.SelectMany(r => r.Models).Concat(catalogue.SummaryPool).Concat(catalogue.SynthesisModels).Concat(catalogue.Classifier).Concat(catalogue.Critics).Concat(catalogue.Extractors));
+        var named = new HashSet<ModelId>(catalogue.Routes.SelectMany(r => r.Models).Concat(catalogue.SummaryPool)
+            .Concat(catalogue.SynthesisModels).Concat(catalogue.Classifier).Concat(catalogue.Critics)
+            .Concat(catalogue.Extractors));
         foreach (var first in named.ToList())
             for (var next = catalogue.Find(first)?.ReplacedBy; next is not null && named.Add(next);)
                 next = catalogue.Find(next)?.ReplacedBy;

@@ -70,7 +70,9 @@ public sealed record Route
 
     public bool Fits(RouteFacts facts) => Misfit(facts) is null;
 
-    /// <summary>The first column, as the file names it, that speaks against the task; null when none does. Run for every task: it allocates nothing.</summary>
+    /// <summary>
+    /// The first column, as the file names it, that speaks against the task; null when none does. Run for every task: it allocates nothing.
+    /// </summary>
     public string? Misfit(RouteFacts facts) =>
         !Matches(Task, facts.Task) ? "task"
         : !Matches(Complexity, facts.Complexity) ? "complexity"
@@ -88,7 +90,8 @@ public sealed record Route
     /// <summary>True for a row that fits every task: whatever stands behind it never applies.</summary>
     public bool TakesAll => this with { Name = "", Models = [] } == new Route { Task = Any, Complexity = Any, Name = "", Models = [] };
 
-    private static bool Matches(string wanted, string found) => wanted == Any || string.Equals(wanted, found, StringComparison.OrdinalIgnoreCase);
+    private static bool Matches(string wanted, string found) =>
+        wanted == Any || string.Equals(wanted, found, StringComparison.OrdinalIgnoreCase);
 }
 
 /// <summary>Which tenants are of which tier; who is named in none is <see cref="Standard"/>.</summary>

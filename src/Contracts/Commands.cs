@@ -24,7 +24,8 @@ public sealed record RetryDelayElapsed(Guid TaskId, int Attempt);
 /// <summary>Make the call of one attempt.</summary>
 /// <param name="TaskId">The task.</param>
 /// <param name="Attempt">The attempt; only the current one, and only once, is called.</param>
-/// <param name="Provider">Whose queue it goes to: each provider has its own, so that one that hangs holds up no other. Null goes to the common one.</param>
+/// <param name="Provider">Whose queue it goes to: each provider has its own, so that one that hangs holds up no other. Null goes to
+/// the common one.</param>
 public sealed record CallProvider(Guid TaskId, int Attempt, string? Provider = null);
 
 /// <summary>The worker that had claimed an attempt is gone, or the call outlived every limit.</summary>

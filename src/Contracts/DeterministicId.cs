@@ -5,8 +5,9 @@ using System.Text;
 namespace LlmQueue.Contracts;
 
 /// <summary>
-/// Ids that follow from what they stand for, so that the same request again finds what the first one made: UUIDs of version 8 (RFC 9562, section 5.8). The tenant and the kind are always among the
-/// parts: no tenant's input leads to another tenant's id, and a task's never to a summary's.
+/// Ids that follow from what they stand for, so that the same request again finds what the first one made: UUIDs of version 8 (RFC
+/// 9562, section 5.8). The tenant and the kind are always among the parts: no tenant's input leads to another tenant's id, and a task's
+/// never to a summary's.
 /// </summary>
 public static class DeterministicId
 {

@@ -5,7 +5,8 @@ using System.Text.Json.Serialization;
 namespace LlmQueue.Contracts;
 
 /// <summary>One turn of a conversation.</summary>
-/// <remarks>On the wire <c>content</c> is text, or as OpenAI has it a list of parts: <c>{"type": "text", "text": …}</c> and <c>{"type": "image_url", "image_url": {"url": …}}</c>.</remarks>
+/// <remarks>On the wire <c>content</c> is text, or as OpenAI has it a list of parts: <c>{"type": "text", "text": …}</c> and <c>{"type":
+/// "image_url", "image_url": {"url": …}}</c>.</remarks>
 /// <param name="Role"><c>system</c>, <c>user</c>, <c>assistant</c> or <c>tool</c>.</param>
 /// <param name="Content">The turn's text; the text parts of a list, a line each.</param>
 [JsonConverter(typeof(LlmMessageJson))]
@@ -20,10 +21,16 @@ public sealed record LlmMessage(string Role, string Content)
     /// <summary>Who speaks, where several have the same role.</summary>
     public string? Name { get; init; }
 
-    /// <summary>Images of the turn, in order; null for none. A model that reads images makes JSON of them, and that is what the answering model is given.</summary>
+    /// <summary>
+    /// Images of the turn, in order; null for none. A model that reads images makes JSON of them, and that is what the
+    /// answering model is given.
+    /// </summary>
     public IReadOnlyList<LlmImage>? Images { get; init; }
 
-    /// <summary>What of it could not be read, as a sentence about one of its fields; a task with such a message is rejected with it. Null for a message that was read whole.</summary>
+    /// <summary>
+    /// What of it could not be read, as a sentence about one of its fields; a task with such a message is rejected with it. Null for a
+    /// message that was read whole.
+    /// </summary>
     public string? Misfit { get; init; }
 }
 
@@ -32,7 +39,10 @@ public sealed record LlmMessage(string Role, string Content)
 /// <param name="Detail"><c>low</c>, <c>high</c> or <c>auto</c>, for providers that know it; null is theirs to choose.</param>
 public sealed record LlmImage(string Url, string? Detail = null);
 
-/// <summary>Reads and writes a message as OpenAI's wire has it. What does not fit is kept as a sentence, so that its task can be rejected with it instead of being lost.</summary>
+/// <summary>
+/// Reads and writes a message as OpenAI's wire has it. What does not fit is kept as a sentence, so that its task can be rejected with it
+/// instead of being lost.
+/// </summary>
 internal sealed class LlmMessageJson : JsonConverter<LlmMessage>
 {
     public override LlmMessage Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
@@ -47,7 +57,9 @@ internal sealed class LlmMessageJson : JsonConverter<LlmMessage>
             if (role.ValueKind is not (JsonValueKind.String or JsonValueKind.Undefined or JsonValueKind.Null))
                 return Wrong($".role is {Kind(role)}; expected a string");
             // As this queue names it, or as OpenAI does.
-            var calls = Either(root, "toolCalls", "tool_calls") is { ValueKind: JsonValueKind.Array } given ? given.Clone() : (JsonElement?)null;
+            var calls = Either(root, "toolCalls", "tool_calls") is { ValueKind: JsonValueKind.Array } given
+                ? given.Clone()
+                : (JsonElement?)null;
             var name = role.ValueKind == JsonValueKind.String ? role.GetString()! : "";
             var message = content.ValueKind switch
             {
@@ -56,7 +68,10 @@ internal sealed class LlmMessageJson : JsonConverter<LlmMessage>
                 JsonValueKind.Array => Parts(name, content),
                 _ => Wrong($".content is {Kind(content)}; expected a string, or a list of parts"),
             };
-            return message with { ToolCalls = calls, ToolCallId = Word(Either(root, "toolCallId", "tool_call_id")), Name = Word(Member(root, "name")) };
+            return message with
+            {
+                ToolCalls = calls, ToolCallId = Word(Either(root, "toolCallId", "tool_call_id")), Name = Word(Member(root, "name")),
+            };
         }
         catch (InvalidOperationException)
         {
@@ -125,13 +140,16 @@ internal sealed class LlmMessageJson : JsonConverter<LlmMessage>
                 case "text" when Member(part, "text") is { ValueKind: JsonValueKind.String } words:
                     text.Append(text.Length > 0 ? "\n" : "").Append(words.GetString());
                     break;
-                case "image_url" when Member(part, "image_url") is { ValueKind: JsonValueKind.Object } image && Member(image, "url") is { ValueKind: JsonValueKind.String } url:
-                    images.Add(new LlmImage(url.GetString()!, Member(image, "detail") is { ValueKind: JsonValueKind.String } detail ? detail.GetString() : null));
+                case "image_url" when Member(part, "image_url") is { ValueKind: JsonValueKind.Object } image
+                    && Member(image, "url") is { ValueKind: JsonValueKind.String } url:
+                    images.Add(new LlmImage(url.GetString()!,
+                        Member(image, "detail") is { ValueKind: JsonValueKind.String } detail ? detail.GetString() : null));
                     break;
                 case "text":
                     return Wrong($"{where} has no 'text'; expected the part's words");
                 case "image_url":
-                    return Wrong($"{where} has no 'image_url.url'; expected {{\"type\": \"image_url\", \"image_url\": {{\"url\": \"https://…\"}}}}");
+                    return Wrong(
+                        $"{where} has no 'image_url.url'; expected {{\"type\": \"image_url\", \"image_url\": {{\"url\": \"https://…\"}}}}");
                 case var other:
                     return Wrong($"{where} is of type '{(other?.Length > 50 ? other[..50] : other)}'; expected 'text' or 'image_url'");
             }
@@ -151,7 +169,8 @@ internal sealed class LlmMessageJson : JsonConverter<LlmMessage>
         return default;
     }
 
-    private static JsonElement Either(JsonElement element, string name, string other) => Member(element, name) is { ValueKind: not JsonValueKind.Undefined } found ? found : Member(element, other);
+    private static JsonElement Either(JsonElement element, string name, string other) =>
+        Member(element, name) is { ValueKind: not JsonValueKind.Undefined } found ? found : Member(element, other);
 
     private static string? Word(JsonElement element) => element.ValueKind == JsonValueKind.String ? element.GetString() : null;
 

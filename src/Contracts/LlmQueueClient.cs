@@ -13,7 +13,8 @@ public sealed class LlmQueueClient(HttpClient http)
     {
         using var response = await http.PostAsJsonAsync("/v1/tasks", task, cancellationToken).ConfigureAwait(false);
         if (!response.IsSuccessStatusCode)
-            throw new InvalidOperationException($"The queue answered {(int)response.StatusCode}: {await response.Content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false)}");
+            throw new InvalidOperationException($"The queue answered {(int)response.StatusCode}: "
+                + $"{await response.Content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false)}");
         var accepted = await response.Content.ReadFromJsonAsync<Accepted>(cancellationToken).ConfigureAwait(false);
         return accepted?.Id ?? throw new InvalidOperationException("The queue accepted the task but its answer has no id.");
     }

@@ -2,10 +2,14 @@ using System.Collections.Concurrent;
 
 namespace LlmQueue.Contracts;
 
-/// <summary>The broker's queues, and which command goes to which. The backlog is rows in the database: none of these queues grows with it.</summary>
+/// <summary>
+/// The broker's queues, and which command goes to which. The backlog is rows in the database: none of these queues grows with it.
+/// </summary>
 public static class QueueNames
 {
-    /// <summary><see cref="LlmTask"/> from producers. Apart from the lifecycle, so that a flood of new work cannot stand before answers.</summary>
+    /// <summary>
+    /// <see cref="LlmTask"/> from producers. Apart from the lifecycle, so that a flood of new work cannot stand before answers.
+    /// </summary>
     public const string Intake = "llm-tasks";
 
     /// <summary>Commands to the state machine of a task.</summary>
@@ -44,7 +48,8 @@ public static class QueueNames
         CallProvider => CallsAddress,
         StageSettled or StartSummary or SummaryDeadlineNears or CancelSummary => SummaryAddress,
         MoveBatch => BatchAddress,
-        StartTask or CapacityGranted or BudgetReleased or RetryDelayElapsed or LeaseExpired or CancelTask or DeadlinePassed => LifecycleAddress,
+        StartTask or CapacityGranted or BudgetReleased or RetryDelayElapsed or LeaseExpired or CancelTask or DeadlinePassed =>
+            LifecycleAddress,
         _ => throw new ArgumentException($"No queue answers {command.GetType().Name}."),
     };
 }

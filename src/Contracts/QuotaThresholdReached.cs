@@ -1,6 +1,9 @@
 namespace LlmQueue.Contracts;
 
-/// <summary>A quota or a budget is used up to 80 (a warning), 90 (critical) or 95 % (emergency). Published once each time a threshold is crossed upward.</summary>
+/// <summary>
+/// A quota or a budget is used up to 80 (a warning), 90 (critical) or 95 % (emergency). Published once each time a
+/// threshold is crossed upward.
+/// </summary>
 public sealed record QuotaThresholdReached
 {
     /// <summary><c>budget</c> or <c>quota</c> (a provider's limit of a day).</summary>

@@ -1,9 +1,14 @@
 namespace LlmQueue.Contracts;
 
-/// <summary>Summarise a set of pages: each page over the pool of models in parallel, then one summary of the whole, then the answer to the question if there is one.</summary>
+/// <summary>
+/// Summarise a set of pages: each page over the pool of models in parallel, then one summary of the whole, then the answer to the
+/// question if there is one.
+/// </summary>
 public sealed record SummarizePages
 {
-    /// <summary>The summary's identity; a second message with the same id changes nothing. Left out: the message's own id, else a new one.</summary>
+    /// <summary>
+    /// The summary's identity; a second message with the same id changes nothing. Left out: the message's own id, else a new one.
+    /// </summary>
     public Guid? Id { get; init; }
     /// <summary>The pages, in their order. At least one.</summary>
     public IReadOnlyList<PageContent>? Pages { get; init; }
@@ -13,7 +18,10 @@ public sealed record SummarizePages
     public string? Model { get; init; }
     /// <summary><c>interactive</c>, <c>normal</c> or <c>batch</c> (the default for pages).</summary>
     public string? Priority { get; init; }
-    /// <summary>After this moment the result is of no use: shortly before it the result is made of what there is, with extracts in place of what no model could write in time.</summary>
+    /// <summary>
+    /// After this moment the result is of no use: shortly before it the result is made of what there is, with extracts in place of what no
+    /// model could write in time.
+    /// </summary>
     public DateTimeOffset? Deadline { get; init; }
     /// <summary>Whose work this is. Left out: <c>default</c>.</summary>
     public string? Tenant { get; init; }
@@ -30,11 +38,16 @@ public sealed record PageContent
     public string? Text { get; init; }
     /// <summary>HTML; reduced to its readable text.</summary>
     public string? Html { get; init; }
-    /// <summary>A public http(s) address from which the API fetches the page, at most 5 MB within 15 s; instead of <see cref="Text"/> and <see cref="Html"/>. Over AMQP nothing is fetched.</summary>
+    /// <summary>
+    /// A public http(s) address from which the API fetches the page, at most 5 MB within 15 s; instead of <see cref="Text"/> and
+    /// <see cref="Html"/>. Over AMQP nothing is fetched.
+    /// </summary>
     public string? Url { get; init; }
 }
 
-/// <summary>A set of pages is summarised. Pages that failed for good are in the list with their reason; they neither sink the whole nor vanish.</summary>
+/// <summary>
+/// A set of pages is summarised. Pages that failed for good are in the list with their reason; they neither sink the whole nor vanish.
+/// </summary>
 public sealed record PagesSummarized
 {
     /// <summary>The summary.</summary>
@@ -70,7 +83,10 @@ public sealed record PageResult
     public required int Number { get; init; }
     /// <summary>Its title.</summary>
     public required string Title { get; init; }
-    /// <summary><c>Completed</c>, <c>Extracted</c> (no model could take it in time: the summary is sentences of the page itself), <c>Failed</c>, <c>Rejected</c>, <c>Canceled</c> or <c>Expired</c>.</summary>
+    /// <summary>
+    /// <c>Completed</c>, <c>Extracted</c> (no model could take it in time: the summary is sentences of the page itself), <c>Failed</c>,
+    /// <c>Rejected</c>, <c>Canceled</c> or <c>Expired</c>.
+    /// </summary>
     public required string State { get; init; }
     /// <summary>Its summary; null when there is none.</summary>
     public string? Summary { get; init; }

@@ -38,7 +38,8 @@ internal sealed record PostgresFolder(string Root)
                 // A checkout under /root is closed to every other user, and opening it is not ours to decide.
                 folder = new PostgresFolder(Path.Combine("/var/lib/llmqueue", ShortName(dataFolder)));
                 LetPass(Directory.CreateDirectory(Path.GetDirectoryName(folder.Root)!).FullName);
-                say($"PostgreSQL does not run as root, and its user {PostgresPrograms.ServerUser} cannot reach {dataFolder}: its data lies in {folder.Root}.");
+                say($"PostgreSQL does not run as root, and its user {PostgresPrograms.ServerUser} cannot reach "
+                    + $"{dataFolder}: its data lies in {folder.Root}.");
             }
         }
 
@@ -56,7 +57,8 @@ internal sealed record PostgresFolder(string Root)
     public async Task<int?> RunningServer(CancellationToken cancel)
     {
         var file = Path.Combine(Data, "postmaster.pid");
-        if (!File.Exists(file) || !int.TryParse((await File.ReadAllLinesAsync(file, cancel)).FirstOrDefault(), CultureInfo.InvariantCulture, out var pid))
+        if (!File.Exists(file)
+            || !int.TryParse((await File.ReadAllLinesAsync(file, cancel)).FirstOrDefault(), CultureInfo.InvariantCulture, out var pid))
         {
             return null;
         }

@@ -30,9 +30,12 @@ public sealed record PostgresPrograms(string Folder, int Major)
         return newestFirst.Find(programs => major is null || programs.Major == major)
             ?? throw new InvalidOperationException(
                 newestFirst is [var other, ..]
-                    ? $"The data folder was made by PostgreSQL {major}, but the installed programs are version {other.Major} ({other.Folder}): "
-                        + $"install PostgreSQL {major} beside it, or move the data with pg_upgrade, or name another folder with LLMQUEUE_DATA."
-                    : "PostgreSQL's server programs (initdb, pg_ctl, postgres) were not found on the PATH, in PG_BIN or in /usr/lib/postgresql: "
+                    ? $"The data folder was made by PostgreSQL {major}, but the installed programs are "
+                        + $"version {other.Major} ({other.Folder}): "
+                        + $"install PostgreSQL {major} beside it, or move the data with pg_upgrade, "
+                        + "or name another folder with LLMQUEUE_DATA."
+                    : "PostgreSQL's server programs (initdb, pg_ctl, postgres) were not found on the PATH, "
+                        + "in PG_BIN or in /usr/lib/postgresql: "
                         + "install PostgreSQL (on Debian: apt-get install postgresql), or name a server with DATABASE_URL."
             );
     }
@@ -73,7 +76,8 @@ public sealed record PostgresPrograms(string Folder, int Major)
         Run(Path.Combine(Folder, program), arguments, MustSwitchUser, cancel);
 
     /// <summary>Runs to the end and hands back everything it printed.</summary>
-    public static async Task<(int Code, string Output)> Run(string program, IEnumerable<string> arguments, bool asServerUser, CancellationToken cancel)
+    public static async Task<(int Code, string Output)> Run(
+        string program, IEnumerable<string> arguments, bool asServerUser, CancellationToken cancel)
     {
         string[] command = asServerUser ? ["runuser", "-u", ServerUser, "--", program, .. arguments] : [program, .. arguments];
         var start = new ProcessStartInfo(command[0], command[1..])

@@ -142,7 +142,8 @@ public sealed class PrivatePostgres
             if (TimeProvider.System.GetElapsedTime(began) > AnswersWithin)
             {
                 throw new InvalidOperationException(
-                    $"PostgreSQL runs in {folder.Root} (process {pid}) but has not answered for {AnswersWithin.TotalMinutes:0} minutes: {refusal} Its log is {folder.Log}."
+                    $"PostgreSQL runs in {folder.Root} (process {pid}) but has not answered for {AnswersWithin.TotalMinutes:0} minutes: "
+                        + $"{refusal} Its log is {folder.Log}."
                 );
             }
 
@@ -168,7 +169,8 @@ public sealed class PrivatePostgres
     {
         await using var connection = new NpgsqlConnection(ConnectionTo("postgres").ConnectionString);
         await connection.OpenAsync(cancel);
-        await using var exists = new NpgsqlCommand("select 1 from pg_database where datname = $1", connection) { Parameters = { new() { Value = Owner } } };
+        await using var exists =
+            new NpgsqlCommand("select 1 from pg_database where datname = $1", connection) { Parameters = { new() { Value = Owner } } };
         if (await exists.ExecuteScalarAsync(cancel) is null)
         {
             await using var create = new NpgsqlCommand($"create database {Owner}", connection);

@@ -55,7 +55,8 @@ public static class QueueCommands
 
     private static RootCommand Root(CommandContext context)
     {
-        var root = new RootCommand("LlmQueue: a durable queue of tasks for language models. Without a command it starts the queue and stays.");
+        var root = new RootCommand(
+            "LlmQueue: a durable queue of tasks for language models. Without a command it starts the queue and stays.");
         root.SetAction((_, _) => ServeCommand.Run(context.Stop));
         foreach (var define in CommandList.All)
             root.Subcommands.Add(define(context));

@@ -19,7 +19,9 @@ public sealed class RefusalException(string sentence, Exception? cause = null) :
 
 internal static class Refusals
 {
-    /// <summary>The sentences of a fault that lies in what was asked or set; null for a fault of our own, which deserves its stack.</summary>
+    /// <summary>
+    /// The sentences of a fault that lies in what was asked or set; null for a fault of our own, which deserves its stack.
+    /// </summary>
     public static IReadOnlyList<string>? Of(Exception fault) => fault switch
     {
         SettingsException settings => settings.Problems,

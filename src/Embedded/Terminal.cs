@@ -2,7 +2,9 @@ using LlmQueue.Hosting;
 
 namespace LlmQueue.Embedded;
 
-/// <summary>Whatever a command prints: prompts, answers and names come from others, and must not move the cursor or rename the window.</summary>
+/// <summary>
+/// Whatever a command prints: prompts, answers and names come from others, and must not move the cursor or rename the window.
+/// </summary>
 internal static class Terminal
 {
     /// <summary>To the person, beside the result.</summary>

@@ -6,10 +6,12 @@ using Microsoft.Extensions.Logging;
 namespace LlmQueue.Hosting;
 
 /// <summary>
-/// Takes a changed catalogue without a restart. A file that does not fit is refused with its lines and the old catalogue stays; one that fits counts for whatever
-/// is decided from then on, once everybody who must be ready for it is.
+/// Takes a changed catalogue without a restart. A file that does not fit is refused with its lines and the old catalogue stays; one that
+/// fits counts for whatever is decided from then on, once everybody who must be ready for it is.
 /// </summary>
-public sealed class CatalogueWatch(CurrentCatalogue catalogue, IEnumerable<ICatalogueFollower> followers, QueueMetrics metrics, TimeProvider clock, ILogger<CatalogueWatch> logger) : BackgroundService
+public sealed class CatalogueWatch(
+    CurrentCatalogue catalogue, IEnumerable<ICatalogueFollower> followers, QueueMetrics metrics, TimeProvider clock,
+    ILogger<CatalogueWatch> logger) : BackgroundService
 {
     private string? _said;
     private string _seen = "";
@@ -57,20 +59,25 @@ public sealed class CatalogueWatch(CurrentCatalogue catalogue, IEnumerable<ICata
             catalogue.Take(next);
             _said = null;
             metrics.CatalogueReloaded("taken");
-            logger.LogInformation("The catalogue {Path} was changed and counts from now on ({Fingerprint}): {Changes}.", file.Path, next.Fingerprint, string.Join("; ", changes));
+            logger.LogInformation("The catalogue {Path} was changed and counts from now on ({Fingerprint}): {Changes}.", file.Path,
+                next.Fingerprint, string.Join("; ", changes));
         }
         catch (CatalogueException refused)
         {
             if (IsNew(refused.Message))
             {
                 metrics.CatalogueReloaded("refused");
-                logger.LogError("The catalogue was changed and does not fit; the one before it ({Fingerprint}) stays. Mend this and it is read again:\n{Problems}", catalogue.Now.Fingerprint, refused.Message);
+                logger.LogError(
+                    "The catalogue was changed and does not fit; the one before it ({Fingerprint}) stays. "
+                        + "Mend this and it is read again:\n{Problems}",
+                    catalogue.Now.Fingerprint, refused.Message);
             }
         }
         catch (Exception fault) when (!cancellationToken.IsCancellationRequested && fault is not OutOfMemoryException)
         {
             if (IsNew(fault.Message))
-                logger.LogWarning("The catalogue was changed and cannot be taken up yet ({Reason}); it is tried again every {Seconds} s.", fault.Message, file.LookEvery.TotalSeconds);
+                logger.LogWarning("The catalogue was changed and cannot be taken up yet ({Reason}); it is tried again every {Seconds} s.",
+                    fault.Message, file.LookEvery.TotalSeconds);
         }
     }
 

@@ -20,7 +20,8 @@ public static class QueueConsole
         logging.Services.AddSingleton<ConsoleFormatter, LineFormatter>();
         logging.SetMinimumLevel(LogLevel.Warning);
         logging.AddFilter("LlmQueue", ours);
-        // A failed statement reaches us as an exception and is said once, where it matters; EF says it again, and also when it only asks whether its table is there.
+        // A failed statement reaches us as an exception and is said once, where it matters; EF says it again, and also when it only asks
+        // whether its table is there.
         logging.AddFilter("Microsoft.EntityFrameworkCore.Database.Command", LogLevel.None);
         logging.AddFilter("Microsoft.EntityFrameworkCore.Database.Connection", LogLevel.None);
         logging.AddFilter("Microsoft.EntityFrameworkCore.Query", LogLevel.None);
@@ -30,8 +31,8 @@ public static class QueueConsole
 }
 
 /// <summary>
-/// Time, level, who, what; an exception on the same line. A broker or a database that is away is a sentence: whoever asked tries again by itself, and the stack, thousands of characters of it
-/// where libraries wrap each other's, says nothing of why.
+/// Time, level, who, what; an exception on the same line. A broker or a database that is away is a sentence: whoever asked tries again by
+/// itself, and the stack, thousands of characters of it where libraries wrap each other's, says nothing of why.
 /// </summary>
 public sealed class LineFormatter() : ConsoleFormatter(Id)
 {
@@ -40,16 +41,19 @@ public sealed class LineFormatter() : ConsoleFormatter(Id)
     public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
     {
         var message = logEntry.Formatter(logEntry.State, logEntry.Exception);
-        textWriter.Write($"{TimeProvider.System.GetUtcNow():HH:mm:ss.fff} {Word(logEntry.LogLevel)}: {logEntry.Category}[{logEntry.EventId.Id}] {OneLine(message)}");
+        textWriter.Write($"{TimeProvider.System.GetUtcNow():HH:mm:ss.fff} {Word(logEntry.LogLevel)}: "
+            + $"{logEntry.Category}[{logEntry.EventId.Id}] {OneLine(message)}");
         if (logEntry.Exception is { } exception)
-            textWriter.Write(IsAway(exception) ? $" ({OneLine(exception.GetBaseException().Message)})" : $" {OneLine(exception.ToString())}");
+            textWriter.Write(
+                IsAway(exception) ? $" ({OneLine(exception.GetBaseException().Message)})" : $" {OneLine(exception.ToString())}");
         textWriter.Write('\n');
     }
 
     private static bool IsAway(Exception exception)
     {
         for (var e = exception; e is not null; e = e.InnerException)
-            if (e is BrokerUnreachableException or AlreadyClosedException or OperationInterruptedException or ConnectionException or SocketException or EndOfStreamException
+            if (e is BrokerUnreachableException or AlreadyClosedException or OperationInterruptedException
+                or ConnectionException or SocketException or EndOfStreamException
                 || (e is NpgsqlException && DatabaseFaults.IsPassing(e)))
                 return true;
         return false;
@@ -59,6 +63,7 @@ public sealed class LineFormatter() : ConsoleFormatter(Id)
 
     private static string Word(LogLevel level) => level switch
     {
-        LogLevel.Trace => "trce", LogLevel.Debug => "dbug", LogLevel.Information => "info", LogLevel.Warning => "warn", LogLevel.Error => "fail", _ => "crit",
+        LogLevel.Trace => "trce", LogLevel.Debug => "dbug", LogLevel.Information => "info", LogLevel.Warning => "warn",
+        LogLevel.Error => "fail", _ => "crit",
     };
 }

@@ -6,7 +6,10 @@ using RabbitMQ.Client;
 
 namespace LlmQueue.Hosting;
 
-/// <summary>Asks the servers once, so that a person who waits in front of the screen is told at once what a host would otherwise try again and again.</summary>
+/// <summary>
+/// Asks the servers once, so that a person who waits in front of the screen is told at once what a host would otherwise
+/// try again and again.
+/// </summary>
 public static class ServerChecks
 {
     private const int Seconds = 5;
@@ -23,18 +26,21 @@ public static class ServerChecks
         }
         catch (Exception fault) when (fault is NpgsqlException or System.Net.Sockets.SocketException or TimeoutException)
         {
-            return $"The database of DATABASE_URL ({settings.Host}:{settings.Port}/{settings.Database}) cannot be used: {fault.GetBaseException().Message}. Start it or correct DATABASE_URL; left out, the queue keeps a private PostgreSQL.";
+            return $"The database of DATABASE_URL ({settings.Host}:{settings.Port}/{settings.Database}) cannot be used: "
+                + $"{fault.GetBaseException().Message}. Start it or correct DATABASE_URL; left out, the queue keeps a private PostgreSQL.";
         }
     }
 
     /// <summary>What a database that answers is like; changes nothing.</summary>
     public static async Task<DatabaseShape> DatabaseShape(string connectionString, CancellationToken cancellationToken)
     {
-        await using var db = new QueueDb(new DbContextOptionsBuilder<QueueDb>().UseNpgsql(new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false }.ConnectionString).Options);
+        await using var db = new QueueDb(new DbContextOptionsBuilder<QueueDb>()
+            .UseNpgsql(new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false }.ConnectionString).Options);
         await db.Database.OpenConnectionAsync(cancellationToken);
         var known = db.Database.GetMigrations().ToList();
         var applied = (await db.Database.GetAppliedMigrationsAsync(cancellationToken)).ToList();
-        return new DatabaseShape(((NpgsqlConnection)db.Database.GetDbConnection()).PostgreSqlVersion.ToString(), [.. known.Except(applied)], [.. applied.Except(known)]);
+        return new DatabaseShape(((NpgsqlConnection)db.Database.GetDbConnection()).PostgreSqlVersion.ToString(), [.. known.Except(applied)],
+            [.. applied.Except(known)]);
     }
 
     /// <summary>Why the broker cannot be used, as a sentence; null when it answers.</summary>
@@ -42,7 +48,8 @@ public static class ServerChecks
     {
         var factory = new ConnectionFactory
         {
-            HostName = broker.Host, Port = broker.Port, VirtualHost = broker.VirtualHost, UserName = broker.User, Password = broker.Password,
+            HostName = broker.Host, Port = broker.Port, VirtualHost = broker.VirtualHost, UserName = broker.User,
+            Password = broker.Password,
             RequestedConnectionTimeout = TimeSpan.FromSeconds(Seconds), AutomaticRecoveryEnabled = false,
         };
         factory.Ssl.Enabled = broker.Tls;
@@ -52,9 +59,14 @@ public static class ServerChecks
             await using var connection = await factory.CreateConnectionAsync("LlmQueue check", cancellationToken);
             return null;
         }
-        catch (Exception fault) when (fault is RabbitMQ.Client.Exceptions.RabbitMQClientException or IOException or System.Net.Sockets.SocketException or TimeoutException)
+        catch (Exception fault)
+            when (fault is RabbitMQ.Client.Exceptions.RabbitMQClientException
+                or IOException
+                or System.Net.Sockets.SocketException
+                or TimeoutException)
         {
-            return $"The broker of RABBITMQ_URL ({broker}) cannot be used: {fault.GetBaseException().Message}. Start it or correct RABBITMQ_URL; left out, messages stay inside the process.";
+            return $"The broker of RABBITMQ_URL ({broker}) cannot be used: {fault.GetBaseException().Message}. "
+                + "Start it or correct RABBITMQ_URL; left out, messages stay inside the process.";
         }
     }
 }

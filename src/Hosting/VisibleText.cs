@@ -4,8 +4,8 @@ using System.Text;
 namespace LlmQueue.Hosting;
 
 /// <summary>
-/// Text from outside, made fit for a terminal or a log: what would act on the terminal (escape sequences), forge a line (breaks) or turn the order of reading
-/// (overrides of direction) is shown instead of done.
+/// Text from outside, made fit for a terminal or a log: what would act on the terminal (escape sequences), forge a line (breaks) or turn
+/// the order of reading (overrides of direction) is shown instead of done.
 /// </summary>
 public static class VisibleText
 {
@@ -16,14 +16,16 @@ public static class VisibleText
     public static string Block(string text) => Replaced(text.Replace("\r\n", "\n", StringComparison.Ordinal), IsUnfit, Shown);
 
     /// <summary>For JSON that is written already: such characters stand only inside its strings, where an escape means the same.</summary>
-    public static string InJson(string json) => Replaced(json, IsUnfit, c => string.Create(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}"));
+    public static string InJson(string json) =>
+        Replaced(json, IsUnfit, c => string.Create(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}"));
 
     private static bool IsUnfitForLine(char c) => IsUnfit(c) || c is '\n' or '\t';
 
     private static bool IsUnfit(char c) => c switch
     {
         '\n' or '\t' => false,
-        // Separators of lines and paragraphs, and what turns the direction of reading (https://www.unicode.org/reports/tr9/, https://trojansource.codes).
+        // Separators of lines and paragraphs, and what turns the direction of reading (https://www.unicode.org/reports/tr9/,
+        // https://trojansource.codes).
         '\u2028' or '\u2029' or '\u061C' or '\u200E' or '\u200F' or (>= '\u202A' and <= '\u202E') or (>= '\u2066' and <= '\u2069') => true,
         _ => char.IsControl(c),
     };

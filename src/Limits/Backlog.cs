@@ -3,8 +3,8 @@ using LlmQueue.Contracts;
 namespace LlmQueue.Limits;
 
 /// <summary>
-/// How much stands in line for a bucket, by priority class: kept with the bucket, so that a wait can be told without counting a hundred thousand rows.
-/// A task counts in every bucket of its line. Called under the bucket's lock only.
+/// How much stands in line for a bucket, by priority class: kept with the bucket, so that a wait can be told without counting a hundred
+/// thousand rows. A task counts in every bucket of its line. Called under the bucket's lock only.
 /// </summary>
 public static class Backlog
 {
@@ -44,7 +44,9 @@ public static class Backlog
 
     /// <summary>Tokens of a task of those that wait, on average; 0 when nobody does.</summary>
     public static double Mean(TokenBucket bucket) =>
-        bucket.Waiting == 0 ? 0 : (bucket.WaitingTokensInteractive + bucket.WaitingTokensNormal + bucket.WaitingTokensBatch) / bucket.Waiting;
+        bucket.Waiting == 0
+            ? 0
+            : (bucket.WaitingTokensInteractive + bucket.WaitingTokensNormal + bucket.WaitingTokensBatch) / bucket.Waiting;
 
     private static double Add(TokenBucket bucket, short priority, double tokens) => priority switch
     {

@@ -23,9 +23,10 @@ public enum BreakerState
 }
 
 /// <summary>
-/// A bucket's circuit breaker. It lives in the bucket's row, so all workers share it: the guard of every reservation and the Pacer read it with the levels.
-/// Open: one call is let through when the next probe is due, and taking it puts the following one off, so exactly one worker probes. Answered: calls come back as a
-/// ramp that doubles with each round of answers. Pure: the methods that change the row are called under its lock only.
+/// A bucket's circuit breaker. It lives in the bucket's row, so all workers share it: the guard of every reservation and the Pacer read it
+/// with the levels. Open: one call is let through when the next probe is due, and taking it puts the following one off, so exactly one
+/// worker probes. Answered: calls come back as a ramp that doubles with each round of answers. Pure: the methods that change the row are
+/// called under its lock only.
 /// </summary>
 public static class BreakerRule
 {
@@ -80,7 +81,9 @@ public static class BreakerRule
             bucket.RampLeft++;
     }
 
-    /// <summary>True for a call that was admitted while the breaker was open: the probe. Others were admitted before and say nothing of the present.</summary>
+    /// <summary>
+    /// True for a call that was admitted while the breaker was open: the probe. Others were admitted before and say nothing of the present.
+    /// </summary>
     public static bool IsProbe(TokenBucket bucket, DateTime admittedAt) => bucket.BrokenSince is { } since && admittedAt >= since + Moment;
 
     /// <summary>Learns from the end of a call that was admitted at <paramref name="admittedAt"/>.</summary>

@@ -15,8 +15,8 @@ public enum LimitWindow
 }
 
 /// <summary>
-/// The arithmetic of a bucket: continuously refilled levels, as the providers' own published answers show. Pure: a row and a time in, a value out;
-/// the methods that change the row are called under its lock only.
+/// The arithmetic of a bucket: continuously refilled levels, as the providers' own published answers show. Pure: a row and a time in, a
+/// value out; the methods that change the row are called under its lock only.
 /// </summary>
 public static class BucketRule
 {
@@ -24,8 +24,8 @@ public static class BucketRule
     public static readonly TimeSpan Day = TimeSpan.FromDays(1);
 
     /// <summary>
-    /// A call reaches the provider a moment after its reservation. While our bucket already refills, theirs is still full and gains nothing:
-    /// at a burst they are behind by rate × delay. Half a percent of a minute's limit is 0.3 s of it.
+    /// A call reaches the provider a moment after its reservation. While our bucket already refills, theirs is still full and gains
+    /// nothing: at a burst they are behind by rate × delay. Half a percent of a minute's limit is 0.3 s of it.
     /// </summary>
     private const double MinuteHeadroom = 0.995;
 
@@ -38,7 +38,8 @@ public static class BucketRule
         var passed = now - bucket.AsOf;
         if (passed <= TimeSpan.Zero)
             return;
-        bucket.LevelRequestsMinute = Refilled(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute, Past(RequestsFrom(bucket), now));
+        bucket.LevelRequestsMinute = Refilled(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute,
+            Past(RequestsFrom(bucket), now));
         bucket.LevelRequestsDay = Refilled(bucket.LevelRequestsDay, bucket.RequestsPerDay, Day, passed);
         bucket.LevelTokensMinute = Refilled(bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, Past(TokensFrom(bucket), now));
         bucket.LevelTokensDay = Refilled(bucket.LevelTokensDay, bucket.TokensPerDay, Day, passed);
@@ -50,7 +51,9 @@ public static class BucketRule
         need.Requests <= Capacity(bucket.RequestsPerMinute, Minute) && need.Requests <= Capacity(bucket.RequestsPerDay, Day)
         && need.Tokens <= Capacity(bucket.TokensPerMinute, Minute) && need.Tokens <= Capacity(bucket.TokensPerDay, Day);
 
-    /// <summary>When the bucket has room for the call: <paramref name="now"/> when it has it already; the window that is last to open is named.</summary>
+    /// <summary>
+    /// When the bucket has room for the call: <paramref name="now"/> when it has it already; the window that is last to open is named.
+    /// </summary>
     public static Opening OpensAt(TokenBucket bucket, ResourceDemand need, DateTime now)
     {
         var opening = new Opening(now, null);
@@ -61,17 +64,25 @@ public static class BucketRule
         if (RequestProof.IsUntried(bucket, need) && opening.At < now + RequestProof.LookAgain)
             opening = new Opening(now + RequestProof.LookAgain, null);
         var open = bucket.LevelRequestsMinute - RequestProof.Withheld(bucket, now);
-        opening = Later(opening, LimitWindow.RequestsPerMinute, open, bucket.RequestsPerMinute, Minute, need.Requests, RequestsFrom(bucket), now);
-        opening = Later(opening, LimitWindow.RequestsPerDay, bucket.LevelRequestsDay, bucket.RequestsPerDay, Day, need.Requests, bucket.AsOf, now);
-        opening = Later(opening, LimitWindow.TokensPerMinute, bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, need.Tokens, TokensFrom(bucket), now);
+        opening = Later(
+            opening, LimitWindow.RequestsPerMinute, open, bucket.RequestsPerMinute, Minute, need.Requests, RequestsFrom(bucket), now);
+        opening = Later(opening, LimitWindow.RequestsPerDay, bucket.LevelRequestsDay, bucket.RequestsPerDay, Day, need.Requests,
+            bucket.AsOf, now);
+        opening = Later(opening, LimitWindow.TokensPerMinute, bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, need.Tokens,
+            TokensFrom(bucket), now);
         return Later(opening, LimitWindow.TokensPerDay, bucket.LevelTokensDay, bucket.TokensPerDay, Day, need.Tokens, bucket.AsOf, now);
     }
 
     /// <summary>How much of the tightest minute window is free, 0 to 1; an unlimited bucket is wholly free.</summary>
     public static double FreeShare(TokenBucket bucket, DateTime now)
     {
-        var requests = bucket.RequestsPerMinute is { } rpm ? (Refilled(bucket.LevelRequestsMinute, rpm, Minute, Past(RequestsFrom(bucket), now)) - RequestProof.Withheld(bucket, now)) / rpm : 1;
-        var tokens = bucket.TokensPerMinute is { } tpm ? Refilled(bucket.LevelTokensMinute, tpm, Minute, Past(TokensFrom(bucket), now)) / tpm : 1;
+        var requests = bucket.RequestsPerMinute is { } rpm
+            ? (Refilled(bucket.LevelRequestsMinute, rpm, Minute, Past(RequestsFrom(bucket), now)) - RequestProof.Withheld(bucket, now))
+                / rpm
+            : 1;
+        var tokens = bucket.TokensPerMinute is { } tpm
+            ? Refilled(bucket.LevelTokensMinute, tpm, Minute, Past(TokensFrom(bucket), now)) / tpm
+            : 1;
         return Math.Max(0, Math.Min(requests, tokens));
     }
 
@@ -89,18 +100,24 @@ public static class BucketRule
     }
 
     /// <summary>
-    /// The provider's full window gains nothing until the first call has arrived, while ours would drip from its reservation on: without this we are ahead
-    /// by rate × way for as long as the window stays busy, and no header tells of requests. The first answer says when its call was made: from then on both drip.
+    /// The provider's full window gains nothing until the first call has arrived, while ours would drip from its reservation on: without
+    /// this we are ahead by rate × way for as long as the window stays busy, and no header tells of requests. The first answer says when
+    /// its call was made: from then on both drip.
     /// </summary>
     public static void Arrived(TokenBucket bucket, DateTime startedAt)
     {
         if (Owed(bucket.RequestsDripFrom, startedAt, bucket.AsOf) is { } requests)
-            (bucket.RequestsDripFrom, bucket.LevelRequestsMinute) = (null, Refilled(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute, requests));
+            (bucket.RequestsDripFrom, bucket.LevelRequestsMinute) = (null,
+                Refilled(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute, requests));
         if (Owed(bucket.TokensDripFrom, startedAt, bucket.AsOf) is { } tokens)
-            (bucket.TokensDripFrom, bucket.LevelTokensMinute) = (null, Refilled(bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, tokens));
+            (bucket.TokensDripFrom, bucket.LevelTokensMinute) = (null,
+                Refilled(bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, tokens));
     }
 
-    /// <summary>The time that a window should have dripped and has not, negative the other way round; null when it waits for no call, or for a later one.</summary>
+    /// <summary>
+    /// The time that a window should have dripped and has not, negative the other way round; null when it waits for no
+    /// call, or for a later one.
+    /// </summary>
     private static TimeSpan? Owed(DateTime? from, DateTime startedAt, DateTime asOf)
     {
         if (from is not { } until || startedAt < until - LongestWay)
@@ -110,10 +127,12 @@ public static class BucketRule
     }
 
     /// <summary>
-    /// Ends a reservation: what was used stays taken, the rest is given back. Where the provider counted the minute's tokens itself in the same answer,
-    /// its count decides (<see cref="ProviderCountRule.Correct"/>) and nothing is given back to that window: some providers return unused output tokens, some do not.
+    /// Ends a reservation: what was used stays taken, the rest is given back. Where the provider counted the minute's tokens itself in the
+    /// same answer, its count decides (<see cref="ProviderCountRule.Correct"/>) and nothing is given back to that window: some providers
+    /// return unused output tokens, some do not.
     /// </summary>
-    public static void Settle(TokenBucket bucket, ResourceDemand reserved, ResourceDemand used, bool providerCountsMinuteTokens, long? chargedOnArrival = null)
+    public static void Settle(
+        TokenBucket bucket, ResourceDemand reserved, ResourceDemand used, bool providerCountsMinuteTokens, long? chargedOnArrival = null)
     {
         bucket.SettledRequests += Math.Min(reserved.Requests, used.Requests);
         bucket.ReleasedRequests += Math.Max(0, reserved.Requests - used.Requests);
@@ -125,14 +144,17 @@ public static class BucketRule
         bucket.LevelRequestsMinute = Capped(bucket.LevelRequestsMinute + requests, bucket.RequestsPerMinute, Minute);
         bucket.LevelRequestsDay = Capped(bucket.LevelRequestsDay + requests, bucket.RequestsPerDay, Day);
         bucket.LevelTokensDay = Capped(bucket.LevelTokensDay + tokens, bucket.TokensPerDay, Day);
-        // What the estimate of the prompt was wrong by is certain in either direction; without it a bucket would lose every over-estimate for good.
-        var minute = providerCountsMinuteTokens ? chargedOnArrival is { } charged ? reserved.Tokens - charged : Math.Min(0, tokens) : tokens;
+        // What the estimate of the prompt was wrong by is certain in either direction; without it a bucket would lose every
+        // over-estimate for good.
+        var minute = providerCountsMinuteTokens
+            ? chargedOnArrival is { } charged ? reserved.Tokens - charged : Math.Min(0, tokens)
+            : tokens;
         bucket.LevelTokensMinute = Capped(bucket.LevelTokensMinute + minute, bucket.TokensPerMinute, Minute);
     }
 
     /// <summary>
-    /// Closes the bucket as a refusal demands: the later of two deadlines stands, and the refused window is set so that it holds just that one call when
-    /// the time has come. What follows drips at the limit's rate: a ramp, not a flood.
+    /// Closes the bucket as a refusal demands: the later of two deadlines stands, and the refused window is set so that it holds just that
+    /// one call when the time has come. What follows drips at the limit's rate: a ramp, not a flood.
     /// </summary>
     public static void Close(TokenBucket bucket, DateTime until, string reason, LimitWindow? window, ResourceDemand refused, DateTime now)
     {
@@ -140,7 +162,8 @@ public static class BucketRule
         LeaveAlone(bucket, until, reason);
         var wait = until - now;
         if (window is null or LimitWindow.RequestsPerMinute)
-            bucket.LevelRequestsMinute = LevelThatOpens(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute, refused.Requests, wait);
+            bucket.LevelRequestsMinute = LevelThatOpens(
+                bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute, refused.Requests, wait);
         if (window is LimitWindow.RequestsPerDay)
             bucket.LevelRequestsDay = LevelThatOpens(bucket.LevelRequestsDay, bucket.RequestsPerDay, Day, refused.Requests, wait);
         if (window is null or LimitWindow.TokensPerMinute)
@@ -159,15 +182,20 @@ public static class BucketRule
     public static TokenBucket Copy(TokenBucket bucket) => new()
     {
         Id = bucket.Id, Provider = bucket.Provider, Organisation = bucket.Organisation, Model = bucket.Model,
-        RequestsPerMinute = bucket.RequestsPerMinute, RequestsPerDay = bucket.RequestsPerDay, TokensPerMinute = bucket.TokensPerMinute, TokensPerDay = bucket.TokensPerDay, CatalogueLimits = bucket.CatalogueLimits,
+        RequestsPerMinute = bucket.RequestsPerMinute, RequestsPerDay = bucket.RequestsPerDay, TokensPerMinute = bucket.TokensPerMinute,
+        TokensPerDay = bucket.TokensPerDay, CatalogueLimits = bucket.CatalogueLimits,
         AsOf = bucket.AsOf, LevelRequestsMinute = bucket.LevelRequestsMinute, LevelRequestsDay = bucket.LevelRequestsDay,
         LevelTokensMinute = bucket.LevelTokensMinute, LevelTokensDay = bucket.LevelTokensDay,
         ClosedUntil = bucket.ClosedUntil, ClosedReason = bucket.ClosedReason, DisabledReason = bucket.DisabledReason,
-        Waiting = bucket.Waiting, WaitingTokensInteractive = bucket.WaitingTokensInteractive, WaitingTokensNormal = bucket.WaitingTokensNormal, WaitingTokensBatch = bucket.WaitingTokensBatch,
+        Waiting = bucket.Waiting, WaitingTokensInteractive = bucket.WaitingTokensInteractive,
+        WaitingTokensNormal = bucket.WaitingTokensNormal, WaitingTokensBatch = bucket.WaitingTokensBatch,
         ReservedRequests = bucket.ReservedRequests, SettledRequests = bucket.SettledRequests, ReleasedRequests = bucket.ReleasedRequests,
-        ReservedTokens = bucket.ReservedTokens, SettledTokens = bucket.SettledTokens, ReleasedTokens = bucket.ReleasedTokens, Throttled = bucket.Throttled,
-        RequestsDripFrom = bucket.RequestsDripFrom, TokensDripFrom = bucket.TokensDripFrom, ClaimedRequestsPerMinute = bucket.ClaimedRequestsPerMinute, RequestsKnownUntil = bucket.RequestsKnownUntil,
-        FaultsInARow = bucket.FaultsInARow, AnsweredAt = bucket.AnsweredAt, BrokenSince = bucket.BrokenSince, BrokenReason = bucket.BrokenReason,
+        ReservedTokens = bucket.ReservedTokens, SettledTokens = bucket.SettledTokens, ReleasedTokens = bucket.ReleasedTokens,
+        Throttled = bucket.Throttled,
+        RequestsDripFrom = bucket.RequestsDripFrom, TokensDripFrom = bucket.TokensDripFrom,
+        ClaimedRequestsPerMinute = bucket.ClaimedRequestsPerMinute, RequestsKnownUntil = bucket.RequestsKnownUntil,
+        FaultsInARow = bucket.FaultsInARow, AnsweredAt = bucket.AnsweredAt, BrokenSince = bucket.BrokenSince,
+        BrokenReason = bucket.BrokenReason,
         ProbeAt = bucket.ProbeAt, FailedProbes = bucket.FailedProbes, RampUntil = bucket.RampUntil, RampLeft = bucket.RampLeft,
         ProvenRequests = bucket.ProvenRequests, MarkRequests = bucket.MarkRequests, MarkAt = bucket.MarkAt,
     };
@@ -199,14 +227,19 @@ public static class BucketRule
 
     private static TimeSpan Past(DateTime from, DateTime now) => now > from ? now - from : TimeSpan.Zero;
 
-    private static DateTime RequestsFrom(TokenBucket bucket) => bucket.RequestsDripFrom is { } from && from > bucket.AsOf ? from : bucket.AsOf;
+    private static DateTime RequestsFrom(TokenBucket bucket) =>
+        bucket.RequestsDripFrom is { } from && from > bucket.AsOf ? from : bucket.AsOf;
 
     private static DateTime TokensFrom(TokenBucket bucket) => bucket.TokensDripFrom is { } from && from > bucket.AsOf ? from : bucket.AsOf;
 
-    /// <summary>A whole request of a minute that has only one stays a whole one: with the headroom taken off, nothing would ever fit.</summary>
-    internal static double Capacity(double? limit, TimeSpan window) => limit is { } l ? (window == Minute ? Math.Max(l * MinuteHeadroom, Math.Min(l, 1)) : l) : double.PositiveInfinity;
+    /// <summary>
+    /// A whole request of a minute that has only one stays a whole one: with the headroom taken off, nothing would ever fit.
+    /// </summary>
+    internal static double Capacity(double? limit, TimeSpan window) =>
+        limit is { } l ? (window == Minute ? Math.Max(l * MinuteHeadroom, Math.Min(l, 1)) : l) : double.PositiveInfinity;
 
-    private static double Capped(double level, double? limit, TimeSpan window) => limit is null ? 0 : Math.Min(level, Capacity(limit, window));
+    private static double Capped(double level, double? limit, TimeSpan window) =>
+        limit is null ? 0 : Math.Min(level, Capacity(limit, window));
 
     private static double Refilled(double level, double? limit, TimeSpan window, TimeSpan passed) =>
         limit is null ? level : Math.Min(Capacity(limit, window), level + (limit.Value * (passed / window)));
@@ -214,7 +247,8 @@ public static class BucketRule
     private static double LevelThatOpens(double level, double? limit, TimeSpan window, double need, TimeSpan wait) =>
         limit is null ? level : Math.Min(level, need - limit.Value * (wait / window));
 
-    private static Opening Later(Opening opening, LimitWindow name, double level, double? limit, TimeSpan window, double need, DateTime asOf, DateTime now)
+    private static Opening Later(
+        Opening opening, LimitWindow name, double level, double? limit, TimeSpan window, double need, DateTime asOf, DateTime now)
     {
         if (limit is not { } l || need <= 0)
             return opening;

@@ -19,7 +19,10 @@ public sealed class TokenBucket
     public double? TokensPerMinute { get; set; }
     public double? TokensPerDay { get; set; }
 
-    /// <summary>The limits of the catalogue from which these began; what headers taught since is kept until the catalogue itself says something else.</summary>
+    /// <summary>
+    /// The limits of the catalogue from which these began; what headers taught since is kept until the catalogue itself
+    /// says something else.
+    /// </summary>
     public string CatalogueLimits { get; set; } = "";
 
     // Levels as of AsOf
@@ -29,12 +32,17 @@ public sealed class TokenBucket
     public double LevelTokensMinute { get; set; }
     public double LevelTokensDay { get; set; }
 
-    /// <summary>Until then the window does not drip: it was full, and the first call has been reserved and is on its way. See BucketRule.Arrived.</summary>
+    /// <summary>
+    /// Until then the window does not drip: it was full, and the first call has been reserved and is on its way. See BucketRule.Arrived.
+    /// </summary>
     public DateTime? RequestsDripFrom { get; set; }
     public DateTime? TokensDripFrom { get; set; }
 
     // What is known of the requests a minute, which Groq tells in no header; see RequestProof
-    /// <summary>What the catalogue said when the limit was last taken from it: another word of it counts, the same one does not undo what was learned.</summary>
+    /// <summary>
+    /// What the catalogue said when the limit was last taken from it: another word of it counts, the same one does not
+    /// undo what was learned.
+    /// </summary>
     public double? ClaimedRequestsPerMinute { get; set; }
     /// <summary>The provider itself has named the limit; until then it is believed, after that tried again.</summary>
     public DateTime? RequestsKnownUntil { get; set; }

@@ -8,8 +8,8 @@ namespace LlmQueue.Limits;
 public readonly record struct Place(short Priority, double Tokens, double AheadInTenant, int ActiveTenants);
 
 /// <summary>
-/// When a task that stands in a line is expected to move: what goes before it, over what the line's buckets let through. An estimate: it knows nothing of tasks that
-/// come later with more right, of refusals and of limits not learned yet. Pure.
+/// When a task that stands in a line is expected to move: what goes before it, over what the line's buckets let through. An estimate: it
+/// knows nothing of tasks that come later with more right, of refusals and of limits not learned yet. Pure.
 /// </summary>
 public static class WaitRule
 {
@@ -24,7 +24,8 @@ public static class WaitRule
     /// <returns>Null when the buckets, as they are, never come to its turn.</returns>
     public static DateTime? MovesAt(IReadOnlyList<TokenBucket> buckets, Place place, DateTime now)
     {
-        var serving = buckets.Where(b => b.DisabledReason is null && BucketRule.CanEverFit(b, new ResourceDemand(1, (long)place.Tokens))).ToList();
+        var serving = buckets.Where(b => b.DisabledReason is null && BucketRule.CanEverFit(b, new ResourceDemand(1, (long)place.Tokens)))
+            .ToList();
         if (serving.Count == 0)
             return null;
         var ahead = Ahead(serving, place);
@@ -47,7 +48,8 @@ public static class WaitRule
 
     /// <summary>Every higher class, and of its own as much as fairness lets go before it.</summary>
     private static double Ahead(List<TokenBucket> buckets, Place place) =>
-        buckets.Max(b => Backlog.Higher(b, place.Priority)) + Math.Min(buckets.Max(b => Backlog.Same(b, place.Priority)), Math.Max(0, place.AheadInTenant) * Math.Max(1, place.ActiveTenants));
+        buckets.Max(b => Backlog.Higher(b, place.Priority)) + Math.Min(buckets.Max(b => Backlog.Same(b, place.Priority)),
+            Math.Max(0, place.AheadInTenant) * Math.Max(1, place.ActiveTenants));
 
     /// <summary>Calls of a size that the buckets together let through within a time.</summary>
     private static double Passed(List<TokenBucket> buckets, double tokens, DateTime now, TimeSpan within)
@@ -59,12 +61,17 @@ public static class WaitRule
                 continue;
             var since = now + within - bucket.AsOf;
             calls += Math.Max(0, Math.Min(
-                Math.Min(Room(bucket.LevelRequestsMinute - RequestProof.WithheldAfter(bucket, now, within), bucket.RequestsPerMinute, BucketRule.Minute, since), Room(bucket.LevelRequestsDay, bucket.RequestsPerDay, BucketRule.Day, since)),
-                Math.Min(Room(bucket.LevelTokensMinute, bucket.TokensPerMinute, BucketRule.Minute, since), Room(bucket.LevelTokensDay, bucket.TokensPerDay, BucketRule.Day, since)) / Math.Max(1, tokens)));
+                Math.Min(
+                    Room(bucket.LevelRequestsMinute - RequestProof.WithheldAfter(bucket, now, within), bucket.RequestsPerMinute,
+                        BucketRule.Minute, since),
+                    Room(bucket.LevelRequestsDay, bucket.RequestsPerDay, BucketRule.Day, since)),
+                Math.Min(Room(bucket.LevelTokensMinute, bucket.TokensPerMinute, BucketRule.Minute, since),
+                    Room(bucket.LevelTokensDay, bucket.TokensPerDay, BucketRule.Day, since)) / Math.Max(1, tokens)));
         }
 
         return calls;
     }
 
-    private static double Room(double level, double? limit, TimeSpan window, TimeSpan since) => limit is { } l ? level + (l * (since / window)) : 1e12;
+    private static double Room(double level, double? limit, TimeSpan window, TimeSpan since) =>
+        limit is { } l ? level + (l * (since / window)) : 1e12;
 }

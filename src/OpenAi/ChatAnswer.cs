@@ -26,7 +26,8 @@ public sealed record ChatAnswer(string Id, string Object, long Created, string M
         if (ending is null)
             return ("stop", null);
         using var document = JsonDocument.Parse(ending);
-        return (document.RootElement.GetProperty("finish_reason").GetString()!, document.RootElement.TryGetProperty("tool_calls", out var calls) ? calls.Clone() : null);
+        return (document.RootElement.GetProperty("finish_reason").GetString()!,
+            document.RootElement.TryGetProperty("tool_calls", out var calls) ? calls.Clone() : null);
     }
 }
 

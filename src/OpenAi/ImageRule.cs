@@ -30,7 +30,8 @@ public static class ImageRule
             foreach (var image in messages[i].Images ?? [])
             {
                 if (messages[i].Role != "user")
-                    return $"messages[{i}] has an image and the role '{messages[i].Role}'; images are taken from messages of role 'user' only.";
+                    return $"messages[{i}] has an image and the role '{messages[i].Role}'; "
+                        + "images are taken from messages of role 'user' only.";
                 if (WhatIsWrong(image) is { } wrong)
                     return $"An image of messages[{i}] {wrong}.";
                 count++;
@@ -38,31 +39,42 @@ public static class ImageRule
             }
         }
 
-        return count > MostImages ? $"The task has {count} images; at most {MostImages} are taken in one. Hand the others in as tasks of their own."
-            : together > LongestTogether ? $"The images have {together:N0} characters together; at most {LongestTogether:N0} are taken in one task. Make them smaller, or give https addresses."
+        return count > MostImages
+            ? $"The task has {count} images; at most {MostImages} are taken in one. Hand the others in as tasks of their own."
+            : together > LongestTogether
+                ? $"The images have {together:N0} characters together; at most {LongestTogether:N0} are taken in one task. "
+                    + "Make them smaller, or give https addresses."
             : null;
     }
 
     /// <summary>Read from the first bytes of a data URL; null for an address, and for a form that does not say.</summary>
     public static ImageSize? SizeOf(LlmImage image) =>
-        image.Url.IndexOf(";base64,", StringComparison.Ordinal) is > 0 and var at && image.Url.StartsWith("data:", StringComparison.Ordinal) ? SizeOf(Bytes(image.Url.AsSpan(at + 8))) : null;
+        image.Url.IndexOf(";base64,", StringComparison.Ordinal) is > 0 and var at && image.Url.StartsWith("data:", StringComparison.Ordinal)
+            ? SizeOf(Bytes(image.Url.AsSpan(at + 8)))
+            : null;
 
     private static string? WhatIsWrong(LlmImage image)
     {
         if (image.Detail is not (null or "low" or "high" or "auto"))
             return $"has the detail '{Short(image.Detail)}'; expected 'low', 'high' or 'auto'";
         if (!image.Url.StartsWith("data:", StringComparison.OrdinalIgnoreCase))
-            return image.Url.Length <= LongestAddress && Uri.TryCreate(image.Url, UriKind.Absolute, out var address) && address.Scheme == "https" && address.UserInfo.Length == 0
+            return image.Url.Length <= LongestAddress
+                && Uri.TryCreate(image.Url, UriKind.Absolute, out var address)
+                && address.Scheme == "https"
+                && address.UserInfo.Length == 0
                 ? null
                 : $"has the url '{Short(image.Url)}'; expected an https address, or data:image/png;base64,… (also jpeg, webp, gif)";
         if (!Kinds.Any(kind => image.Url.StartsWith($"data:image/{kind};base64,", StringComparison.Ordinal)))
             return $"begins with '{Short(image.Url)}'; expected data:image/png;base64,… (also jpeg, webp, gif)";
         if (image.Url.Length > LongestDataUrl)
-            return $"has {image.Url.Length:N0} characters; a data URL may have at most {LongestDataUrl:N0}. Make it smaller, or give an https address";
+            return $"has {image.Url.Length:N0} characters; a data URL may have at most {LongestDataUrl:N0}. "
+                + "Make it smaller, or give an https address";
         var data = image.Url.AsSpan(image.Url.IndexOf(',') + 1);
         if (!System.Buffers.Text.Base64.IsValid(data))
             return "is not base64 after its comma";
-        return SizeOf(Bytes(data)) is { Width: > 0, Height: > 0 } ? null : $"is no picture that can be read: its first bytes are not those of {image.Url[11..image.Url.IndexOf(';')]}";
+        return SizeOf(Bytes(data)) is { Width: > 0, Height: > 0 }
+            ? null
+            : $"is no picture that can be read: its first bytes are not those of {image.Url[11..image.Url.IndexOf(';')]}";
     }
 
     // Every form says its size near the beginning; a JPEG may carry a preview picture before it.
@@ -70,7 +82,9 @@ public static class ImageRule
     {
         const int Enough = 256 << 10;
         var buffer = new byte[Math.Min(base64.Length, Enough) * 3 / 4 + 3];
-        return Convert.TryFromBase64Chars(base64[..(Math.Min(base64.Length, Enough) / 4 * 4)], buffer, out var written) ? buffer[..written] : [];
+        return Convert.TryFromBase64Chars(base64[..(Math.Min(base64.Length, Enough) / 4 * 4)], buffer, out var written)
+            ? buffer[..written]
+            : [];
     }
 
     private static ImageSize? SizeOf(ReadOnlySpan<byte> bytes)
@@ -87,8 +101,10 @@ public static class ImageRule
     private static ImageSize? Webp(ReadOnlySpan<byte> bytes) => bytes[15] switch
     {
         (byte)'X' => new ImageSize(1 + (bytes[24] | bytes[25] << 8 | bytes[26] << 16), 1 + (bytes[27] | bytes[28] << 8 | bytes[29] << 16)),
-        (byte)'L' => new ImageSize(1 + ((bytes[21] | bytes[22] << 8) & 0x3FFF), 1 + ((bytes[22] >> 6 | bytes[23] << 2 | bytes[24] << 10) & 0x3FFF)),
-        _ => new ImageSize(BinaryPrimitives.ReadUInt16LittleEndian(bytes[26..]) & 0x3FFF, BinaryPrimitives.ReadUInt16LittleEndian(bytes[28..]) & 0x3FFF),
+        (byte)'L' =>
+            new ImageSize(1 + ((bytes[21] | bytes[22] << 8) & 0x3FFF), 1 + ((bytes[22] >> 6 | bytes[23] << 2 | bytes[24] << 10) & 0x3FFF)),
+        _ => new ImageSize(BinaryPrimitives.ReadUInt16LittleEndian(bytes[26..]) & 0x3FFF,
+            BinaryPrimitives.ReadUInt16LittleEndian(bytes[28..]) & 0x3FFF),
     };
 
     /// <summary>From segment to segment until the one that begins a frame.</summary>
@@ -98,7 +114,8 @@ public static class ImageRule
         {
             var marker = bytes[at + 1];
             if (marker is >= 0xC0 and <= 0xCF and not (0xC4 or 0xC8 or 0xCC))
-                return new ImageSize(BinaryPrimitives.ReadUInt16BigEndian(bytes[(at + 7)..]), BinaryPrimitives.ReadUInt16BigEndian(bytes[(at + 5)..]));
+                return new ImageSize(BinaryPrimitives.ReadUInt16BigEndian(bytes[(at + 7)..]),
+                    BinaryPrimitives.ReadUInt16BigEndian(bytes[(at + 5)..]));
             at += marker == 0xFF ? 1 : 2 + BinaryPrimitives.ReadUInt16BigEndian(bytes[(at + 2)..]);
         }
 

@@ -3,7 +3,10 @@ using System.Text.Json;
 
 namespace LlmQueue.OpenAi;
 
-/// <summary>The dialect of OpenAI's clients: snake_case, prefixed ids, seconds since 1970. The API speaks it at the door, the worker writes it into a batch's files.</summary>
+/// <summary>
+/// The dialect of OpenAI's clients: snake_case, prefixed ids, seconds since 1970. The API speaks it at the door, the worker writes it
+/// into a batch's files.
+/// </summary>
 public static class OpenAiFormat
 {
     public const string FilePrefix = "file-", BatchPrefix = "batch_", ChatPrefix = "chatcmpl-";
@@ -19,7 +22,9 @@ public static class OpenAiFormat
     public static bool TryId(string prefix, string? text, out Guid id)
     {
         id = Guid.Empty;
-        return text is not null && text.StartsWith(prefix, StringComparison.Ordinal) && Guid.TryParseExact(text[prefix.Length..], "N", out id);
+        return text is not null
+            && text.StartsWith(prefix, StringComparison.Ordinal)
+            && Guid.TryParseExact(text[prefix.Length..], "N", out id);
     }
 
     public static long Seconds(DateTime at) => new DateTimeOffset(at, TimeSpan.Zero).ToUnixTimeSeconds();
@@ -33,7 +38,10 @@ public sealed record OpenAiError(string Message, string Type, string? Param, str
     public string ToJson() => JsonSerializer.Serialize(this, OpenAiFormat.Json);
 }
 
-/// <summary>A request that cannot be carried out as it stands; at the door it is the answer's status and error, in a batch its line of the error file.</summary>
+/// <summary>
+/// A request that cannot be carried out as it stands; at the door it is the answer's status and error, in a batch its
+/// line of the error file.
+/// </summary>
 public sealed class RefusedRequestException(int status, OpenAiError error) : Exception(error.Message)
 {
     private const string InvalidRequest = "invalid_request_error";
@@ -46,5 +54,6 @@ public sealed class RefusedRequestException(int status, OpenAiError error) : Exc
     public static RefusedRequestException Invalid(string message, string? param, string? code = null) =>
         new(400, new OpenAiError(message.EndsWith('.') || message.EndsWith('?') ? message : message + ".", InvalidRequest, param, code));
 
-    public static RefusedRequestException NoSuchModel(string message) => new(404, new OpenAiError(message, InvalidRequest, "model", "model_not_found"));
+    public static RefusedRequestException NoSuchModel(string message) =>
+        new(404, new OpenAiError(message, InvalidRequest, "model", "model_not_found"));
 }

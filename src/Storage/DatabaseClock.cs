@@ -6,8 +6,9 @@ using Npgsql;
 namespace LlmQueue.Storage;
 
 /// <summary>
-/// One clock for all processes: the database's, carried on between two looks by this machine's count of elapsed time, which no correction of its clock touches. A worker whose own clock is an hour
-/// ahead would else fill every bucket by an hour's worth, and leave it dated so that nobody else's clock fills it again for as long. Until the first look it is the machine's.
+/// One clock for all processes: the database's, carried on between two looks by this machine's count of elapsed time, which no correction
+/// of its clock touches. A worker whose own clock is an hour ahead would else fill every bucket by an hour's worth, and leave it dated so
+/// that nobody else's clock fills it again for as long. Until the first look it is the machine's.
 /// </summary>
 public sealed class DatabaseClock : TimeProvider
 {
@@ -52,7 +53,10 @@ public sealed class ClockWatch(NpgsqlDataSource database, TimeProvider clock, IL
         var asked = ours.GetTimestamp();
         var time = (DateTime)(await command.ExecuteScalarAsync(cancellationToken))!;
         if (ours.Hear(new DateTimeOffset(time, TimeSpan.Zero), asked, ours.GetTimestamp()) is { } moved && moved.Duration() > WorthSaying)
-            logger.LogWarning("The database's clock and this process's differ by {Seconds:0.0} s; the database's counts. Set the machines' clocks by NTP.", moved.TotalSeconds);
+            logger.LogWarning(
+                "The database's clock and this process's differ by {Seconds:0.0} s; "
+                    + "the database's counts. Set the machines' clocks by NTP.",
+                moved.TotalSeconds);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

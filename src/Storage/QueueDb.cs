@@ -15,7 +15,10 @@ using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Storage;
 
-/// <summary>The durable state both hosts share. Reading goes through it; the hot writes go through Commits, which takes table and column names from this model.</summary>
+/// <summary>
+/// The durable state both hosts share. Reading goes through it; the hot writes go through Commits, which takes table and column
+/// names from this model.
+/// </summary>
 public sealed class QueueDb(DbContextOptions<QueueDb> options) : DbContext(options)
 {
     public DbSet<TaskRow> Tasks => Set<TaskRow>();
@@ -41,8 +44,15 @@ public sealed class QueueDb(DbContextOptions<QueueDb> options) : DbContext(optio
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
-        modelBuilder.Entity<TaskRow>(e => { e.ToTable("tasks"); e.HasKey(r => r.CorrelationId); e.Property(r => r.CorrelationId).HasColumnName("id"); e.Ignore(r => r.CallOutputTokens); });
-        modelBuilder.Entity<SummaryRow>(e => { e.ToTable("summaries"); e.HasKey(r => r.CorrelationId); e.Property(r => r.CorrelationId).HasColumnName("id"); });
+        modelBuilder.Entity<TaskRow>(e =>
+        {
+            e.ToTable("tasks");
+            e.HasKey(r => r.CorrelationId);
+            e.Property(r => r.CorrelationId).HasColumnName("id");
+            e.Ignore(r => r.CallOutputTokens);
+        });
+        modelBuilder.Entity<SummaryRow>(
+            e => { e.ToTable("summaries"); e.HasKey(r => r.CorrelationId); e.Property(r => r.CorrelationId).HasColumnName("id"); });
         modelBuilder.Entity<AttemptRow>(e => { e.ToTable("attempts"); e.HasKey(r => new { r.TaskId, r.Number }); });
         modelBuilder.Entity<HistoryRow>(e => { e.ToTable("history"); e.HasKey(r => new { r.SubjectId, r.Version, r.Ordinal }); });
         modelBuilder.Entity<PayloadRow>(e => { e.ToTable("payloads"); e.HasKey(r => new { r.SubjectId, r.Part }); });

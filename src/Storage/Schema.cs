@@ -23,7 +23,9 @@ public static class Schema
             var unknown = applied.Where(m => !known.Contains(m)).ToList();
             if (unknown.Count > 0)
                 throw new InvalidOperationException(
-                    $"The database is newer than this program: it has the migration '{unknown[^1]}', the newest known here is '{known.Order(StringComparer.Ordinal).Last()}'. Start the program version that wrote it, or give this one a database of its own (DATABASE_URL).");
+                    "The database is newer than this program: "
+                        + $"it has the migration '{unknown[^1]}', the newest known here is '{known.Order(StringComparer.Ordinal).Last()}'. "
+                        + "Start the program version that wrote it, or give this one a database of its own (DATABASE_URL).");
             var pending = (await db.Database.GetPendingMigrationsAsync(cancellationToken)).ToList();
             if (pending.Count == 0)
                 return;

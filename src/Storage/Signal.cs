@@ -1,8 +1,8 @@
 namespace LlmQueue.Storage;
 
 /// <summary>
-/// Wakes a loop of this process that waits for work: an auto-reset event that can be awaited. Setting it twice before anybody waits wakes once,
-/// as whoever wakes looks at everything there is.
+/// Wakes a loop of this process that waits for work: an auto-reset event that can be awaited. Setting it twice before anybody waits wakes
+/// once, as whoever wakes looks at everything there is.
 /// </summary>
 public class Signal
 {

@@ -38,8 +38,10 @@ public static class StorageServices
         services.TryAddSingleton<TimeProvider>(new DatabaseClock());
         services.AddSingleton(_ => new NpgsqlDataSourceBuilder(settings.ConnectionString).Build());
         services.AddSingleton(_ => new CommitConnections(settings));
-        services.AddPooledDbContextFactory<QueueDb>((provider, options) => options.UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>())
-            // Migrations are written by hand (the design-time package cannot be had), so there is no snapshot to compare; a test compares the model with the database instead.
+        services.AddPooledDbContextFactory<QueueDb>(
+            (provider, options) => options.UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>())
+            // Migrations are written by hand (the design-time package cannot be had), so there is no snapshot to compare; a test compares
+            // the model with the database instead.
             .ConfigureWarnings(w => w.Ignore(RelationalEventId.PendingModelChangesWarning)));
         services.AddSingleton(provider =>
         {
@@ -92,6 +94,7 @@ public static class StorageServices
     }
 
     /// <summary>A singleton that also runs in the background.</summary>
-    public static IServiceCollection AddLoop<T>(this IServiceCollection services) where T : Microsoft.Extensions.Hosting.BackgroundService =>
+    public static IServiceCollection AddLoop<T>(this IServiceCollection services)
+        where T : Microsoft.Extensions.Hosting.BackgroundService =>
         services.AddSingleton<T>().AddHostedService(provider => provider.GetRequiredService<T>());
 }

@@ -21,9 +21,11 @@ public static class WorkerHost
             var settings = QueueSettings.Read(variables, home);
             var problems = new List<string>();
             if (settings.DatabaseUrl is null)
-                problems.Add("DATABASE_URL is not set; a worker of its own needs it, for example postgres://user:password@localhost:5432/llmqueue. For one process without it: ./run.sh");
+                problems.Add("DATABASE_URL is not set; a worker of its own needs it, "
+                    + "for example postgres://user:password@localhost:5432/llmqueue. For one process without it: ./run.sh");
             if (settings.RabbitMq is null)
-                problems.Add("RABBITMQ_URL is not set; a worker of its own needs it, for example amqp://guest:guest@localhost:5672/. For one process without it: ./run.sh");
+                problems.Add("RABBITMQ_URL is not set; a worker of its own needs it, for example amqp://guest:guest@localhost:5672/. "
+                    + "For one process without it: ./run.sh");
             if (settings.NoKeys)
                 problems.Add("No provider has a key; set at least one, for example GROQ_API_KEY. For a simulated provider: ./run.sh");
             if (problems.Count > 0)
@@ -81,7 +83,8 @@ public static class WorkerHost
             catch (Exception e) when (DatabaseFaults.IsPassing(e))
             {
                 if (!said)
-                    logger.LogWarning("The database of DATABASE_URL does not answer ({Reason}); it is tried every 2 s until it does.", e.GetBaseException().Message);
+                    logger.LogWarning("The database of DATABASE_URL does not answer ({Reason}); it is tried every 2 s until it does.",
+                        e.GetBaseException().Message);
                 await Task.Delay(TimeSpan.FromSeconds(2), clock, cancellationToken);
             }
         }

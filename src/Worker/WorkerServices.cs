@@ -39,33 +39,43 @@ public static class WorkerServices
     private const int IntakeConcurrency = 64;
     private const int LifecycleConcurrency = 256;
 
-    public static IServiceCollection AddQueueWorker(this IServiceCollection services, QueueSettings settings, CurrentCatalogue catalogue, WorkerOptions options)
+    public static IServiceCollection AddQueueWorker(
+        this IServiceCollection services, QueueSettings settings, CurrentCatalogue catalogue, WorkerOptions options)
     {
         services.AddCatalogue(catalogue).AddSingleton(settings).AddSingleton(options);
-        services.AddSingleton<CatalogueSynchronizer>().AddSingleton<ICatalogueFollower>(provider => provider.GetRequiredService<CatalogueSynchronizer>());
+        services.AddSingleton<CatalogueSynchronizer>()
+            .AddSingleton<ICatalogueFollower>(provider => provider.GetRequiredService<CatalogueSynchronizer>());
         services.AddSingleton(new Jitter(Environment.ProcessId));
         services.AddSingleton(new BucketDirectory(catalogue.Now, settings.Providers)).AddSingleton(new UsableProviders(settings.Providers));
-        services.AddSingleton<WorkerIdentity>().AddSingleton<WaitQueueDirectory>().AddSingleton<PagePool>().AddSingleton<AdmissionController>().AddSingleton<KeyChoice>();
+        services.AddSingleton<WorkerIdentity>().AddSingleton<WaitQueueDirectory>().AddSingleton<PagePool>()
+            .AddSingleton<AdmissionController>().AddSingleton<KeyChoice>();
         services.AddSingleton<Breakers>().AddSingleton<ProbeTimers>().AddSingleton<DrainTimeout>();
         services.AddSingleton<ProviderHttp>().AddSingleton<ProviderCalls>().AddSingleton<ModelListProbe>();
         services.AddSingleton<GuardedCalls>().AddSingleton<CallTimeouts>().AddSingleton<TaskCalls>();
         services.AddSingleton<ClassificationCalls>().AddSingleton<ClaimedCalls>();
         services.AddSingleton<CallSlots>().AddSingleton<IOutcomeReceiver, StateMachineInvoker>();
         services.AddPlanning().AddLifecycle();
-        services.AddSingleton<SummaryPlanner>().AddSingleton<StageActivities>().AddSingleton<SummaryEndActivities>().AddSingleton<SummaryStages>().AddSingleton<SummaryPools>().AddSingleton<SummaryReadings>().AddSingleton<SummaryResults>().AddSingleton<PageExtracts>();
+        services.AddSingleton<SummaryPlanner>().AddSingleton<StageActivities>().AddSingleton<SummaryEndActivities>()
+            .AddSingleton<SummaryStages>().AddSingleton<SummaryPools>().AddSingleton<SummaryReadings>()
+            .AddSingleton<SummaryResults>().AddSingleton<PageExtracts>();
         services.AddSingleton<Rescuer>().AddSingleton<CyclePlanner>().AddSingleton<SchedulingCycle>();
         services.TryAddSingleton(_ => new OutboundHttp(settings.PrivateHosts));
         services.AddLoop<WebhookLoop>();
         services.TryAddSingleton<ModelChecks>();
         services.TryAddSingleton(provider => new WebhookChecks(settings, provider.GetRequiredService<OutboundHttp>()));
         services.AddSingleton<BatchLine>().AddSingleton<BatchReader>().AddSingleton<BatchOutput>().AddLoop<BatchProcessor>();
-        services.AddSingleton<GroupedSagaStore<TaskRow>>().AddGroupedSagas<TaskRow, QuestionGatherer>().AddGroupedSagas<SummaryRow, GroupedSagaStore<SummaryRow>>();
+        services.AddSingleton<GroupedSagaStore<TaskRow>>().AddGroupedSagas<TaskRow, QuestionGatherer>()
+            .AddGroupedSagas<SummaryRow, GroupedSagaStore<SummaryRow>>();
         services.AddSingleton<BatchedQuestions>().AddSingleton<SystemLoad>().AddLoop<ClassificationCache>();
-        services.AddSingleton<Calibrations>().AddSingleton<OutputUses>().AddLoop<CallEstimates>().AddLoop<Heartbeat>().AddLoop<Claims>().AddLoop<LocalCallLoop>().AddLoop<CapacityScheduler>().AddLoop<SummaryDeadlines>().AddLoop<RetirementWatch>().AddLoop<ModelRanking>();
+        services.AddSingleton<Calibrations>().AddSingleton<OutputUses>().AddLoop<CallEstimates>().AddLoop<Heartbeat>()
+            .AddLoop<Claims>().AddLoop<LocalCallLoop>().AddLoop<CapacityScheduler>().AddLoop<SummaryDeadlines>()
+            .AddLoop<RetirementWatch>().AddLoop<ModelRanking>();
         return services;
     }
 
-    /// <summary>What one worker of all does: the Rescuer's sweeps where the Pacer leads, and by the hour Quartz, clustered on the same database.</summary>
+    /// <summary>
+    /// What one worker of all does: the Rescuer's sweeps where the Pacer leads, and by the hour Quartz, clustered on the same database.
+    /// </summary>
     public static IServiceCollection AddQueueUpkeep(this IServiceCollection services, string connectionString)
     {
         services.AddLoop<RescueLoop>();
@@ -84,9 +94,13 @@ public static class WorkerServices
                 });
                 store.ProvisionSchema();
             });
-            quartz.ScheduleJob<BudgetRolloverJob>(t => t.WithIdentity("budgets").WithSimpleSchedule(s => s.WithInterval(TimeSpan.FromHours(1)).RepeatForever()), j => j.WithIdentity("budgets"));
+            quartz.ScheduleJob<BudgetRolloverJob>(
+                t => t.WithIdentity("budgets").WithSimpleSchedule(s => s.WithInterval(TimeSpan.FromHours(1)).RepeatForever()),
+                j => j.WithIdentity("budgets"));
             quartz.AddJob<ProbeJob>(j => j.WithIdentity(ProbeTimers.Job).StoreDurably());
-            quartz.ScheduleJob<PruneJob>(t => t.WithIdentity("prune").WithSimpleSchedule(s => s.WithInterval(TimeSpan.FromMinutes(30)).RepeatForever()), j => j.WithIdentity("prune"));
+            quartz.ScheduleJob<PruneJob>(
+                t => t.WithIdentity("prune").WithSimpleSchedule(s => s.WithInterval(TimeSpan.FromMinutes(30)).RepeatForever()),
+                j => j.WithIdentity("prune"));
         });
         services.AddQuartzHostedService(hosted => hosted.WaitForJobsToComplete = true);
         return services;
@@ -111,7 +125,8 @@ public static class WorkerServices
         }, messageIsTheOnlyCopy: true);
         bus.QueueEndpoint(QueueNames.Lifecycle, LifecycleConcurrency, endpoint => endpoint.ConfigureSaga<TaskRow>(context));
         foreach (var provider in context.GetRequiredService<QueueSettings>().Providers.Keys)
-            bus.QueueEndpoint(QueueNames.CallsOf(provider), options.ConcurrentCalls, endpoint => endpoint.ConfigureConsumer<CallConsumer>(context));
+            bus.QueueEndpoint(QueueNames.CallsOf(provider), options.ConcurrentCalls,
+                endpoint => endpoint.ConfigureConsumer<CallConsumer>(context));
         // What rang before each provider had a queue of its own.
         bus.QueueEndpoint(QueueNames.Calls, options.ConcurrentCalls, endpoint => endpoint.ConfigureConsumer<CallConsumer>(context));
         bus.QueueEndpoint(QueueNames.SummaryIntake, 4, endpoint =>
@@ -124,7 +139,9 @@ public static class WorkerServices
         bus.QueueEndpoint(QueueNames.Batches, 1, endpoint => endpoint.ConfigureConsumer<MoveBatchConsumer>(context));
     }
 
-    /// <summary>Opens the buckets and budgets and reads what is known of them; call it after PrepareQueueStore and before the host runs.</summary>
+    /// <summary>
+    /// Opens the buckets and budgets and reads what is known of them; call it after PrepareQueueStore and before the host runs.
+    /// </summary>
     public static async Task PrepareQueueWorker(this IServiceProvider services, CancellationToken cancellationToken = default)
     {
         var settings = services.GetRequiredService<QueueSettings>();
@@ -172,7 +189,8 @@ public static class WorkerServices
     }
 
     private static IServiceCollection AddPlanning(this IServiceCollection services) => services
-        .AddSingleton<ModelAvailability>().AddSingleton<PayloadReader>().AddSingleton<ConversationHistory>().AddSingleton<PartSizes>().AddSingleton<TaskRouter>()
+        .AddSingleton<ModelAvailability>().AddSingleton<PayloadReader>().AddSingleton<ConversationHistory>()
+        .AddSingleton<PartSizes>().AddSingleton<TaskRouter>()
         .AddSingleton<EstimateStep>().AddSingleton<ReadImagesStep>().AddSingleton<ContinueConversationStep>().AddSingleton<ClassifyStep>()
         .AddSingleton<RouteStep>().AddSingleton<SplitStep>().AddSingleton<AdmitStep>().AddSingleton<TaskPlanner>();
 
@@ -180,7 +198,9 @@ public static class WorkerServices
         .AddSingleton<CallActivities>().AddSingleton<SettleActivities>().AddSingleton<OutcomeActivities>().AddSingleton<AnswerActivities>()
         .AddSingleton<PassActivities>().AddSingleton<WaitActivities>();
 
-    private static IServiceCollection AddGroupedSagas<TSaga, TStore>(this IServiceCollection services) where TSaga : class, ISaga where TStore : class, ISagaStore<TSaga> =>
+    private static IServiceCollection AddGroupedSagas<TSaga, TStore>(this IServiceCollection services) where TSaga : class,
+    ISaga where TStore : class, ISagaStore<TSaga> =>
         // The receive endpoints build MassTransit's own repository around this factory.
-        services.AddSingleton<ISagaStore<TSaga>, TStore>().AddSingleton<MassTransit.Saga.ISagaRepositoryContextFactory<TSaga>, GroupedSagaRepositoryContextFactory<TSaga>>();
+        services.AddSingleton<ISagaStore<TSaga>, TStore>()
+            .AddSingleton<MassTransit.Saga.ISagaRepositoryContextFactory<TSaga>, GroupedSagaRepositoryContextFactory<TSaga>>();
 }

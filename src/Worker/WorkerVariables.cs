@@ -30,7 +30,8 @@ public static class WorkerVariables
         };
         return problems.Count == 0 ? options : throw new SettingsException(problems);
 
-        TimeSpan Seconds(string name, TimeSpan missing, double least, double most) => TimeSpan.FromSeconds(Number(name, missing.TotalSeconds, least, most));
+        TimeSpan Seconds(string name, TimeSpan missing, double least, double most) =>
+            TimeSpan.FromSeconds(Number(name, missing.TotalSeconds, least, most));
 
         bool Switch(string name, bool missing) => Word(name, missing ? "on" : "off", missing ? "off" : "on") == "on";
 
@@ -49,9 +50,12 @@ public static class WorkerVariables
         {
             if (!variables.TryGetValue(name, out var text) || string.IsNullOrWhiteSpace(text))
                 return missing;
-            if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most)
+            if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
+                && number >= least
+                && number <= most)
                 return number;
-            problems.Add($"{name} is '{text}'; expected a number from {least.ToString(CultureInfo.InvariantCulture)} to {most.ToString(CultureInfo.InvariantCulture)} (left out: {missing.ToString(CultureInfo.InvariantCulture)}).");
+            problems.Add($"{name} is '{text}'; expected a number from {least.ToString(CultureInfo.InvariantCulture)} to "
+                + $"{most.ToString(CultureInfo.InvariantCulture)} (left out: {missing.ToString(CultureInfo.InvariantCulture)}).");
             return missing;
         }
     }

@@ -26,7 +26,8 @@ internal sealed class ControlDesk(Provider provider)
                 ("POST", "/_sim/reset") => Reset(context),
                 ("GET", "/_sim/health") => Done(context),
                 var (method, path) => throw new FormatException(
-                    $"Found {method} {path}, expected POST|GET|DELETE /_sim/faults, GET /_sim/log, GET /_sim/stats, POST /_sim/config or POST /_sim/reset."),
+                    $"Found {method} {path}, expected POST|GET|DELETE /_sim/faults, GET /_sim/log, GET /_sim/stats, "
+                        + "POST /_sim/config or POST /_sim/reset."),
             };
             await answering;
         }
@@ -98,7 +99,8 @@ internal sealed class ControlDesk(Provider provider)
 
     private static async Task<T> Read<T>(HttpContext context, JsonTypeInfo<T> type)
         where T : class =>
-        await JsonSerializer.DeserializeAsync(context.Request.Body, type) ?? throw new FormatException("Found null, expected a JSON object.");
+        await JsonSerializer.DeserializeAsync(context.Request.Body, type)
+            ?? throw new FormatException("Found null, expected a JSON object.");
 
     private static Task Done(HttpContext context) => Reply(context, static writer =>
     {

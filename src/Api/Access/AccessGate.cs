@@ -24,7 +24,9 @@ public static class AccessGate
             if (own is null)
                 context.RequestServices.GetRequiredService<RequestLimit>().Take(context, caller.Tenant);
             if (caller.ReadsOnly && !HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
-                throw new ProblemException(new Problem(StatusCodes.Status403Forbidden, "read-only", "The token may only read", $"The token of '{caller.Tenant}' is one of LLMQUEUE_READ_TOKENS and may only GET; {context.Request.Method} needs one of LLMQUEUE_TOKENS."));
+                throw new ProblemException(new Problem(StatusCodes.Status403Forbidden, "read-only", "The token may only read",
+                    $"The token of '{caller.Tenant}' is one of LLMQUEUE_READ_TOKENS and may only GET; "
+                        + $"{context.Request.Method} needs one of LLMQUEUE_TOKENS."));
         }
 
         await next(context);
@@ -33,7 +35,8 @@ public static class AccessGate
     public static Caller Caller(this HttpContext context) => context.Features.GetRequiredFeature<Caller>();
 
     /// <summary>
-    /// A command with the secret of this installation. It counts on this machine alone, so that a copy of it is of no use elsewhere; a page in a browser cannot have it.
+    /// A command with the secret of this installation. It counts on this machine alone, so that a copy of it is of no use elsewhere; a page
+    /// in a browser cannot have it.
     /// </summary>
     private static Caller? OfTheInstallation(HttpContext context, Callers callers)
     {
@@ -44,7 +47,8 @@ public static class AccessGate
         // Whoever calls an address of this machine from that same address is here as well.
         var here = connection.RemoteIpAddress is { } remote && (IsLoopback(remote) || remote.Equals(connection.LocalIpAddress));
         if (!here || headers.ContainsKey("X-Forwarded-For") || headers.ContainsKey("Forwarded"))
-            throw Elsewhere("The token is that of the installation's own commands, which counts on the queue's own machine alone; call with a secret of LLMQUEUE_TOKENS.");
+            throw Elsewhere("The token is that of the installation's own commands, which counts on the queue's own machine alone; "
+                + "call with a secret of LLMQUEUE_TOKENS.");
         return new Caller("default", SeesAll: true);
     }
 
@@ -52,9 +56,12 @@ public static class AccessGate
     {
         var header = context.Request.Headers.Authorization.ToString();
         if (header.Length == 0)
-            throw Unknown(context, "Bearer realm=\"llmqueue\"", "The call has no token; expected the header 'Authorization: Bearer …' with a secret of LLMQUEUE_TOKENS.");
+            throw Unknown(context, "Bearer realm=\"llmqueue\"",
+                "The call has no token; expected the header 'Authorization: Bearer …' with a secret of LLMQUEUE_TOKENS.");
         if (!header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) || callers.Of(header[Bearer.Length..].Trim()) is not { } caller)
-            throw Unknown(context, "Bearer realm=\"llmqueue\", error=\"invalid_token\"", "The token is not one of LLMQUEUE_TOKENS; expected the header 'Authorization: Bearer …' with the secret alone, without its name.");
+            throw Unknown(context, "Bearer realm=\"llmqueue\", error=\"invalid_token\"",
+                "The token is not one of LLMQUEUE_TOKENS; expected the header 'Authorization: "
+                    + "Bearer …' with the secret alone, without its name.");
         return caller;
     }
 
@@ -64,25 +71,33 @@ public static class AccessGate
         return new ProblemException(new Problem(StatusCodes.Status401Unauthorized, "unauthorized", "Who calls is not known", detail));
     }
 
-    /// <summary>The connection comes from here, and so does what speaks through it: not a page in a browser, nor a proxy for somebody else.</summary>
+    /// <summary>
+    /// The connection comes from here, and so does what speaks through it: not a page in a browser, nor a proxy for somebody else.
+    /// </summary>
     private static Caller AtTheMachine(HttpContext context)
     {
         var (request, remote) = (context.Request, context.Connection.RemoteIpAddress);
         if (remote is null || !IsLoopback(remote))
-            throw Elsewhere("The call comes from another machine, and LLMQUEUE_TOKENS is not set. Set it to 'name:secret' to let others in.");
+            throw Elsewhere(
+                "The call comes from another machine, and LLMQUEUE_TOKENS is not set. Set it to 'name:secret' to let others in.");
         if (request.Headers.ContainsKey("X-Forwarded-For") || request.Headers.ContainsKey("Forwarded"))
             throw Elsewhere("The call comes through a proxy, and LLMQUEUE_TOKENS is not set. Set it to 'name:secret' to let others in.");
         if (!IsHere(request.Host.Host))
-            throw Elsewhere($"The call is addressed to '{request.Host.Host}', and LLMQUEUE_TOKENS is not set. Call 127.0.0.1 or localhost, or set LLMQUEUE_TOKENS to 'name:secret'.");
-        if (request.Headers.Origin.ToString() is { Length: > 0 } origin && !(Uri.TryCreate(origin, UriKind.Absolute, out var page) && IsHere(page.Host)))
-            throw Elsewhere("The call is made by a web page from elsewhere, and LLMQUEUE_TOKENS is not set. Call from this machine, or set LLMQUEUE_TOKENS to 'name:secret'.");
+            throw Elsewhere($"The call is addressed to '{request.Host.Host}', and LLMQUEUE_TOKENS is not set. "
+                + "Call 127.0.0.1 or localhost, or set LLMQUEUE_TOKENS to 'name:secret'.");
+        if (request.Headers.Origin.ToString() is { Length: > 0 } origin
+            && !(Uri.TryCreate(origin, UriKind.Absolute, out var page) && IsHere(page.Host)))
+            throw Elsewhere("The call is made by a web page from elsewhere, and LLMQUEUE_TOKENS is not set. "
+                + "Call from this machine, or set LLMQUEUE_TOKENS to 'name:secret'.");
         return new Caller("default", SeesAll: true);
     }
 
-    private static ProblemException Elsewhere(string detail) => new(new Problem(StatusCodes.Status403Forbidden, "forbidden", "Only this machine may call", detail));
+    private static ProblemException Elsewhere(string detail) =>
+        new(new Problem(StatusCodes.Status403Forbidden, "forbidden", "Only this machine may call", detail));
 
     private static bool IsLoopback(IPAddress address) => IPAddress.IsLoopback(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address);
 
     private static bool IsHere(string host) =>
-        host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
+        host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+            || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
 }

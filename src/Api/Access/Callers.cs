@@ -28,14 +28,19 @@ public sealed class Callers
     public Callers(IEnumerable<ApiToken> tokens, string? installation = null)
     {
         _installation = installation is null ? null : Hash(installation);
-        _tokens = [.. tokens.Select(t => (t with { Secret = "" }, t.Secret.StartsWith(Hashed, StringComparison.Ordinal) ? Convert.FromHexString(t.Secret[Hashed.Length..]) : Hash(t.Secret)))];
+        _tokens =
+        [
+            .. tokens.Select(t => (t with { Secret = "" },
+                t.Secret.StartsWith(Hashed, StringComparison.Ordinal) ? Convert.FromHexString(t.Secret[Hashed.Length..]) : Hash(t.Secret))),
+        ];
     }
 
     /// <summary>No tokens are configured: only this machine may call.</summary>
     public bool AreLocal => _tokens.Count == 0;
 
     /// <summary>A command of this installation, whose user could as well open its database.</summary>
-    public bool IsInstallation(string secret) => _installation is not null && CryptographicOperations.FixedTimeEquals(Hash(secret), _installation);
+    public bool IsInstallation(string secret) =>
+        _installation is not null && CryptographicOperations.FixedTimeEquals(Hash(secret), _installation);
 
     /// <summary>Null when nobody has this secret. Every token is compared, and every comparison takes the same time.</summary>
     public Caller? Of(string secret)

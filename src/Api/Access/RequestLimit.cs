@@ -5,8 +5,9 @@ using LlmQueue.Api.Wire;
 namespace LlmQueue.Api.Access;
 
 /// <summary>
-/// How often a tenant may call (LLMQUEUE_REQUESTS_PER_MINUTE), each API process by itself; every answer says what is left in the headers RateLimit and RateLimit-Policy.
-/// It protects the door. What may be asked of models is limited elsewhere, and waits instead of being refused.
+/// How often a tenant may call (LLMQUEUE_REQUESTS_PER_MINUTE), each API process by itself; every answer says what is left in the
+/// headers RateLimit and RateLimit-Policy. It protects the door. What may be asked of models is limited elsewhere, and waits
+/// instead of being refused.
 /// </summary>
 public sealed class RequestLimit(int? perMinute, TimeProvider clock)
 {
@@ -22,7 +23,9 @@ public sealed class RequestLimit(int? perMinute, TimeProvider clock)
         headers["RateLimit-Policy"] = string.Create(CultureInfo.InvariantCulture, $"\"requests\";q={limit};w=60");
         headers["RateLimit"] = string.Create(CultureInfo.InvariantCulture, $"\"requests\";r={left};t={reset}");
         if (!taken)
-            throw new ProblemException(new Problem(StatusCodes.Status429TooManyRequests, "too-many-requests", "Too many requests", $"'{tenant}' has made {limit} requests within a minute, as many as LLMQUEUE_REQUESTS_PER_MINUTE allows; try again in {reset} s.") { RetryAfter = reset });
+            throw new ProblemException(new Problem(StatusCodes.Status429TooManyRequests, "too-many-requests", "Too many requests",
+                $"'{tenant}' has made {limit} requests within a minute, "
+                    + $"as many as LLMQUEUE_REQUESTS_PER_MINUTE allows; try again in {reset} s.") { RetryAfter = reset });
     }
 
     /// <summary>Refilled continuously, so that nobody waits for the turn of a minute.</summary>

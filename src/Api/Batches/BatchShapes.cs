@@ -31,13 +31,21 @@ public sealed record BatchObject
 
     public static BatchObject Of(BatchRow row, BatchCounts? counts) => new()
     {
-        Id = OpenAiFormat.Id(OpenAiFormat.BatchPrefix, row.Id), Endpoint = row.Endpoint, InputFileId = OpenAiFormat.Id(OpenAiFormat.FilePrefix, row.InputFileId), CompletionWindow = row.CompletionWindow, Status = row.Status,
-        Errors = row.Errors is { } errors ? new BatchErrors("list", JsonSerializer.Deserialize<List<BatchError>>(errors, OpenAiFormat.Json)!) : null,
+        Id = OpenAiFormat.Id(OpenAiFormat.BatchPrefix, row.Id), Endpoint = row.Endpoint,
+        InputFileId = OpenAiFormat.Id(OpenAiFormat.FilePrefix, row.InputFileId), CompletionWindow = row.CompletionWindow,
+        Status = row.Status,
+        Errors = row.Errors is { } errors
+            ? new BatchErrors("list", JsonSerializer.Deserialize<List<BatchError>>(errors, OpenAiFormat.Json)!)
+            : null,
         OutputFileId = File(row.OutputFileId), ErrorFileId = File(row.ErrorFileId),
-        CreatedAt = OpenAiFormat.Seconds(row.CreatedAt), ExpiresAt = OpenAiFormat.Seconds(row.ExpiresAt), InProgressAt = OpenAiFormat.Seconds(row.InProgressAt), FinalizingAt = OpenAiFormat.Seconds(row.FinalizingAt),
-        CompletedAt = OpenAiFormat.Seconds(row.CompletedAt), FailedAt = OpenAiFormat.Seconds(row.FailedAt), ExpiredAt = OpenAiFormat.Seconds(row.ExpiredAt),
+        CreatedAt = OpenAiFormat.Seconds(row.CreatedAt), ExpiresAt = OpenAiFormat.Seconds(row.ExpiresAt),
+        InProgressAt = OpenAiFormat.Seconds(row.InProgressAt), FinalizingAt = OpenAiFormat.Seconds(row.FinalizingAt),
+        CompletedAt = OpenAiFormat.Seconds(row.CompletedAt), FailedAt = OpenAiFormat.Seconds(row.FailedAt),
+        ExpiredAt = OpenAiFormat.Seconds(row.ExpiredAt),
         CancellingAt = OpenAiFormat.Seconds(row.CancellingAt), CancelledAt = OpenAiFormat.Seconds(row.CancelledAt),
-        RequestCounts = counts is null ? new BatchRequestCounts(row.Total, row.Completed, row.Failed) : new BatchRequestCounts(counts.Total, counts.Completed, counts.Failed),
+        RequestCounts = counts is null
+            ? new BatchRequestCounts(row.Total, row.Completed, row.Failed)
+            : new BatchRequestCounts(counts.Total, counts.Completed, counts.Failed),
         Usage = BatchStatuses.Open.Contains(row.Status) ? null : BatchUsage.Of(row.InputTokens, row.OutputTokens),
         Metadata = row.Metadata is { } metadata ? JsonSerializer.Deserialize<JsonElement>(metadata) : null,
     };
@@ -49,7 +57,8 @@ public sealed record BatchErrors(string Object, IReadOnlyList<BatchError> Data);
 
 public sealed record BatchRequestCounts(int Total, int Completed, int Failed);
 
-public sealed record BatchUsage(long InputTokens, CachedTokens InputTokensDetails, long OutputTokens, ReasoningTokens OutputTokensDetails, long TotalTokens)
+public sealed record BatchUsage(
+    long InputTokens, CachedTokens InputTokensDetails, long OutputTokens, ReasoningTokens OutputTokensDetails, long TotalTokens)
 {
     public static BatchUsage Of(long input, long output) => new(input, new CachedTokens(0), output, new ReasoningTokens(0), input + output);
 }

@@ -10,8 +10,9 @@ using LlmQueue.Storage.Tasks;
 namespace LlmQueue.Api.Chat;
 
 /// <summary>
-/// /v1/chat/completions: a task like any other, durable before anybody waits for it. The call answers when the task has ended; one that may not wait so long is
-/// handed over with the task's id, and one whose client goes away is canceled, unless its Idempotency-Key says that the client may come back.
+/// /v1/chat/completions: a task like any other, durable before anybody waits for it. The call answers when the task has ended; one that may
+/// not wait so long is handed over with the task's id, and one whose client goes away is canceled, unless its Idempotency-Key says that the
+/// client may come back.
 /// </summary>
 public static class ChatApi
 {
@@ -25,9 +26,12 @@ public static class ChatApi
         openAi.MapGet("/v1/chat/completions/{id}", Get);
     }
 
-    private static async Task<IResult> Post(HttpContext context, ModelChecks models, TaskViews views, TaskEnds ends, Submissions submissions, RequestKeys keys, Cancellations cancellations, ChatStream stream, DatabaseRetry database, TimeProvider clock, CancellationToken cancellationToken)
+    private static async Task<IResult> Post(
+        HttpContext context, ModelChecks models, TaskViews views, TaskEnds ends, Submissions submissions, RequestKeys keys,
+        Cancellations cancellations, ChatStream stream, DatabaseRetry database, TimeProvider clock, CancellationToken cancellationToken)
     {
-        var (caller, key, wait) = (context.Caller(), IdempotencyKey.Of(context, "chat", context.Caller().Tenant), Prefer.Wait(context) ?? LongestWait);
+        var (caller, key, wait) = (context.Caller(), IdempotencyKey.Of(context, "chat", context.Caller().Tenant),
+            Prefer.Wait(context) ?? LongestWait);
         using var body = await JsonBody.Read(context.Request, cancellationToken);
         var request = ChatRequest.Read(body.RootElement, models, inParts: false);
         var id = key.NewId(0, clock);
@@ -51,9 +55,12 @@ public static class ChatApi
         }
     }
 
-    private static async Task<IResult> Get(string id, HttpContext context, TaskViews views, TaskEnds ends, DatabaseRetry database, CancellationToken cancellationToken)
+    private static async Task<IResult> Get(
+        string id, HttpContext context, TaskViews views, TaskEnds ends, DatabaseRetry database, CancellationToken cancellationToken)
     {
-        if (!OpenAiFormat.TryId(OpenAiFormat.ChatPrefix, id, out var guid) || (await database.Read(ct => views.Known([guid], ct), cancellationToken)).GetValueOrDefault(guid) is not { } known || !context.Caller().MaySee(known.Tenant)
+        if (!OpenAiFormat.TryId(OpenAiFormat.ChatPrefix, id, out var guid)
+            || (await database.Read(ct => views.Known([guid], ct), cancellationToken)).GetValueOrDefault(guid) is not { } known
+            || !context.Caller().MaySee(known.Tenant)
             || await database.Read(ct => ends.Result(guid, ct), cancellationToken) is not { } result)
             throw new ProblemException(Problem.NoSuch("chat completion"));
         return result.EndedAt is null ? HandOver(context, guid) : Answer(context, result);
@@ -67,7 +74,8 @@ public static class ChatApi
     }
 
     /// <summary>Null when the time was over first.</summary>
-    private static async Task<BatchResult?> Ended(Guid id, TaskEnds ends, TimeSpan wait, TimeProvider clock, CancellationToken cancellationToken)
+    private static async Task<BatchResult?> Ended(
+        Guid id, TaskEnds ends, TimeSpan wait, TimeProvider clock, CancellationToken cancellationToken)
     {
         try
         {
@@ -97,8 +105,10 @@ public static class ChatApi
         return result.State switch
         {
             TaskStates.Rejected => Problem.Refused(reason),
-            TaskStates.Expired => new Problem(StatusCodes.Status504GatewayTimeout, "expired", "The deadline passed", reason) { Code = "deadline_expired" },
-            TaskStates.Canceled => new Problem(StatusCodes.Status409Conflict, "canceled", "The task was canceled", reason) { Code = "canceled" },
+            TaskStates.Expired =>
+                new Problem(StatusCodes.Status504GatewayTimeout, "expired", "The deadline passed", reason) { Code = "deadline_expired" },
+            TaskStates.Canceled =>
+                new Problem(StatusCodes.Status409Conflict, "canceled", "The task was canceled", reason) { Code = "canceled" },
             _ => new Problem(StatusCodes.Status502BadGateway, "failed", "No provider answered", reason) { Code = "provider_failed" },
         };
     }
@@ -108,7 +118,12 @@ public static class ChatApi
     {
         context.Response.Headers.Location = $"/v1/chat/completions/{OpenAiFormat.Id(OpenAiFormat.ChatPrefix, id)}";
         context.Response.Headers.RetryAfter = "5";
-        return TypedResults.Json(new { id = OpenAiFormat.Id(OpenAiFormat.ChatPrefix, id), @object = "chat.completion", created = OpenAiFormat.Seconds(context.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow().UtcDateTime), model = "", choices = Array.Empty<ChatChoice>(), task = new { id, self = $"/v1/tasks/{id}" } },
+        return TypedResults.Json(new
+        {
+            id = OpenAiFormat.Id(OpenAiFormat.ChatPrefix, id), @object = "chat.completion",
+            created = OpenAiFormat.Seconds(context.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow().UtcDateTime), model = "",
+            choices = Array.Empty<ChatChoice>(), task = new { id, self = $"/v1/tasks/{id}" },
+        },
             OpenAiFormat.Json, statusCode: StatusCodes.Status202Accepted);
     }
 }

@@ -10,8 +10,9 @@ using LlmQueue.Storage.Tasks;
 namespace LlmQueue.Api.Chat;
 
 /// <summary>
-/// An answer as server-sent events. Pieces are sent as the provider says them; at the end the rest comes from the answer's row, so a piece that was lost on the way
-/// changes when a text comes and never what comes. Until something has been sent a refusal is an HTTP status like any other.
+/// An answer as server-sent events. Pieces are sent as the provider says them; at the end the rest comes from the answer's row, so a
+/// piece that was lost on the way changes when a text comes and never what comes. Until something has been sent a refusal is an HTTP
+/// status like any other.
 /// </summary>
 public sealed class ChatStream(TokenListener listener, TaskEnds ends, TimeProvider clock)
 {
@@ -34,7 +35,10 @@ public sealed class ChatStream(TokenListener listener, TaskEnds ends, TimeProvid
             cancellationToken.ThrowIfCancellationRequested();
             if (clock.GetElapsedTime(began) > wait)
             {
-                await chunks.Error(new OpenAiError($"The answer takes longer than {wait.TotalSeconds:0} s; the task goes on: GET /v1/tasks/{id}.", "server_error", null, "handed_over"), cancellationToken);
+                await chunks.Error(
+                    new OpenAiError($"The answer takes longer than {wait.TotalSeconds:0} s; the task goes on: GET /v1/tasks/{id}.",
+                        "server_error", null, "handed_over"),
+                    cancellationToken);
                 return Results.Empty;
             }
 
@@ -70,7 +74,9 @@ public sealed class ChatStream(TokenListener listener, TaskEnds ends, TimeProvid
         private int _attempt;
         private string _model = "auto";
 
-        /// <summary>One that does not follow what was sent waits for the end: it belongs to another attempt, or one before it was lost.</summary>
+        /// <summary>
+        /// One that does not follow what was sent waits for the end: it belongs to another attempt, or one before it was lost.
+        /// </summary>
         public async Task Piece(TokenChunk piece, CancellationToken cancellationToken)
         {
             if (_sent.Length == 0)
@@ -87,7 +93,12 @@ public sealed class ChatStream(TokenListener listener, TaskEnds ends, TimeProvid
             var text = result.Answer ?? "";
             if (!text.StartsWith(_sent.ToString(), StringComparison.Ordinal))
             {
-                await Error(new OpenAiError($"The call broke off after a part of its answer had been sent, and another one answered; the whole answer is at GET /v1/tasks/{id}.", "server_error", null, "stream_broken"), cancellationToken);
+                await Error(
+                    new OpenAiError(
+                        "The call broke off after a part of its answer had been sent, and another one answered; "
+                            + $"the whole answer is at GET /v1/tasks/{id}.",
+                        "server_error", null, "stream_broken"),
+                    cancellationToken);
                 return;
             }
 
@@ -97,13 +108,19 @@ public sealed class ChatStream(TokenListener listener, TaskEnds ends, TimeProvid
                 await Delta(new JsonObject { ["tool_calls"] = Indexed(tools) }, null, cancellationToken);
             await Delta([], finish, cancellationToken);
             if (includeUsage)
-                await Event(Chunk([], JsonSerializer.SerializeToNode(new ChatUsage(result.InputTokens, result.OutputTokens, result.InputTokens + result.OutputTokens), OpenAiFormat.Json)), cancellationToken);
+                await Event(
+                    Chunk([], JsonSerializer.SerializeToNode(
+                        new ChatUsage(result.InputTokens, result.OutputTokens, result.InputTokens + result.OutputTokens),
+                        OpenAiFormat.Json)),
+                    cancellationToken);
             await Write("data: [DONE]\n\n", cancellationToken);
         }
 
-        public async Task Error(OpenAiError error, CancellationToken cancellationToken) => await Write($"data: {{\"error\":{error.ToJson()}}}\n\n", cancellationToken);
+        public async Task Error(OpenAiError error, CancellationToken cancellationToken) =>
+            await Write($"data: {{\"error\":{error.ToJson()}}}\n\n", cancellationToken);
 
-        public Task SignOfLife(CancellationToken cancellationToken) => Write(": the task waits or is being answered\n\n", cancellationToken);
+        public Task SignOfLife(CancellationToken cancellationToken) =>
+            Write(": the task waits or is being answered\n\n", cancellationToken);
 
         private async Task Text(string text, CancellationToken cancellationToken)
         {
@@ -115,11 +132,16 @@ public sealed class ChatStream(TokenListener listener, TaskEnds ends, TimeProvid
         }
 
         private Task Delta(JsonObject delta, string? finish, CancellationToken cancellationToken) =>
-            Event(Chunk([new JsonObject { ["index"] = 0, ["delta"] = delta, ["logprobs"] = null, ["finish_reason"] = finish }], null), cancellationToken);
+            Event(Chunk([new JsonObject { ["index"] = 0, ["delta"] = delta, ["logprobs"] = null, ["finish_reason"] = finish }], null),
+                cancellationToken);
 
         private JsonObject Chunk(JsonArray choices, JsonNode? usage)
         {
-            var chunk = new JsonObject { ["id"] = OpenAiFormat.Id(OpenAiFormat.ChatPrefix, id), ["object"] = "chat.completion.chunk", ["created"] = created, ["model"] = _model, ["choices"] = choices };
+            var chunk = new JsonObject
+            {
+                ["id"] = OpenAiFormat.Id(OpenAiFormat.ChatPrefix, id), ["object"] = "chat.completion.chunk", ["created"] = created,
+                ["model"] = _model, ["choices"] = choices,
+            };
             if (usage is not null)
                 chunk["usage"] = usage;
             return chunk;
@@ -134,7 +156,8 @@ public sealed class ChatStream(TokenListener listener, TaskEnds ends, TimeProvid
             return (JsonArray)list.DeepClone();
         }
 
-        private Task Event(JsonObject chunk, CancellationToken cancellationToken) => Write($"data: {chunk.ToJsonString(OpenAiFormat.Json)}\n\n", cancellationToken);
+        private Task Event(JsonObject chunk, CancellationToken cancellationToken) =>
+            Write($"data: {chunk.ToJsonString(OpenAiFormat.Json)}\n\n", cancellationToken);
 
         private async Task Write(string text, CancellationToken cancellationToken)
         {

@@ -4,10 +4,12 @@ using LlmQueue.Storage.Files;
 namespace LlmQueue.Api.Files;
 
 /// <summary>A file as OpenAI's clients know it; <c>status</c> is deprecated there and required all the same.</summary>
-public sealed record FileObject(string Id, string Object, long Bytes, long CreatedAt, long? ExpiresAt, string Filename, string Purpose, string Status)
+public sealed record FileObject(
+    string Id, string Object, long Bytes, long CreatedAt, long? ExpiresAt, string Filename, string Purpose, string Status)
 {
     public static FileObject Of(FileRow row) =>
-        new(OpenAiFormat.Id(OpenAiFormat.FilePrefix, row.Id), "file", row.Bytes, OpenAiFormat.Seconds(row.CreatedAt), OpenAiFormat.Seconds(row.ExpiresAt), row.Filename, row.Purpose, row.Status);
+        new(OpenAiFormat.Id(OpenAiFormat.FilePrefix, row.Id), "file", row.Bytes, OpenAiFormat.Seconds(row.CreatedAt),
+            OpenAiFormat.Seconds(row.ExpiresAt), row.Filename, row.Purpose, row.Status);
 }
 
 /// <summary>One page; its first and last id are null when it is empty.</summary>

@@ -9,7 +9,9 @@ using Microsoft.Net.Http.Headers;
 
 namespace LlmQueue.Api.Files;
 
-/// <summary>Takes in a form with a file, part by part as it comes: nothing of it is held but what is on its way into the database.</summary>
+/// <summary>
+/// Takes in a form with a file, part by part as it comes: nothing of it is held but what is on its way into the database.
+/// </summary>
 public sealed class FileUpload(FileStore files, TimeProvider clock)
 {
     /// <summary>In bytes: what OpenAI takes for a batch.</summary>
@@ -21,7 +23,8 @@ public sealed class FileUpload(FileStore files, TimeProvider clock)
 
     /// <summary>Stores the file; <paramref name="agree"/> is asked, with what the form says, before it is shown to anybody.</summary>
     /// <exception cref="ProblemException">400 or 413: the form does not fit; nothing is kept of it.</exception>
-    public async Task<FileRow> Take(HttpContext context, Guid id, string tenant, Func<byte[], Task> agree, CancellationToken cancellationToken)
+    public async Task<FileRow> Take(
+        HttpContext context, Guid id, string tenant, Func<byte[], Task> agree, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow().UtcDateTime;
         var file = new FileRow { Id = id, Tenant = tenant, CreatedAt = now, ExpiresAt = now + Kept };
@@ -44,12 +47,17 @@ public sealed class FileUpload(FileStore files, TimeProvider clock)
     public async Task<byte[]> Fingerprint(HttpContext context, CancellationToken cancellationToken)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        await Form(context, new FileRow { CreatedAt = clock.GetUtcNow().UtcDateTime }, hash, () => Task.FromResult<FileWriter?>(null), cancellationToken);
+        await Form(context, new FileRow { CreatedAt = clock.GetUtcNow().UtcDateTime }, hash, () => Task.FromResult<FileWriter?>(null),
+            cancellationToken);
         return hash.GetHashAndReset();
     }
 
-    /// <summary>Reads all parts into the row, the hash and, where there is one, the writer. The boundary is another at every try, so it is the parts that are hashed.</summary>
-    private static async Task Form(HttpContext context, FileRow file, IncrementalHash hash, Func<Task<FileWriter?>> begin, CancellationToken cancellationToken)
+    /// <summary>
+    /// Reads all parts into the row, the hash and, where there is one, the writer. The boundary is another at every try, so it is the
+    /// parts that are hashed.
+    /// </summary>
+    private static async Task Form(
+        HttpContext context, FileRow file, IncrementalHash hash, Func<Task<FileWriter?>> begin, CancellationToken cancellationToken)
     {
         var (reader, purpose, isThere) = (Parts(context.Request), (string?)null, false);
         try
@@ -85,8 +93,10 @@ public sealed class FileUpload(FileStore files, TimeProvider clock)
 
     private static MultipartReader Parts(HttpRequest request)
     {
-        if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type) || !type.MediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase))
-            throw Refused($"The content type is '{request.ContentType}'; expected multipart/form-data with the parts 'purpose' and 'file'.", null);
+        if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
+            || !type.MediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase))
+            throw Refused(
+                $"The content type is '{request.ContentType}'; expected multipart/form-data with the parts 'purpose' and 'file'.", null);
         if (HeaderUtilities.RemoveQuotes(type.Boundary).Value is not { Length: > 0 and <= 200 } boundary)
             throw Refused("The content type names no boundary of at most 200 characters; expected multipart/form-data; boundary=….", null);
         // The form is a little larger than its file, and is counted as it comes.
@@ -95,11 +105,13 @@ public sealed class FileUpload(FileStore files, TimeProvider clock)
         return new MultipartReader(boundary, request.Body) { HeadersCountLimit = 16, HeadersLengthLimit = 8 << 10 };
     }
 
-    private static async Task<(string Name, MultipartSection Section, ContentDispositionHeaderValue Disposition)?> Next(MultipartReader reader, CancellationToken cancellationToken)
+    private static async Task<(string Name, MultipartSection Section, ContentDispositionHeaderValue Disposition)?> Next(
+        MultipartReader reader, CancellationToken cancellationToken)
     {
         if (await reader.ReadNextSectionAsync(cancellationToken) is not { } section)
             return null;
-        if (!ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out var disposition) || HeaderUtilities.RemoveQuotes(disposition.Name).Value is not { } name)
+        if (!ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out var disposition)
+            || HeaderUtilities.RemoveQuotes(disposition.Name).Value is not { } name)
             throw Refused("A part of the form has no name; expected Content-Disposition: form-data; name=\"…\".", null);
         return (name, section, disposition);
     }
@@ -112,7 +124,11 @@ public sealed class FileUpload(FileStore files, TimeProvider clock)
             while (await body.ReadAsync(buffer, cancellationToken) is var count and > 0)
             {
                 if ((length += count) > LargestFile)
-                    throw new ProblemException(Problem.TooLarge($"The file is larger than {LargestFile >> 20} MB; split it and create a batch of each part.") with { Param = "file" });
+                    throw new ProblemException(
+                        Problem.TooLarge($"The file is larger than {LargestFile >> 20} MB; split it and create a batch of each part.") with
+                        {
+                            Param = "file",
+                        });
                 hash.AppendData(buffer.AsSpan(0, count));
                 if (writer is not null)
                     await writer.Write(buffer.AsMemory(0, count), cancellationToken);
@@ -128,12 +144,16 @@ public sealed class FileUpload(FileStore files, TimeProvider clock)
     {
         var text = new byte[LongestField];
         var length = await section.Body.ReadAtLeastAsync(text, text.Length, throwOnEndOfStream: false, cancellationToken);
-        return length < text.Length ? Encoding.UTF8.GetString(text, 0, length).Trim() : throw Refused($"A field of the form is longer than {LongestField} bytes.", null);
+        return length < text.Length
+            ? Encoding.UTF8.GetString(text, 0, length).Trim()
+            : throw Refused($"A field of the form is longer than {LongestField} bytes.", null);
     }
 
     private static string FileName(ContentDispositionHeaderValue disposition)
     {
-        var name = (HeaderUtilities.RemoveQuotes(disposition.FileNameStar).Value ?? HeaderUtilities.RemoveQuotes(disposition.FileName).Value ?? "").Replace("\0", "", StringComparison.Ordinal);
+        var name = (
+            HeaderUtilities.RemoveQuotes(disposition.FileNameStar).Value ?? HeaderUtilities.RemoveQuotes(disposition.FileName).Value ?? "")
+            .Replace("\0", "", StringComparison.Ordinal);
         // Some clients send a whole path.
         name = name[(name.LastIndexOfAny(['/', '\\']) + 1)..];
         return name.Length <= LongestName ? name : name[^LongestName..];
@@ -147,7 +167,8 @@ public sealed class FileUpload(FileStore files, TimeProvider clock)
     };
 
     private static TimeSpan Seconds(string text) =>
-        int.TryParse(text, out var seconds) && seconds is >= 3600 and <= 2_592_000 ? TimeSpan.FromSeconds(seconds) : throw Refused($"expires_after[seconds] is '{text}'; expected 3600 to 2592000.", "expires_after");
+        int.TryParse(text, out var seconds) && seconds is >= 3600 and <= 2_592_000 ? TimeSpan.FromSeconds(seconds)
+            : throw Refused($"expires_after[seconds] is '{text}'; expected 3600 to 2592000.", "expires_after");
 
     private static ProblemException Refused(string detail, string? param) => new(Problem.Refused(detail) with { Param = param });
 }

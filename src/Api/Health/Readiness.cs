@@ -30,12 +30,15 @@ public sealed class Readiness(IDbContextFactory<QueueDb> contexts, IServiceProvi
             await db.Database.ExecuteSqlAsync($"select 1", either.Token);
             return null;
         }
-        catch (Exception e) when (!cancellationToken.IsCancellationRequested && (e is OperationCanceledException || DatabaseFaults.IsPassing(e)))
+        catch (Exception e)
+            when (!cancellationToken.IsCancellationRequested && (e is OperationCanceledException || DatabaseFaults.IsPassing(e)))
         {
             return "The database (DATABASE_URL) does not answer";
         }
     }
 
     private string? WhyNoBus() =>
-        services.GetService<IBusControl>()?.CheckHealth() is { Status: BusHealthStatus.Healthy } ? null : "The broker (RABBITMQ_URL) is not connected";
+        services.GetService<IBusControl>()?.CheckHealth() is { Status: BusHealthStatus.Healthy }
+            ? null
+            : "The broker (RABBITMQ_URL) is not connected";
 }

@@ -7,5 +7,6 @@ namespace LlmQueue.Api.Queue;
 public static class QueueApi
 {
     public static void MapQueue(this IEndpointRouteBuilder routes) =>
-        routes.MapGet("/v1/queue", async (QueueViews views, DatabaseRetry database, CancellationToken cancellationToken) => TypedResults.Ok(await database.Read(views.Read, cancellationToken)));
+        routes.MapGet("/v1/queue", async (QueueViews views, DatabaseRetry database, CancellationToken cancellationToken) =>
+            TypedResults.Ok(await database.Read(views.Read, cancellationToken)));
 }

@@ -6,26 +6,32 @@ using LlmQueue.Hosting.Http;
 namespace LlmQueue.Api.Summaries;
 
 /// <summary>
-/// Fetches pages that are given by their address: public addresses only, on every hop; at most so many bytes and seconds, as they are sent: nothing is unpacked. A page that cannot be had fails alone, with
-/// the sentence that says why.
+/// Fetches pages that are given by their address: public addresses only, on every hop; at most so many bytes and seconds, as they are sent:
+/// nothing is unpacked. A page that cannot be had fails alone, with the sentence that says why.
 /// </summary>
 public sealed class PageFetch(OutboundHttp outside)
 {
     public const int MostPages = 100;
     private const int MostRedirects = 5, LargestPage = 5 << 20, Together = 8;
     private const long LargestSet = 50 << 20;
-    private static readonly string[] Readable = [MediaTypeNames.Text.Html, "application/xhtml+xml", MediaTypeNames.Text.Plain, "text/markdown", MediaTypeNames.Application.Json, MediaTypeNames.Text.Xml, MediaTypeNames.Application.Xml];
+    private static readonly string[] Readable =
+    [
+        MediaTypeNames.Text.Html, "application/xhtml+xml", MediaTypeNames.Text.Plain, "text/markdown", MediaTypeNames.Application.Json,
+        MediaTypeNames.Text.Xml, MediaTypeNames.Application.Xml,
+    ];
 
     /// <summary>A page with all its redirects, to its last byte.</summary>
     public TimeSpan Longest { get; init; } = TimeSpan.FromSeconds(15);
 
     /// <summary>The pages with their contents, and by its place why one has none.</summary>
-    public async Task<(IReadOnlyList<PageContent> Pages, IReadOnlyDictionary<int, string> Wrong)> Fill(IReadOnlyList<PageContent> pages, CancellationToken cancellationToken)
+    public async Task<(IReadOnlyList<PageContent> Pages, IReadOnlyDictionary<int, string> Wrong)> Fill(
+        IReadOnlyList<PageContent> pages, CancellationToken cancellationToken)
     {
         var (filled, wrong) = (pages.ToArray(), new System.Collections.Concurrent.ConcurrentDictionary<int, string>());
         var left = new Room(LargestSet);
         var places = Enumerable.Range(0, pages.Count).Where(i => pages[i] is { Url: not null, Text: null, Html: null });
-        await Parallel.ForEachAsync(places, new ParallelOptions { MaxDegreeOfParallelism = Together, CancellationToken = cancellationToken }, async (place, cancellation) =>
+        await Parallel.ForEachAsync(places,
+            new ParallelOptions { MaxDegreeOfParallelism = Together, CancellationToken = cancellationToken }, async (place, cancellation) =>
         {
             try
             {
@@ -45,7 +51,8 @@ public sealed class PageFetch(OutboundHttp outside)
         limit.CancelAfter(Longest);
         try
         {
-            var url = Uri.TryCreate(page.Url, UriKind.Absolute, out var first) ? first : throw new PageNotHadException("it is not an absolute http or https address.");
+            var url = Uri.TryCreate(page.Url, UriKind.Absolute, out var first) ? first
+                : throw new PageNotHadException("it is not an absolute http or https address.");
             for (var hops = 0; hops <= MostRedirects; hops++)
             {
                 if (outside.WhyNot(url) is { } forbidden)
@@ -74,13 +81,15 @@ public sealed class PageFetch(OutboundHttp outside)
         }
     }
 
-    private static async Task<PageContent> Read(PageContent page, HttpResponseMessage response, Room left, CancellationToken cancellationToken)
+    private static async Task<PageContent> Read(
+        PageContent page, HttpResponseMessage response, Room left, CancellationToken cancellationToken)
     {
         var type = response.Content.Headers.ContentType;
         if (type?.MediaType is { } media && !Readable.Contains(media, StringComparer.OrdinalIgnoreCase))
             throw new PageNotHadException($"it is {media}; expected a text or HTML.");
         // Not asked for, and a few bytes of it can stand for gigabytes.
-        if (response.Content.Headers.ContentEncoding.FirstOrDefault(e => !e.Equals("identity", StringComparison.OrdinalIgnoreCase)) is { } packed)
+        if (response.Content.Headers.ContentEncoding.FirstOrDefault(e => !e.Equals("identity", StringComparison.OrdinalIgnoreCase))
+            is { } packed)
             throw new PageNotHadException($"it came packed as {packed}, which was not asked for.");
         var bytes = new MemoryStream();
         var chunk = new byte[32 << 10];
@@ -94,8 +103,10 @@ public sealed class PageFetch(OutboundHttp outside)
                 throw new PageNotHadException($"with it the pages of this summary would be larger than {LargestSet >> 20} MB together.");
         }
 
-        var text = EncodingOf(type?.CharSet).GetString(bytes.GetBuffer(), 0, (int)bytes.Length).TrimStart('\uFEFF').Replace("\0", "", StringComparison.Ordinal);
-        var isHtml = type?.MediaType is MediaTypeNames.Text.Html or "application/xhtml+xml" || (type is null && text.AsSpan(0, Math.Min(text.Length, 200)).Contains('<'));
+        var text = EncodingOf(type?.CharSet).GetString(bytes.GetBuffer(), 0, (int)bytes.Length).TrimStart('\uFEFF')
+            .Replace("\0", "", StringComparison.Ordinal);
+        var isHtml = type?.MediaType is MediaTypeNames.Text.Html or "application/xhtml+xml"
+            || (type is null && text.AsSpan(0, Math.Min(text.Length, 200)).Contains('<'));
         return page with { Title = page.Title ?? (isHtml ? null : page.Url), Text = isHtml ? null : text, Html = isHtml ? text : null };
     }
 

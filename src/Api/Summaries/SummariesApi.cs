@@ -21,8 +21,12 @@ public static class SummariesApi
         routes.MapDelete("/v1/summaries/{id}", Cancel);
     }
 
-    /// <summary>Answers once the pages are durable. An id that is known already is answered with its present state, and changes nothing.</summary>
-    private static async Task<IResult> Post(HttpContext context, ModelChecks models, PageFetch fetch, SummaryViews views, Submissions submissions, RequestKeys keys, DatabaseRetry database, TimeProvider clock, CancellationToken cancellationToken)
+    /// <summary>
+    /// Answers once the pages are durable. An id that is known already is answered with its present state, and changes nothing.
+    /// </summary>
+    private static async Task<IResult> Post(
+        HttpContext context, ModelChecks models, PageFetch fetch, SummaryViews views, Submissions submissions, RequestKeys keys,
+        DatabaseRetry database, TimeProvider clock, CancellationToken cancellationToken)
     {
         var (caller, key) = (context.Caller(), IdempotencyKey.Of(context, "summary", context.Caller().Tenant));
         using var body = await JsonBody.Read(context.Request, cancellationToken);
@@ -30,7 +34,9 @@ public static class SummariesApi
         var id = request.Id is { } given && given != Guid.Empty ? given : key.NewId(0, clock);
         // Asked before anything is fetched: who asks twice has its pages fetched once.
         var known = await database.Read(ct => views.Known(id, ct), cancellationToken);
-        var taken = known is null ? await Take(request, id, body.RootElement, caller.Tenant, models, fetch, clock, cancellationToken) : null;
+        var taken = known is null
+            ? await Take(request, id, body.RootElement, caller.Tenant, models, fetch, clock, cancellationToken)
+            : null;
         await key.Hold(keys, database, cancellationToken);
         if (taken is not null)
         {
@@ -46,20 +52,28 @@ public static class SummariesApi
         return TypedResults.Accepted(answer.Links.Self, answer);
     }
 
-    private static async Task<IResult> Get(string id, HttpContext context, SummaryViews views, DatabaseRetry database, CancellationToken cancellationToken) =>
-        await Owned(id, context, views, database, cancellationToken) is { } guid && await database.Read(ct => views.Read(guid, ct), cancellationToken) is { } summary
+    private static async Task<IResult> Get(
+        string id, HttpContext context, SummaryViews views, DatabaseRetry database, CancellationToken cancellationToken) =>
+        await Owned(id, context, views, database, cancellationToken) is { } guid
+            && await database.Read(ct => views.Read(guid, ct), cancellationToken) is { } summary
             ? TypedResults.Ok(summary)
             : Problem.NoSuch("summary").Result();
 
     /// <summary>The same without the pages and the texts: for those who look twice a second.</summary>
-    private static async Task<IResult> GetProgress(string id, HttpContext context, SummaryViews views, DatabaseRetry database, CancellationToken cancellationToken) =>
-        await Owned(id, context, views, database, cancellationToken) is { } guid && await database.Read(ct => views.ReadProgress(guid, ct), cancellationToken) is { } progress
+    private static async Task<IResult> GetProgress(
+        string id, HttpContext context, SummaryViews views, DatabaseRetry database, CancellationToken cancellationToken) =>
+        await Owned(id, context, views, database, cancellationToken) is { } guid
+            && await database.Read(ct => views.ReadProgress(guid, ct), cancellationToken) is { } progress
             ? TypedResults.Ok(progress)
             : Problem.NoSuch("summary").Result();
 
-    private static async Task<IResult> Cancel(string id, HttpContext context, SummaryViews views, Cancellations cancellations, DatabaseRetry database, CancellationToken cancellationToken)
+    private static async Task<IResult> Cancel(
+        string id, HttpContext context, SummaryViews views, Cancellations cancellations, DatabaseRetry database,
+        CancellationToken cancellationToken)
     {
-        if (!Guid.TryParse(id, out var guid) || await database.Read(ct => views.Known(guid, ct), cancellationToken) is not { } known || !context.Caller().MaySee(known.Tenant))
+        if (!Guid.TryParse(id, out var guid)
+            || await database.Read(ct => views.Known(guid, ct), cancellationToken) is not { } known
+            || !context.Caller().MaySee(known.Tenant))
             return Problem.NoSuch("summary").Result();
         if (SummaryStates.Ends.Contains(known.State))
             return Problem.Ended("summary", known.State).Result();
@@ -68,16 +82,24 @@ public static class SummariesApi
     }
 
     /// <summary>The id, when it is one and its summary is the caller's to see.</summary>
-    private static async Task<Guid?> Owned(string id, HttpContext context, SummaryViews views, DatabaseRetry database, CancellationToken cancellationToken) =>
-        Guid.TryParse(id, out var guid) && await database.Read(ct => views.Known(guid, ct), cancellationToken) is { } known && context.Caller().MaySee(known.Tenant) ? guid : null;
+    private static async Task<Guid?> Owned(
+        string id, HttpContext context, SummaryViews views, DatabaseRetry database, CancellationToken cancellationToken) =>
+        Guid.TryParse(id, out var guid)
+            && await database.Read(ct => views.Known(guid, ct), cancellationToken) is { } known
+            && context.Caller().MaySee(known.Tenant)
+            ? guid
+            : null;
 
-    private static async Task<AcceptedSummary> Take(SummarizePages request, Guid id, JsonElement root, string tenant, ModelChecks models, PageFetch fetch, TimeProvider clock, CancellationToken cancellationToken)
+    private static async Task<AcceptedSummary> Take(
+        SummarizePages request, Guid id, JsonElement root, string tenant, ModelChecks models, PageFetch fetch, TimeProvider clock,
+        CancellationToken cancellationToken)
     {
         IReadOnlyDictionary<int, string>? wrong = null;
         if (request.Pages?.Count(page => page?.Url is not null) is var addresses and > 0)
         {
             if (addresses > PageFetch.MostPages)
-                throw new ProblemException(Problem.Refused($"{addresses:N0} pages are given by their address; at most {PageFetch.MostPages} are fetched at once. Hand them in as several summaries, or send their texts."));
+                throw new ProblemException(Problem.Refused($"{addresses:N0} pages are given by their address; "
+                    + $"at most {PageFetch.MostPages} are fetched at once. Hand them in as several summaries, or send their texts."));
             (var pages, wrong) = await fetch.Fill(request.Pages, cancellationToken);
             request = request with { Pages = pages };
         }

@@ -8,8 +8,8 @@ using Microsoft.EntityFrameworkCore;
 namespace LlmQueue.Api.Tasks;
 
 /// <summary>
-/// What people say of answers, and what the queue has learned of its models from that and from their runs: POST /v1/tasks/{id}/feedback with
-/// {"score": 0.8, "comment": "…"}, and GET /v1/ranking.
+/// What people say of answers, and what the queue has learned of its models from that and from their runs: POST /v1/tasks/{id}/feedback
+/// with {"score": 0.8, "comment": "…"}, and GET /v1/ranking.
 /// </summary>
 public static class FeedbackApi
 {
@@ -18,22 +18,32 @@ public static class FeedbackApi
     public static void MapFeedback(this IEndpointRouteBuilder routes)
     {
         routes.MapPost("/v1/tasks/{id}/feedback", Post);
-        routes.MapGet("/v1/ranking", async (HttpContext context, RankingViews views, DatabaseRetry database, CancellationToken cancellationToken) =>
+        routes.MapGet(
+            "/v1/ranking", async (HttpContext context, RankingViews views, DatabaseRetry database, CancellationToken cancellationToken) =>
             TypedResults.Ok(await database.Read(ct => views.Read(context.Caller().Scope, ct), cancellationToken)));
     }
 
     /// <summary>Kept once it is answered. Said again it changes nothing; another score takes the place of the former.</summary>
-    private static async Task<IResult> Post(string id, HttpContext context, FeedbackGiven given, RankingRepository book, IDbContextFactory<QueueDb> contexts, TimeProvider clock, DatabaseRetry database, CancellationToken cancellationToken)
+    private static async Task<IResult> Post(
+        string id, HttpContext context, FeedbackGiven given, RankingRepository book, IDbContextFactory<QueueDb> contexts,
+        TimeProvider clock, DatabaseRetry database, CancellationToken cancellationToken)
     {
-        var task = Guid.TryParse(id, out var guid) ? await database.Read(ct => Find(contexts, guid, context.Caller().Scope, ct), cancellationToken) : null;
+        var task = Guid.TryParse(id, out var guid)
+            ? await database.Read(ct => Find(contexts, guid, context.Caller().Scope, ct), cancellationToken)
+            : null;
         if (task is null)
             return Problem.NoSuch("task").Result();
         if (given.Score is not { } score || score is not (>= 0 and <= 1))
-            throw new ProblemException(Problem.Refused($"'score' is {given.Score?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "missing"}; expected a number from 0 (useless) to 1 (perfect)."));
+            throw new ProblemException(Problem.Refused(
+                $"'score' is {given.Score?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "missing"}; "
+                    + "expected a number from 0 (useless) to 1 (perfect)."));
         if (given.Comment?.Length > LongestComment)
-            throw new ProblemException(Problem.Refused($"'comment' has {given.Comment.Length:N0} characters; at most {LongestComment:N0} are kept."));
+            throw new ProblemException(
+                Problem.Refused($"'comment' has {given.Comment.Length:N0} characters; at most {LongestComment:N0} are kept."));
         if (task.AnsweredModel is null)
-            return new Problem(StatusCodes.Status409Conflict, "not-answered", "The task has no answer", $"The task is in the state '{task.State}' and no model has answered it; feedback is about an answer.").Result();
+            return new Problem(StatusCodes.Status409Conflict, "not-answered", "The task has no answer",
+                $"The task is in the state '{task.State}' and no model has answered it; feedback is about an answer.")
+                .Result();
         await database.Read(async ct =>
         {
             await book.Rate(task, score, given.Comment?.Replace("\0", "", StringComparison.Ordinal), clock.GetUtcNow().UtcDateTime, ct);
@@ -42,10 +52,12 @@ public static class FeedbackApi
         return TypedResults.Ok(new FeedbackKept(task.CorrelationId, task.AnsweredModel, score));
     }
 
-    private static async Task<TaskRow?> Find(IDbContextFactory<QueueDb> contexts, Guid id, string? tenant, CancellationToken cancellationToken)
+    private static async Task<TaskRow?> Find(
+        IDbContextFactory<QueueDb> contexts, Guid id, string? tenant, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        return await db.Tasks.AsNoTracking().FirstOrDefaultAsync(t => t.CorrelationId == id && (tenant == null || t.Tenant == tenant), cancellationToken);
+        return await db.Tasks.AsNoTracking()
+            .FirstOrDefaultAsync(t => t.CorrelationId == id && (tenant == null || t.Tenant == tenant), cancellationToken);
     }
 
     /// <summary>What is posted.</summary>

@@ -7,16 +7,22 @@ using Microsoft.Extensions.Options;
 
 namespace LlmQueue.Api.Tasks;
 
-/// <summary>GET /v1/tasks/{id}/events: a task's life as server-sent events, from its beginning (or after Last-Event-ID) to its end.</summary>
+/// <summary>
+/// GET /v1/tasks/{id}/events: a task's life as server-sent events, from its beginning (or after Last-Event-ID) to its end.
+/// </summary>
 public static class TaskEventsApi
 {
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(250), BetweenSigns = TimeSpan.FromSeconds(10);
 
     public static void MapTaskEvents(this IEndpointRouteBuilder routes) => routes.MapGet("/v1/tasks/{id}/events", Send);
 
-    private static async Task<IResult> Send(string id, HttpContext context, TaskViews views, TaskLife life, DatabaseRetry database, IOptions<JsonOptions> json, TimeProvider clock, CancellationToken cancellationToken)
+    private static async Task<IResult> Send(
+        string id, HttpContext context, TaskViews views, TaskLife life, DatabaseRetry database, IOptions<JsonOptions> json,
+        TimeProvider clock, CancellationToken cancellationToken)
     {
-        if (!Guid.TryParse(id, out var guid) || (await database.Read(ct => views.Known([guid], ct), cancellationToken)).GetValueOrDefault(guid) is not { } known || !context.Caller().MaySee(known.Tenant))
+        if (!Guid.TryParse(id, out var guid)
+            || (await database.Read(ct => views.Known([guid], ct), cancellationToken)).GetValueOrDefault(guid) is not { } known
+            || !context.Caller().MaySee(known.Tenant))
             return Problem.NoSuch("task").Result();
         context.Response.ContentType = "text/event-stream";
         context.Response.Headers.CacheControl = "no-cache";
@@ -28,7 +34,10 @@ public static class TaskEventsApi
             foreach (var moment in moments)
             {
                 place = moment.Place;
-                await context.Response.WriteAsync($"id: {place}\nevent: {moment.Entry.Entry}\ndata: {JsonSerializer.Serialize(moment.Entry, json.Value.SerializerOptions)}\n\n", cancellationToken);
+                await context.Response.WriteAsync(
+                    $"id: {place}\nevent: {moment.Entry.Entry}\ndata: "
+                        + $"{JsonSerializer.Serialize(moment.Entry, json.Value.SerializerOptions)}\n\n",
+                    cancellationToken);
             }
 
             if (ended)

@@ -21,7 +21,9 @@ public sealed class TaskReader(ModelChecks models, WebhookChecks webhooks, TimeP
             return [Read(root, 0, tenant, key)];
         var count = root.GetArrayLength();
         if (count is 0 or > MostTasks)
-            throw new ProblemException(Problem.Refused(count == 0 ? "The array is empty; expected at least one task." : $"The array has {count:N0} tasks; at most {MostTasks:N0} are taken at once. Hand them in as several requests."));
+            throw new ProblemException(Problem.Refused(count == 0
+                ? "The array is empty; expected at least one task."
+                : $"The array has {count:N0} tasks; at most {MostTasks:N0} are taken at once. Hand them in as several requests."));
         var (taken, errors) = (new List<AcceptedTask>(count), new List<TaskError>());
         foreach (var element in root.EnumerateArray())
         {
@@ -36,7 +38,8 @@ public sealed class TaskReader(ModelChecks models, WebhookChecks webhooks, TimeP
         }
 
         return errors.Count == 0 ? taken : throw new ProblemException(Problem.Refused(
-            $"{errors.Count:N0} of {count:N0} tasks cannot be taken, so none was. The first, at index {errors[0].Index}: {errors[0].Detail}") with
+            $"{errors.Count:N0} of {count:N0} tasks cannot be taken, so none was. "
+                + $"The first, at index {errors[0].Index}: {errors[0].Detail}") with
         {
             More = new Dictionary<string, object?> { ["errors"] = errors.Take(MostErrors) },
         });
@@ -49,7 +52,10 @@ public sealed class TaskReader(ModelChecks models, WebhookChecks webhooks, TimeP
         try
         {
             var taken = TaskIntake.Read(task, id, tenant, clock.GetUtcNow().UtcDateTime);
-            var refusal = taken.Refusal ?? models.WhyUnknown(task.Model) ?? models.WhyTooLarge(Characters(task), task.Model, inParts: true) ?? webhooks.WhyNot(task.WebhookUrl, tenant);
+            var refusal = taken.Refusal
+                ?? models.WhyUnknown(task.Model)
+                ?? models.WhyTooLarge(Characters(task), task.Model, inParts: true)
+                ?? webhooks.WhyNot(task.WebhookUrl, tenant);
             return refusal is null ? taken : throw new ProblemException(Problem.Refused(refusal));
         }
         catch (UnreadableMessageException nothing)
@@ -61,8 +67,11 @@ public sealed class TaskReader(ModelChecks models, WebhookChecks webhooks, TimeP
     /// <summary>" The field 'promt' is unknown; did you mean 'prompt'?", or nothing.</summary>
     internal static string Misspelt(JsonElement element, IReadOnlyList<string> wanted)
     {
-        var (name, near) = Fields.Names(element).Select(name => (name, near: NearestName.Of(name, wanted))).FirstOrDefault(pair => pair.near is not null);
-        return near is null || name.Equals(near, StringComparison.OrdinalIgnoreCase) ? "" : $" The field '{name}' is unknown; did you mean '{near}'?";
+        var (name, near) = Fields.Names(element).Select(name => (name, near: NearestName.Of(name, wanted)))
+            .FirstOrDefault(pair => pair.near is not null);
+        return near is null || name.Equals(near, StringComparison.OrdinalIgnoreCase)
+            ? ""
+            : $" The field '{name}' is unknown; did you mean '{near}'?";
     }
 
     private static long Characters(LlmTask task) => task.Prompt?.Length ?? task.Messages!.Sum(m => (long)m.Content.Length);

@@ -26,8 +26,12 @@ public static class TasksApi
         routes.MapGet("/v1/conversations/{**id}", GetConversation);
     }
 
-    /// <summary>Answers once every task is durable. An id that is known already is answered with its present state, and changes nothing.</summary>
-    private static async Task<IResult> Post(HttpContext context, TaskReader reader, TaskViews views, TaskEnds ends, Submissions submissions, RequestKeys keys, DatabaseRetry database, TimeProvider clock, CancellationToken cancellationToken)
+    /// <summary>
+    /// Answers once every task is durable. An id that is known already is answered with its present state, and changes nothing.
+    /// </summary>
+    private static async Task<IResult> Post(
+        HttpContext context, TaskReader reader, TaskViews views, TaskEnds ends, Submissions submissions, RequestKeys keys,
+        DatabaseRetry database, TimeProvider clock, CancellationToken cancellationToken)
     {
         var (caller, key) = (context.Caller(), IdempotencyKey.Of(context, "task", context.Caller().Tenant));
         using var body = await JsonBody.Read(context.Request, cancellationToken);
@@ -43,16 +47,20 @@ public static class TasksApi
         if (fresh.Count > 0)
             await database.Write(ct => submissions.Submit(fresh, ct), [.. taken.Select(t => t.Row.CorrelationId)], cancellationToken);
 
-        var answers = taken.Select(t => Accepted.Task(t.Row.CorrelationId, known.GetValueOrDefault(t.Row.CorrelationId)?.State ?? TaskStates.Submitted)).ToList();
+        var answers = taken.Select(
+            t => Accepted.Task(t.Row.CorrelationId, known.GetValueOrDefault(t.Row.CorrelationId)?.State ?? TaskStates.Submitted))
+            .ToList();
         if (body.RootElement.ValueKind is JsonValueKind.Array)
             return TypedResults.Accepted((string?)null, answers);
-        return await Awaited(answers[0].Id, context, ends, clock, cancellationToken) && await database.Read(ct => views.Read(answers[0].Id, ct), cancellationToken) is { } task
+        return await Awaited(answers[0].Id, context, ends, clock, cancellationToken)
+            && await database.Read(ct => views.Read(answers[0].Id, ct), cancellationToken) is { } task
             ? TypedResults.Ok(task)
             : TypedResults.Accepted(answers[0].Links.Self, answers[0]);
     }
 
     /// <summary>True when the caller would wait (Prefer: wait=10) and the task has ended in that time.</summary>
-    private static async Task<bool> Awaited(Guid id, HttpContext context, TaskEnds ends, TimeProvider clock, CancellationToken cancellationToken)
+    private static async Task<bool> Awaited(
+        Guid id, HttpContext context, TaskEnds ends, TimeProvider clock, CancellationToken cancellationToken)
     {
         if (Prefer.Wait(context) is not { } wait || wait == TimeSpan.Zero)
             return false;
@@ -72,15 +80,23 @@ public static class TasksApi
     }
 
     /// <summary>The same work as a task of its own; asked twice, the second answer is the first.</summary>
-    private static async Task<IResult> Retry(string id, HttpContext context, TaskViews views, Retries retries, Submissions submissions, DatabaseRetry database, CancellationToken cancellationToken)
+    private static async Task<IResult> Retry(
+        string id, HttpContext context, TaskViews views, Retries retries, Submissions submissions, DatabaseRetry database,
+        CancellationToken cancellationToken)
     {
-        var known = Guid.TryParse(id, out var guid) ? (await database.Read(ct => views.Known([guid], ct), cancellationToken)).GetValueOrDefault(guid) : null;
+        var known = Guid.TryParse(id, out var guid)
+            ? (await database.Read(ct => views.Known([guid], ct), cancellationToken)).GetValueOrDefault(guid)
+            : null;
         if (known is null || !context.Caller().MaySee(known.Tenant))
             return Problem.NoSuch("task").Result();
         if (!TaskStates.Ends.Contains(known.State))
-            return new Problem(StatusCodes.Status409Conflict, "not-ended", "The task has not ended", $"The task is '{known.State}' and moves by itself; only one that has ended can be retried. Cancel it first.").Result();
+            return new Problem(StatusCodes.Status409Conflict, "not-ended", "The task has not ended",
+                $"The task is '{known.State}' and moves by itself; only one that has ended can be retried. Cancel it first.")
+                .Result();
         if (await database.Read(ct => retries.Of(guid, ct), cancellationToken) is not { } again)
-            return new Problem(StatusCodes.Status409Conflict, "no-prompt", "The task has no prompt", "The task was refused before its prompt was kept, so there is nothing to try again; hand it in anew.").Result();
+            return new Problem(StatusCodes.Status409Conflict, "no-prompt", "The task has no prompt",
+                "The task was refused before its prompt was kept, so there is nothing to try again; hand it in anew.")
+                .Result();
         var newId = again.Row.CorrelationId;
         var twice = (await database.Read(ct => views.Known([newId], ct), cancellationToken)).GetValueOrDefault(newId);
         if (twice is null)
@@ -89,27 +105,36 @@ public static class TasksApi
         return TypedResults.Accepted(answer.Links.Self, answer);
     }
 
-    private static async Task<IResult> Get(string id, HttpContext context, TaskViews views, DatabaseRetry database, CancellationToken cancellationToken) =>
-        Guid.TryParse(id, out var guid) && await database.Read(ct => views.Read(guid, context.Caller().Scope, ct), cancellationToken) is { } task
+    private static async Task<IResult> Get(
+        string id, HttpContext context, TaskViews views, DatabaseRetry database, CancellationToken cancellationToken) =>
+        Guid.TryParse(id, out var guid)
+            && await database.Read(ct => views.Read(guid, context.Caller().Scope, ct), cancellationToken) is { } task
             ? TypedResults.Ok(task)
             : Problem.NoSuch("task").Result();
 
-    private static async Task<IResult> List(HttpContext context, TaskViews views, DatabaseRetry database, CancellationToken cancellationToken)
+    private static async Task<IResult> List(
+        HttpContext context, TaskViews views, DatabaseRetry database, CancellationToken cancellationToken)
     {
         var filter = Filter(context.Request.Query, context.Caller());
         return TypedResults.Ok(await database.Read(ct => views.List(filter, ct), cancellationToken));
     }
 
     /// <summary>The caller's own: another tenant's of the same name is another conversation.</summary>
-    private static async Task<IResult> GetConversation(string id, HttpContext context, ConversationViews views, DatabaseRetry database, CancellationToken cancellationToken) =>
-        await database.Read(ct => views.Read(context.Caller().Tenant, id.Replace("\0", "", StringComparison.Ordinal), ct), cancellationToken) is { } conversation
+    private static async Task<IResult> GetConversation(
+        string id, HttpContext context, ConversationViews views, DatabaseRetry database, CancellationToken cancellationToken) =>
+        await database.Read(ct => views.Read(context.Caller().Tenant, id.Replace("\0", "", StringComparison.Ordinal), ct),
+            cancellationToken) is { } conversation
             ? TypedResults.Ok(conversation)
             : Problem.NoSuch("conversation").Result();
 
     /// <summary>Asks for the end; the task's own state machine decides what that means for a call that is on its way.</summary>
-    private static async Task<IResult> Cancel(string id, HttpContext context, TaskViews views, Cancellations cancellations, DatabaseRetry database, CancellationToken cancellationToken)
+    private static async Task<IResult> Cancel(
+        string id, HttpContext context, TaskViews views, Cancellations cancellations, DatabaseRetry database,
+        CancellationToken cancellationToken)
     {
-        var known = Guid.TryParse(id, out var guid) ? (await database.Read(ct => views.Known([guid], ct), cancellationToken)).GetValueOrDefault(guid) : null;
+        var known = Guid.TryParse(id, out var guid)
+            ? (await database.Read(ct => views.Known([guid], ct), cancellationToken)).GetValueOrDefault(guid)
+            : null;
         if (known is null || !context.Caller().MaySee(known.Tenant))
             return Problem.NoSuch("task").Result();
         if (TaskStates.Ends.Contains(known.State))
@@ -125,19 +150,32 @@ public static class TasksApi
         var (state, tenant) = (Text(query, "state"), Text(query, "tenant"));
         var known = state is null ? null : TaskStates.All.FirstOrDefault(s => s.Equals(state, StringComparison.OrdinalIgnoreCase));
         if (state is not null && known is null)
-            throw Refused($"The state '{state}' is unknown; expected one of {string.Join(", ", TaskStates.All)}{NearestName.Question(state, TaskStates.All)}");
+            throw Refused($"The state '{state}' is unknown; expected one of "
+                + $"{string.Join(", ", TaskStates.All)}{NearestName.Question(state, TaskStates.All)}");
         if (tenant is not null && !caller.MaySee(tenant))
-            throw new ProblemException(new Problem(StatusCodes.Status403Forbidden, "forbidden", "The tasks are another tenant's", $"The token is of '{caller.Tenant}' and may not list the tasks of '{tenant}'."));
-        Guid? after = Text(query, "after") is not { } last ? null : Guid.TryParse(last, out var id) ? id : throw Refused($"'after' is '{last}'; expected 'next' of the page before.");
-        var limit = Text(query, "limit") is not { } text ? 50 : int.TryParse(text, out var number) && number is >= 1 and <= MostListed ? number : throw Refused($"'limit' is '{text}'; expected 1 to {MostListed}.");
-        return new TaskFilter { State = known, Kind = Text(query, "kind")?.ToLowerInvariant(), Tenant = tenant ?? (caller.SeesAll ? null : caller.Tenant), After = after, Limit = limit };
+            throw new ProblemException(new Problem(StatusCodes.Status403Forbidden, "forbidden", "The tasks are another tenant's",
+                $"The token is of '{caller.Tenant}' and may not list the tasks of '{tenant}'."));
+        Guid? after = Text(query, "after") is not { } last ? null
+            : Guid.TryParse(last, out var id) ? id : throw Refused($"'after' is '{last}'; expected 'next' of the page before.");
+        var limit = Text(query, "limit") is not { } text ? 50
+            : int.TryParse(text, out var number) && number is >= 1 and <= MostListed ? number
+            : throw Refused($"'limit' is '{text}'; expected 1 to {MostListed}.");
+        return new TaskFilter
+        {
+            State = known, Kind = Text(query, "kind")?.ToLowerInvariant(), Tenant = tenant ?? (caller.SeesAll ? null : caller.Tenant),
+            After = after, Limit = limit,
+        };
     }
 
-    private static ProblemException Refused(string detail) => new(Problem.Refused(detail.EndsWith('?') || detail.EndsWith('.') ? detail : detail + "."));
+    private static ProblemException Refused(string detail) =>
+        new(Problem.Refused(detail.EndsWith('?') || detail.EndsWith('.') ? detail : detail + "."));
 
-    private static string? Text(IQueryCollection query, string name) => query[name].ToString() is { Length: > 0 } text ? text.Replace("\0", "", StringComparison.Ordinal) : null;
+    private static string? Text(IQueryCollection query, string name) =>
+        query[name].ToString() is { Length: > 0 } text ? text.Replace("\0", "", StringComparison.Ordinal) : null;
 
-    private static bool HasOwnIds(JsonElement root) => root.ValueKind is JsonValueKind.Array ? root.EnumerateArray().Any(HasOwnId) : HasOwnId(root);
+    private static bool HasOwnIds(JsonElement root) =>
+        root.ValueKind is JsonValueKind.Array ? root.EnumerateArray().Any(HasOwnId) : HasOwnId(root);
 
-    private static bool HasOwnId(JsonElement element) => Fields.Names(element).Any(name => name.Equals("id", StringComparison.OrdinalIgnoreCase));
+    private static bool HasOwnId(JsonElement element) =>
+        Fields.Names(element).Any(name => name.Equals("id", StringComparison.OrdinalIgnoreCase));
 }

@@ -15,7 +15,8 @@ public sealed class DatabaseRetry(TimeProvider clock, Preparation preparation)
     public async Task<T> Read<T>(Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken)
     {
         if (!preparation.IsDone)
-            throw new ProblemException(Problem.Unavailable("The database has not answered since the start, so nothing can be read or taken in yet. Try again in a moment."));
+            throw new ProblemException(Problem.Unavailable(
+                "The database has not answered since the start, so nothing can be read or taken in yet. Try again in a moment."));
         using var limit = new CancellationTokenSource(Longest, clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
@@ -32,9 +33,13 @@ public sealed class DatabaseRetry(TimeProvider clock, Preparation preparation)
                 }
             }
         }
-        catch (Exception e) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested && (e is OperationCanceledException || DatabaseFaults.IsPassing(e)))
+        catch (Exception e)
+            when (limit.IsCancellationRequested
+                && !cancellationToken.IsCancellationRequested
+                && (e is OperationCanceledException || DatabaseFaults.IsPassing(e)))
         {
-            throw new ProblemException(Problem.Unavailable("The database does not answer, and nothing was changed. Try again in a moment."));
+            throw new ProblemException(
+                Problem.Unavailable("The database does not answer, and nothing was changed. Try again in a moment."));
         }
     }
 
@@ -50,7 +55,8 @@ public sealed class DatabaseRetry(TimeProvider clock, Preparation preparation)
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            throw new ProblemException(Problem.Unavailable("The database went away while the work was being written; whether it was taken in is not known. Send it again with the ids in 'ids', and nothing is done twice.") with
+            throw new ProblemException(Problem.Unavailable("The database went away while the work was being written; "
+                + "whether it was taken in is not known. Send it again with the ids in 'ids', and nothing is done twice.") with
             {
                 More = new Dictionary<string, object?> { ["ids"] = ids },
             });

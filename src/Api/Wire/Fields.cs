@@ -26,7 +26,8 @@ public static class Fields
     }
 
     /// <summary>The fields as they were written, for telling a misspelt one.</summary>
-    public static IEnumerable<string> Names(JsonElement element) => element.ValueKind is JsonValueKind.Object ? element.EnumerateObject().Select(p => p.Name) : [];
+    public static IEnumerable<string> Names(JsonElement element) =>
+        element.ValueKind is JsonValueKind.Object ? element.EnumerateObject().Select(p => p.Name) : [];
 
     /// <summary>Follows the serializer's path ("$.messages[0].role") down both the value and the type.</summary>
     private static string Sentence(JsonElement element, Type type, string path)
@@ -48,7 +49,8 @@ public static class Fields
             if (found.ValueKind is not JsonValueKind.Object || !TryGet(found, step, out var value))
                 break;
             found = value;
-            expected = expected.GetProperty(step, BindingFlags.IgnoreCase | BindingFlags.Public | BindingFlags.Instance)?.PropertyType ?? ElementType(expected);
+            expected = expected.GetProperty(step, BindingFlags.IgnoreCase | BindingFlags.Public | BindingFlags.Instance)?.PropertyType
+                ?? ElementType(expected);
             named.Add(named.Count == 0 ? step : $".{step}");
         }
 

@@ -5,8 +5,9 @@ using LlmQueue.Storage.Intake;
 namespace LlmQueue.Api.Wire;
 
 /// <summary>
-/// The header <c>Idempotency-Key</c>: work without an id gets one that follows from the tenant, the key and its place in the array, so that the same
-/// request again finds what it made, or waits for it. The same key with another body is refused. Such ids carry no time: in lists they do not stand where their age would put them.
+/// The header <c>Idempotency-Key</c>: work without an id gets one that follows from the tenant, the key and its place in the array, so that
+/// the same request again finds what it made, or waits for it. The same key with another body is refused. Such ids carry no time: in lists
+/// they do not stand where their age would put them.
 /// </summary>
 public sealed class IdempotencyKey
 {
@@ -16,7 +17,8 @@ public sealed class IdempotencyKey
     private readonly string _tenant;
     private readonly string? _key;
 
-    private IdempotencyKey(HttpContext context, string kind, string tenant, string? key) => (_context, _kind, _tenant, _key) = (context, kind, tenant, key);
+    private IdempotencyKey(HttpContext context, string kind, string tenant, string? key) =>
+        (_context, _kind, _tenant, _key) = (context, kind, tenant, key);
 
     /// <summary>Whether ids follow from a key: then they may be known already.</summary>
     public bool IsGiven => _key is not null;
@@ -31,7 +33,8 @@ public sealed class IdempotencyKey
         if (text.Length > 2 && text[0] == '"' && text[^1] == '"')
             text = text[1..^1];
         if (text.Length is 0 or > Longest)
-            throw new ProblemException(Problem.Refused($"The header Idempotency-Key has {text.Length} characters; expected 1 to {Longest}, for example a UUID."));
+            throw new ProblemException(
+                Problem.Refused($"The header Idempotency-Key has {text.Length} characters; expected 1 to {Longest}, for example a UUID."));
         return new IdempotencyKey(context, kind, tenant, text);
     }
 
@@ -43,9 +46,13 @@ public sealed class IdempotencyKey
         ? Guid.CreateVersion7(clock.GetUtcNow())
         : DeterministicId.Of(_tenant, kind ?? _kind, $"idempotency-key/{_kind}", _key, index.ToString(CultureInfo.InvariantCulture));
 
-    /// <summary>Keeps the key for this body, as it was read; called when nothing is wrong with it any more, so that a request that was refused can be mended under its key.</summary>
+    /// <summary>
+    /// Keeps the key for this body, as it was read; called when nothing is wrong with it any more, so that a request that was refused can
+    /// be mended under its key.
+    /// </summary>
     /// <exception cref="ProblemException">422: another body stands behind the key.</exception>
-    public Task Hold(RequestKeys keys, DatabaseRetry database, CancellationToken cancellationToken) => Hold(_context.Features.Get<BodyFingerprint>()?.Hash, keys, database, cancellationToken);
+    public Task Hold(RequestKeys keys, DatabaseRetry database, CancellationToken cancellationToken) =>
+        Hold(_context.Features.Get<BodyFingerprint>()?.Hash, keys, database, cancellationToken);
 
     public async Task Hold(byte[]? fingerprint, RequestKeys keys, DatabaseRetry database, CancellationToken cancellationToken)
     {
@@ -54,8 +61,10 @@ public sealed class IdempotencyKey
         var id = DeterministicId.Of(_tenant, "request-key", _kind, _key);
         if (await database.Read(ct => keys.Holds(id, Convert.ToHexStringLower(fingerprint), ct), cancellationToken))
             return;
-        throw new ProblemException(new Problem(StatusCodes.Status422UnprocessableEntity, "key-reused", "The Idempotency-Key belongs to another request",
-            "This Idempotency-Key came before with another body. Send the body that it came with, byte for byte, to find what that made; for other work choose another key.") { Param = "Idempotency-Key", Code = "idempotency_key_reused" });
+        throw new ProblemException(
+            new Problem(StatusCodes.Status422UnprocessableEntity, "key-reused", "The Idempotency-Key belongs to another request",
+            "This Idempotency-Key came before with another body. Send the body that it came with, byte for byte, to find what that made; "
+                + "for other work choose another key.") { Param = "Idempotency-Key", Code = "idempotency_key_reused" });
     }
 }
 

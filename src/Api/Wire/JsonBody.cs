@@ -25,9 +25,11 @@ public static class JsonBody
         if (bytes.Span.StartsWith(Encoding.UTF8.Preamble))
             bytes = bytes[Encoding.UTF8.Preamble.Length..];
         if (bytes.Span.Trim(" \t\r\n"u8).IsEmpty)
-            throw new ProblemException(Problem.NotJson("The body is empty; expected JSON, for example {\"prompt\": \"Why is the sky blue?\"}."));
+            throw new ProblemException(
+                Problem.NotJson("The body is empty; expected JSON, for example {\"prompt\": \"Why is the sky blue?\"}."));
         if (JsonText.WhereBroken(bytes.Span) is { } at)
-            throw new ProblemException(Problem.NotJson($"{NameBefore(bytes.Span[..at])} is not valid Unicode: a text at line {bytes.Span[..at].Count((byte)'\n') + 1} has half of a surrogate pair, or bytes that are not UTF-8."));
+            throw new ProblemException(Problem.NotJson($"{NameBefore(bytes.Span[..at])} is not valid Unicode: "
+                + $"a text at line {bytes.Span[..at].Count((byte)'\n') + 1} has half of a surrogate pair, or bytes that are not UTF-8."));
         return Parse(bytes);
     }
 
@@ -52,7 +54,8 @@ public static class JsonBody
         {
             var tooLarge = request.ContentLength > LargestBody;
             // Who waits for a word before sending gets the answer instead; from the others a little more is taken and thrown away.
-            for (var total = 0L; !(tooLarge && request.Headers.Expect.Count > 0) && await request.Body.ReadAsync(chunk, cancellationToken) is var count and > 0;)
+            for (var total = 0L; !(tooLarge && request.Headers.Expect.Count > 0)
+                && await request.Body.ReadAsync(chunk, cancellationToken) is var count and > 0;)
             {
                 total += count;
                 tooLarge |= total > LargestBody;
@@ -63,7 +66,8 @@ public static class JsonBody
             }
 
             return tooLarge
-                ? throw new ProblemException(Problem.TooLarge($"The body is larger than {LargestBody >> 20} MB; hand the work in as several requests."))
+                ? throw new ProblemException(
+                    Problem.TooLarge($"The body is larger than {LargestBody >> 20} MB; hand the work in as several requests."))
                 : buffer.GetBuffer().AsMemory(0, (int)buffer.Length);
         }
         finally

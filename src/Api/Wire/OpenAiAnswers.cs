@@ -11,19 +11,25 @@ public static class OpenAiAnswers
 {
     public static RouteGroupBuilder WithOpenAiErrors(this RouteGroupBuilder group) => group.WithMetadata(new OpenAiErrors());
 
-    /// <summary>Whether the caller understands OpenAI's error object: its endpoint says so or, where there is none, an endpoint of the same family does (/v1/chat/… for /v1/chat/completions).</summary>
+    /// <summary>
+    /// Whether the caller understands OpenAI's error object: its endpoint says so or, where there is none, an endpoint of the same family
+    /// does (/v1/chat/… for /v1/chat/completions).
+    /// </summary>
     public static bool AreExpected(HttpContext context) =>
         context.GetEndpoint() is RouteEndpoint known
             ? IsMarked(known)
-            : RouteAddresses.Of(context).Any(endpoint => IsMarked(endpoint) && context.Request.Path.StartsWithSegments(RouteAddresses.Family(endpoint), StringComparison.OrdinalIgnoreCase));
+            : RouteAddresses.Of(context).Any(endpoint => IsMarked(endpoint)
+                && context.Request.Path.StartsWithSegments(RouteAddresses.Family(endpoint), StringComparison.OrdinalIgnoreCase));
 
     public static bool IsMarked(Endpoint endpoint) => endpoint.Metadata.GetMetadata<OpenAiErrors>() is not null;
 
     public static IResult Ok<T>(T answer) => TypedResults.Json(answer, OpenAiFormat.Json);
 
-    public static IResult Of(Problem problem) => TypedResults.Json(new { error = ErrorOf(problem) }, OpenAiFormat.Json, statusCode: problem.Status);
+    public static IResult Of(Problem problem) =>
+        TypedResults.Json(new { error = ErrorOf(problem) }, OpenAiFormat.Json, statusCode: problem.Status);
 
-    public static OpenAiError ErrorOf(Problem problem) => new(problem.Detail, TypeOf(problem.Status), problem.Param, problem.Code ?? CodeOf(problem));
+    public static OpenAiError ErrorOf(Problem problem) =>
+        new(problem.Detail, TypeOf(problem.Status), problem.Param, problem.Code ?? CodeOf(problem));
 
     private static string TypeOf(int status) => status switch
     {
@@ -45,7 +51,8 @@ public static class OpenAiAnswers
 /// <summary>The addresses that the API answers at, as its slices have mapped them.</summary>
 internal static class RouteAddresses
 {
-    public static IEnumerable<RouteEndpoint> Of(HttpContext context) => context.RequestServices.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>();
+    public static IEnumerable<RouteEndpoint> Of(HttpContext context) =>
+        context.RequestServices.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>();
 
     /// <summary>The beginning that all addresses of a family share: /v1/chat of /v1/chat/completions/{id}.</summary>
     public static PathString Family(RouteEndpoint endpoint) => Join(Literals(endpoint).Take(2));
@@ -54,7 +61,8 @@ internal static class RouteAddresses
     public static string Root(RouteEndpoint endpoint) => Join(Literals(endpoint));
 
     private static IEnumerable<string> Literals(RouteEndpoint endpoint) =>
-        endpoint.RoutePattern.PathSegments.Select(segment => segment.Parts is [RoutePatternLiteralPart literal] ? literal.Content : null).TakeWhile(text => text is not null)!;
+        endpoint.RoutePattern.PathSegments.Select(segment => segment.Parts is [RoutePatternLiteralPart literal] ? literal.Content : null)
+            .TakeWhile(text => text is not null)!;
 
     private static string Join(IEnumerable<string> segments) => string.Concat(segments.Select(segment => $"/{segment}"));
 }

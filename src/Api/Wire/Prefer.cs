@@ -5,7 +5,9 @@ public static class Prefer
 {
     private const int Longest = 600;
 
-    /// <summary>How long the caller would wait; null when it did not say, zero for respond-async alone. Said back in <c>Preference-Applied</c>.</summary>
+    /// <summary>
+    /// How long the caller would wait; null when it did not say, zero for respond-async alone. Said back in <c>Preference-Applied</c>.
+    /// </summary>
     public static TimeSpan? Wait(HttpContext context)
     {
         var wishes = context.Request.Headers["Prefer"].SelectMany(line => (line ?? "").Split(',', ';')).Select(w => w.Trim()).ToList();
@@ -19,5 +21,9 @@ public static class Prefer
     }
 
     private static int? Seconds(string wish) =>
-        wish.Split('=', 2, StringSplitOptions.TrimEntries) is ["wait", var text] && int.TryParse(text.Trim('"'), out var seconds) && seconds >= 0 ? Math.Min(seconds, Longest) : null;
+        wish.Split('=', 2, StringSplitOptions.TrimEntries) is ["wait", var text]
+            && int.TryParse(text.Trim('"'), out var seconds)
+            && seconds >= 0
+            ? Math.Min(seconds, Longest)
+            : null;
 }

@@ -3,7 +3,10 @@ using System.Text.Json;
 
 namespace LlmQueue.Catalogue.Reading;
 
-/// <summary>The properties of one object of the file. Each is taken by name; what is wrong with it is noted with its line, and a stand-in is returned so that reading goes on.</summary>
+/// <summary>
+/// The properties of one object of the file. Each is taken by name; what is wrong with it is noted with its line, and a stand-in is
+/// returned so that reading goes on.
+/// </summary>
 internal sealed class CatalogueFields
 {
     private readonly string _owner;
@@ -56,7 +59,9 @@ internal sealed class CatalogueFields
     {
         if (Optional(name) is not { } part)
             return null;
-        if (part.Kind == JsonTokenType.Number && decimal.TryParse(part.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var amount) && amount >= 0)
+        if (part.Kind == JsonTokenType.Number
+            && decimal.TryParse(part.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var amount)
+            && amount >= 0)
             return amount;
         _problems.Add(part.Line, $"'{name}' is {part.Shown}; expected {unit}, 0 or more.");
         return null;
@@ -66,7 +71,9 @@ internal sealed class CatalogueFields
     {
         if (Optional(name) is not { } part)
             return null;
-        if (part.Kind == JsonTokenType.Number && decimal.TryParse(part.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var share) && share is >= 0 and <= 1)
+        if (part.Kind == JsonTokenType.Number
+            && decimal.TryParse(part.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var share)
+            && share is >= 0 and <= 1)
             return share;
         _problems.Add(part.Line, $"'{name}' is {part.Shown}; expected a share from 0 to 1.");
         return null;
@@ -108,10 +115,12 @@ internal sealed class CatalogueFields
     {
         if (part is null)
             return null;
-        if (part.Kind == JsonTokenType.Number && decimal.TryParse(part.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
+        if (part.Kind == JsonTokenType.Number
+            && decimal.TryParse(part.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
             && number >= 1 && number <= most && decimal.Truncate(number) == number)
             return (long)number;
-        _problems.Add(part.Line, $"'{name}' is {part.Shown}; expected a whole number from 1 to {most}, or leave it out where it is not limited.");
+        _problems.Add(part.Line,
+            $"'{name}' is {part.Shown}; expected a whole number from 1 to {most}, or leave it out where it is not limited.");
         return null;
     }
 

@@ -8,7 +8,11 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
 {
     private static readonly string[] Complexities = [Route.Any, "low", "medium", "high"];
     private static readonly string[] Stakes = [Route.Any, "high", "normal"];
-    private static readonly string[] RouteColumns = ["task", "complexity", "models", "name", "priority", "agent", "tier", "stakes", "minContext", "minTurns", "needsContext", "minConfidence", "minLoad"];
+    private static readonly string[] RouteColumns =
+    [
+        "task", "complexity", "models", "name", "priority", "agent", "tier", "stakes", "minContext", "minTurns", "needsContext",
+        "minConfidence", "minLoad",
+    ];
     private static readonly string[] Priorities = [Route.Any, "interactive", "normal", "batch"];
 
     private readonly Dictionary<ModelId, (ModelEntry Entry, int Line)> _models = [];
@@ -19,15 +23,19 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
 
     public ModelCatalogue Read(JsonPart root, string fingerprint)
     {
-        var file = new CatalogueFields(root, "the catalogue", ["models", "routes", "pools", "classifier", "passes", "tiers", "widenBelow"], problems);
+        var file = new CatalogueFields(root, "the catalogue", ["models", "routes", "pools", "classifier", "passes", "tiers", "widenBelow"],
+            problems);
         var list = file.List(file.Required("models", "a list of at least one model"), "models", "a list of models");
         if (file.Optional("models") is { Kind: JsonTokenType.StartArray, Items.Count: 0 } empty)
             problems.Add(empty.Line, "'models' is empty; expected at least one model.");
         var entries = list.Select(Model).OfType<ModelEntry>().ToList();
 
-        var routes = file.List(file.Required("routes", "a list of at least one route"), "routes", "a list of routes").Select(ReadRoute).OfType<Route>().ToList();
+        var routes = file.List(file.Required("routes", "a list of at least one route"), "routes", "a list of routes")
+            .Select(ReadRoute).OfType<Route>().ToList();
         if (file.Optional("routes") is { Kind: JsonTokenType.StartArray, Items.Count: 0 } none)
-            problems.Add(none.Line, "'routes' is empty; expected at least one, such as { \"task\": \"any\", \"complexity\": \"any\", \"models\": [\"groq:openai/gpt-oss-20b\"] }.");
+            problems.Add(none.Line,
+                "'routes' is empty; expected at least one, such as { \"task\": \"any\", \"complexity\": "
+                    + "\"any\", \"models\": [\"groq:openai/gpt-oss-20b\"] }.");
         CheckReachable(routes, file);
         var tiers = ReadTiers(file.Optional("tiers"));
         CheckTiers(file);
@@ -35,33 +43,41 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
         var pools = file.Optional("pools") is { } part ? new CatalogueFields(part, "the pools", ["summary", "synthesis"], problems) : null;
         var (summary, synthesis) = (Chain(pools, "summary", "the pool 'summary'"), Chain(pools, "synthesis", "the pool 'synthesis'"));
         var classifier = Chain(file, "classifier", "the classifier");
-        var passes = file.Optional("passes") is { } roles ? new CatalogueFields(roles, "the passes", ["critique", "extract"], problems) : null;
+        var passes = file.Optional("passes") is { } roles
+            ? new CatalogueFields(roles, "the passes", ["critique", "extract"], problems)
+            : null;
         var critics = Chain(passes, "critique", "the pass 'critique'");
         var extractors = Chain(passes, "extract", "the pass 'extract'");
         CheckReferences();
         foreach (var blind in extractors.Where(id => _models.TryGetValue(id, out var model) && !model.Entry.Vision))
-            problems.Add(passes!.Optional("extract")!.Line, $"the pass 'extract' names '{blind}', which reads no images; name a model with 'vision': true.");
+            problems.Add(passes!.Optional("extract")!.Line,
+                $"the pass 'extract' names '{blind}', which reads no images; name a model with 'vision': true.");
         return new ModelCatalogue(entries, routes, summary, synthesis, classifier)
         {
-            Critics = critics, Extractors = extractors, Tiers = tiers, WidenBelow = file.OptionalShare("widenBelow") ?? 0.7m, Fingerprint = fingerprint,
+            Critics = critics, Extractors = extractors, Tiers = tiers, WidenBelow = file.OptionalShare("widenBelow") ?? 0.7m,
+            Fingerprint = fingerprint,
         };
     }
 
     private ModelEntry? Model(JsonPart part)
     {
         var fields = new CatalogueFields(part, "a model",
-            ["id", "context", "maxOutput", "limits", "price", "retires", "replacedBy", "strengths", "vision", "jsonSchema", "chargesMaxOutput", "firstChoiceTimeoutSeconds"], problems);
+            ["id", "context", "maxOutput", "limits", "price", "retires", "replacedBy", "strengths", "vision", "jsonSchema",
+                "chargesMaxOutput", "firstChoiceTimeoutSeconds"],
+            problems);
         if (!fields.IsObject)
             return null;
         var id = Id(fields.Required("id", "'provider:model'"));
         var context = fields.Count("context", "its window in tokens");
         var maxOutput = fields.Count("maxOutput", "the tokens of its longest answer");
         if (maxOutput > context && fields.Optional("context") is { Kind: JsonTokenType.Number })
-            problems.Add(fields.Optional("maxOutput")!.Line, $"'maxOutput' is {maxOutput}, more than the 'context' of {context}; prompt and answer share the context.");
+            problems.Add(fields.Optional("maxOutput")!.Line,
+                $"'maxOutput' is {maxOutput}, more than the 'context' of {context}; prompt and answer share the context.");
         var retires = fields.Date("retires");
         var replacedBy = Id(fields.Optional("replacedBy"));
         if (replacedBy is not null && fields.Optional("retires") is null)
-            problems.Add(fields.Optional("replacedBy")!.Line, "'replacedBy' has no effect without 'retires'; add the date, or leave it out.");
+            problems.Add(fields.Optional("replacedBy")!.Line,
+                "'replacedBy' has no effect without 'retires'; add the date, or leave it out.");
         if (id is null)
             return null;
 
@@ -87,7 +103,8 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
         if (part is null)
             return ModelLimits.None;
         var fields = new CatalogueFields(part, "the limits", ["rpm", "rpd", "tpm", "tpd"], problems);
-        return new ModelLimits(fields.OptionalCount("rpm"), fields.OptionalCount("rpd"), fields.OptionalLong("tpm"), fields.OptionalLong("tpd"));
+        return new ModelLimits(fields.OptionalCount("rpm"), fields.OptionalCount("rpd"), fields.OptionalLong("tpm"),
+            fields.OptionalLong("tpd"));
     }
 
     private ModelPrice Price(JsonPart? part)
@@ -95,7 +112,8 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
         if (part is null)
             return ModelPrice.Unknown;
         var fields = new CatalogueFields(part, "the price", ["inputUsdPerMillion", "outputUsdPerMillion"], problems);
-        return new ModelPrice(fields.OptionalAmount("inputUsdPerMillion", "US dollars"), fields.OptionalAmount("outputUsdPerMillion", "US dollars"));
+        return new ModelPrice(fields.OptionalAmount("inputUsdPerMillion", "US dollars"),
+            fields.OptionalAmount("outputUsdPerMillion", "US dollars"));
     }
 
     private Route? ReadRoute(JsonPart part)
@@ -116,7 +134,8 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
         {
             Task = task ?? Route.Any, Complexity = complexity ?? Route.Any, Models = chain,
             Priority = priority ?? Route.Any, Agent = agent ?? Route.Any, Tier = tier ?? Route.Any, Stakes = stakes ?? Route.Any,
-            MinContext = fields.OptionalCount("minContext"), MinTurns = fields.OptionalCount("minTurns"), NeedsContext = fields.Optional("needsContext") is null ? null : fields.Flag("needsContext"),
+            MinContext = fields.OptionalCount("minContext"), MinTurns = fields.OptionalCount("minTurns"),
+            NeedsContext = fields.Optional("needsContext") is null ? null : fields.Flag("needsContext"),
             MinConfidence = fields.OptionalShare("minConfidence"), MinLoad = fields.OptionalShare("minLoad"),
         };
         return name is null ? route : route with { Name = name };
@@ -127,7 +146,9 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
         if (part is null)
             return Tiers.None;
         if (part.Kind != JsonTokenType.StartObject)
-            problems.Add(part.Line, $"'tiers' is {part.Shown}; expected an object of tiers, each with a list of tenants, such as {{ \"premium\": [\"acme\"] }}.");
+            problems.Add(part.Line,
+                $"'tiers' is {part.Shown}; expected an object of tiers, each with a list of tenants, "
+                    + "such as { \"premium\": [\"acme\"] }.");
         var byTenant = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var tier in part.Members)
         {
@@ -147,14 +168,19 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
     private void CheckTiers(CatalogueFields file)
     {
         foreach (var row in file.Optional("routes")?.Items ?? [])
-            foreach (var member in row.Members.Where(m => m.Name == "tier" && m.Value.Kind == JsonTokenType.String && m.Value.Text is not (Route.Any or Tiers.Standard) && !_tierNames.Contains(m.Value.Text)))
+            foreach (var member in row.Members.Where(m => m.Name == "tier"
+                && m.Value.Kind == JsonTokenType.String
+                && m.Value.Text is not (Route.Any or Tiers.Standard)
+                && !_tierNames.Contains(m.Value.Text)))
                 problems.Add(member.Line, $"the tier '{member.Value.Text}' is not among the 'tiers'{NearestName.Question(member.Value.Text, _tierNames) switch { "" => "; add it there with its tenants.", var near => near }}");
     }
 
     private string? OneOf(CatalogueFields fields, string name, string[] allowed, string? found)
     {
         if (found is not null && !allowed.Contains(found))
-            problems.Add(fields.Optional(name)!.Line, $"'{name}' is '{found}'; expected one of {string.Join(", ", allowed.Select(value => $"'{value}'"))}{NearestName.Question(found, allowed)}");
+            problems.Add(fields.Optional(name)!.Line,
+                $"'{name}' is '{found}'; expected one of "
+                    + $"{string.Join(", ", allowed.Select(value => $"'{value}'"))}{NearestName.Question(found, allowed)}");
         return found;
     }
 
@@ -199,7 +225,9 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
             return null;
         if (part.Kind == JsonTokenType.String && ModelId.TryParse(part.Text, out var id))
             return id;
-        problems.Add(part.Line, $"found {part.Shown}; expected a model as 'provider:model' with the provider in lower case, for example 'groq:openai/gpt-oss-20b'.");
+        problems.Add(part.Line,
+            $"found {part.Shown}; expected a model as 'provider:model' with the provider in lower case, "
+                + "for example 'groq:openai/gpt-oss-20b'.");
         return null;
     }
 
@@ -214,7 +242,8 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
                 next = successor.Entry.ReplacedBy;
             // Told once, at the model that closes the circle onto itself.
             if (next == entry.Id)
-                problems.Add(line, $"'{entry.Id}' is replaced, by way of its successors, by itself; let the last of them have no 'replacedBy'.");
+                problems.Add(line,
+                    $"'{entry.Id}' is replaced, by way of its successors, by itself; let the last of them have no 'replacedBy'.");
         }
     }
 
@@ -223,6 +252,8 @@ internal sealed class CatalogueReader(CatalogueProblems problems)
     {
         var all = routes.FindIndex(route => route.TakesAll);
         if (all >= 0 && all < routes.Count - 1)
-            problems.Add(file.Optional("routes")!.Items[Math.Min(all + 1, file.Optional("routes")!.Items.Count - 1)].Line, $"the route '{routes[all].Name}' before this one takes every task, so this one never applies; move '{routes[all].Name}' to the end.");
+            problems.Add(file.Optional("routes")!.Items[Math.Min(all + 1, file.Optional("routes")!.Items.Count - 1)].Line,
+                $"the route '{routes[all].Name}' before this one takes every task, so this one never applies; "
+                    + $"move '{routes[all].Name}' to the end.");
     }
 }

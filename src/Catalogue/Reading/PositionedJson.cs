@@ -25,14 +25,17 @@ internal ref struct PositionedJson
 
     private PositionedJson(ReadOnlySpan<byte> utf8)
     {
-        _reader = new Utf8JsonReader(utf8, new JsonReaderOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+        _reader = new Utf8JsonReader(utf8,
+            new JsonReaderOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
         _lineStarts = [0];
         for (var i = 0; i < utf8.Length; i++)
             if (utf8[i] == (byte)'\n')
                 _lineStarts.Add(i + 1);
     }
 
-    /// <summary>The root value, or null after a problem was noted: broken JSON has exactly one, since nothing after it can be trusted.</summary>
+    /// <summary>
+    /// The root value, or null after a problem was noted: broken JSON has exactly one, since nothing after it can be trusted.
+    /// </summary>
     public static JsonPart? Read(string json, CatalogueProblems problems)
     {
         var json1 = json.TrimStart('\uFEFF');

@@ -14,7 +14,8 @@ internal enum Grade
 /// <summary>One line of the check-up: what was looked at, how it is, and what to do.</summary>
 internal sealed record Finding(Grade Grade, string What, string Sentence)
 {
-    public override string ToString() => $"{Grade switch { Grade.Ok => "OK     ", Grade.Warning => "WARNING", _ => "FAILED " }}  {What,-10} {Sentence}";
+    public override string ToString() =>
+        $"{Grade switch { Grade.Ok => "OK     ", Grade.Warning => "WARNING", _ => "FAILED " }}  {What,-10} {Sentence}";
 }
 
 /// <summary>Looks at everything the queue needs, a line each.</summary>
@@ -39,7 +40,8 @@ internal static class DoctorCommand
         return failed ? ExitCodes.Failed : ExitCodes.Done;
     }
 
-    private static async IAsyncEnumerable<Finding> Findings(TimeProvider clock, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stop)
+    private static async IAsyncEnumerable<Finding> Findings(
+        TimeProvider clock, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stop)
     {
         Installation? installation = null;
         IReadOnlyList<string> wrong = [];
@@ -57,7 +59,8 @@ internal static class DoctorCommand
         if (installation is null)
             yield break;
 
-        foreach (var finding in InstallationChecks.Settings(installation).Concat(InstallationChecks.Catalogue(installation, DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime))))
+        foreach (var finding in InstallationChecks.Settings(installation)
+            .Concat(InstallationChecks.Catalogue(installation, DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime))))
             yield return finding;
         await foreach (var finding in KeyChecks.All(installation, stop))
             yield return finding;

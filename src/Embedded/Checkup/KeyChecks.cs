@@ -10,11 +10,13 @@ internal static class KeyChecks
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    public static async IAsyncEnumerable<Finding> All(Installation installation, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stop)
+    public static async IAsyncEnumerable<Finding> All(
+        Installation installation, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stop)
     {
         if (installation.Settings.NoKeys)
         {
-            yield return new Finding(Grade.Warning, "keys", "No provider has a key: answers come from the built-in simulated provider. Set one, for example GROQ_API_KEY.");
+            yield return new Finding(Grade.Warning, "keys",
+                "No provider has a key: answers come from the built-in simulated provider. Set one, for example GROQ_API_KEY.");
             yield break;
         }
 
@@ -35,17 +37,23 @@ internal static class KeyChecks
             return status switch
             {
                 >= 200 and < 300 => new Finding(Grade.Ok, "key", $"{key.Alias} is accepted by {provider.BaseUrl}."),
-                401 or 403 => new Finding(Grade.Failed, "key", $"{key.Alias} is refused by {provider.BaseUrl} ({status}). Put a valid key into {Variable(key)}."),
-                429 => new Finding(Grade.Warning, "key", $"{key.Alias} is above its limit at {provider.BaseUrl} ({status}); its tasks wait."),
-                _ => new Finding(Grade.Warning, "key", $"{provider.BaseUrl} answers {status} to {key.Alias}; whether the key is accepted is not known."),
+                401 or 403 => new Finding(Grade.Failed, "key",
+                    $"{key.Alias} is refused by {provider.BaseUrl} ({status}). Put a valid key into {Variable(key)}."),
+                429 =>
+                    new Finding(Grade.Warning, "key", $"{key.Alias} is above its limit at {provider.BaseUrl} ({status}); its tasks wait."),
+                _ => new Finding(Grade.Warning, "key",
+                    $"{provider.BaseUrl} answers {status} to {key.Alias}; whether the key is accepted is not known."),
             };
         }
         catch (Exception fault) when (fault is HttpRequestException or OperationCanceledException && !stop.IsCancellationRequested)
         {
             var why = fault is HttpRequestException ? fault.GetBaseException().Message : $"no answer within {Patience.TotalSeconds:0} s";
-            return new Finding(Grade.Failed, "key", $"{key.Alias}: {provider.BaseUrl} cannot be reached ({why}). Check the network, or {provider.Name.ToUpperInvariant()}_BASE_URL.");
+            return new Finding(Grade.Failed, "key",
+                $"{key.Alias}: {provider.BaseUrl} cannot be reached ({why}). "
+                    + $"Check the network, or {provider.Name.ToUpperInvariant()}_BASE_URL.");
         }
     }
 
-    private static string Variable(ProviderKey key) => $"{key.Provider.ToUpperInvariant()}_API_KEY{(key.Number == 1 ? "" : $"_{key.Number}")}";
+    private static string Variable(ProviderKey key) =>
+        $"{key.Provider.ToUpperInvariant()}_API_KEY{(key.Number == 1 ? "" : $"_{key.Number}")}";
 }

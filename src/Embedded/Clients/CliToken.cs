@@ -4,8 +4,9 @@ using LlmQueue.Limits;
 namespace LlmQueue.Embedded.Clients;
 
 /// <summary>
-/// The secret by which the commands of an installation call its running queue. The process that holds the data folder writes a new one at each start, readable by its
-/// own user alone; so nobody has to configure it, and it works whether LLMQUEUE_TOKENS holds secrets, hashes or nothing (decision 27).
+/// The secret by which the commands of an installation call its running queue. The process that holds the data folder writes a new one at
+/// each start, readable by its own user alone; so nobody has to configure it, and it works whether LLMQUEUE_TOKENS holds secrets, hashes or
+/// nothing (decision 27).
 /// </summary>
 internal static class CliToken
 {
@@ -27,7 +28,10 @@ internal static class CliToken
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
-            throw new RefusalException($"The data folder {dataFolder} cannot be written to: {fault.Message} Make it writable, or name another one with LLMQUEUE_DATA.", fault);
+            throw new RefusalException(
+                $"The data folder {dataFolder} cannot be written to: "
+                    + $"{fault.Message} Make it writable, or name another one with LLMQUEUE_DATA.",
+                fault);
         }
     }
 

@@ -9,10 +9,11 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 namespace LlmQueue.Embedded.Clients;
 
 /// <summary>
-/// Everything the commands ask of the queue in their own process. Each command gets all of it when it opens its client, so what is not registered fails every command
-/// and its test, not the one command that happens to ask for it.
+/// Everything the commands ask of the queue in their own process. Each command gets all of it when it opens its client, so what is not
+/// registered fails every command and its test, not the one command that happens to ask for it.
 /// </summary>
-internal sealed record ClientServices(SummaryViews Summaries, TaskViews Tasks, QueueViews Queue, Submissions Submissions, BudgetRepository Budgets);
+internal sealed record ClientServices(
+    SummaryViews Summaries, TaskViews Tasks, QueueViews Queue, Submissions Submissions, BudgetRepository Budgets);
 
 internal static class ClientRegistration
 {

@@ -17,7 +17,9 @@ internal sealed class HttpQueueClient(HttpClient http, bool simulated) : IQueueC
     private const int AskedAtOnce = 20;
     private const int HandedInAtOnce = 500;
 
-    /// <summary>Where nobody listens the answer is no at once; a queue that has just started on a busy machine takes seconds for its first one.</summary>
+    /// <summary>
+    /// Where nobody listens the answer is no at once; a queue that has just started on a busy machine takes seconds for its first one.
+    /// </summary>
     private static readonly TimeSpan AnswersWithin = TimeSpan.FromSeconds(15);
 
     public bool IsSimulated => simulated;
@@ -31,7 +33,10 @@ internal sealed class HttpQueueClient(HttpClient http, bool simulated) : IQueueC
         // "Every address" is where it listens, not where it can be called.
         var address = listen.Host is "0.0.0.0" or "[::]" ? new UriBuilder(listen) { Host = "127.0.0.1" }.Uri : listen;
         // No proxy of the environment stands between two processes of one machine.
-        var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = address, Timeout = TimeSpan.FromSeconds(60) };
+        var http = new HttpClient(new SocketsHttpHandler { UseProxy = false })
+        {
+            BaseAddress = address, Timeout = TimeSpan.FromSeconds(60),
+        };
         try
         {
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -56,7 +61,8 @@ internal sealed class HttpQueueClient(HttpClient http, bool simulated) : IQueueC
     public Task<SummaryProgress?> Progress(Guid id, CancellationToken cancellationToken) =>
         Get<SummaryProgress>($"/v1/summaries/{id}/progress", cancellationToken);
 
-    public Task<SummaryView?> Summary(Guid id, CancellationToken cancellationToken) => Get<SummaryView>($"/v1/summaries/{id}", cancellationToken);
+    public Task<SummaryView?> Summary(Guid id, CancellationToken cancellationToken) =>
+        Get<SummaryView>($"/v1/summaries/{id}", cancellationToken);
 
     public Task Submit(SummarizePages summary, CancellationToken cancellationToken) => Post("/v1/summaries", summary, cancellationToken);
 
@@ -83,7 +89,8 @@ internal sealed class HttpQueueClient(HttpClient http, bool simulated) : IQueueC
     public async Task SetBudget(string scope, string period, decimal? limitUsd, CancellationToken cancellationToken)
     {
         var place = $"/v1/budgets/{Uri.EscapeDataString(scope)}/{period}";
-        using var answer = await Send(() => http.PutAsJsonAsync(place, new { limitUsd }, JsonSerializerOptions.Web, cancellationToken), cancellationToken);
+        using var answer = await Send(() => http.PutAsJsonAsync(place, new { limitUsd }, JsonSerializerOptions.Web, cancellationToken),
+            cancellationToken);
     }
 
     public ValueTask DisposeAsync()
@@ -103,13 +110,15 @@ internal sealed class HttpQueueClient(HttpClient http, bool simulated) : IQueueC
         }
         catch (JsonException fault)
         {
-            throw new RefusalException($"What answers at {http.BaseAddress} does not speak as the queue does; it may be of another version.", fault);
+            throw new RefusalException(
+                $"What answers at {http.BaseAddress} does not speak as the queue does; it may be of another version.", fault);
         }
     }
 
     private async Task Post<T>(string path, T body, CancellationToken cancellationToken)
     {
-        using var answer = await Send(() => http.PostAsJsonAsync(path, body, JsonSerializerOptions.Web, cancellationToken), cancellationToken);
+        using var answer = await Send(() => http.PostAsJsonAsync(path, body, JsonSerializerOptions.Web, cancellationToken),
+            cancellationToken);
     }
 
     private async Task<HttpResponseMessage> Send(Func<Task<HttpResponseMessage>> call, CancellationToken cancellationToken)
@@ -117,21 +126,26 @@ internal sealed class HttpQueueClient(HttpClient http, bool simulated) : IQueueC
         try
         {
             var answer = await call();
-            if (answer.IsSuccessStatusCode || (answer.StatusCode == HttpStatusCode.NotFound && answer.RequestMessage?.Method == HttpMethod.Get))
+            if (answer.IsSuccessStatusCode
+                || (answer.StatusCode == HttpStatusCode.NotFound && answer.RequestMessage?.Method == HttpMethod.Get))
                 return answer;
             using (answer)
                 throw new RefusalException(await Refusal(answer, cancellationToken));
         }
         catch (Exception fault) when (IsNoAnswer(fault, cancellationToken))
         {
-            throw new RefusalException($"The queue at {http.BaseAddress} has stopped answering ({fault.Message}). Run the same command again; what was handed in is kept.", fault);
+            throw new RefusalException(
+                $"The queue at {http.BaseAddress} has stopped answering ({fault.Message}). "
+                    + "Run the same command again; what was handed in is kept.",
+                fault);
         }
     }
 
     private async Task<string> Refusal(HttpResponseMessage answer, CancellationToken cancellationToken)
     {
         if (answer.StatusCode == HttpStatusCode.Unauthorized)
-            return $"The queue at {http.BaseAddress} does not know this command: its file cli-token in LLMQUEUE_DATA is missing, or another user's. Run the command as the user that the queue runs as.";
+            return $"The queue at {http.BaseAddress} does not know this command: "
+                + "its file cli-token in LLMQUEUE_DATA is missing, or another user's. Run the command as the user that the queue runs as.";
         // The API refuses in sentences of its own.
         var body = await answer.Content.ReadAsStringAsync(cancellationToken);
         try
@@ -148,5 +162,6 @@ internal sealed class HttpQueueClient(HttpClient http, bool simulated) : IQueueC
     }
 
     private static bool IsNoAnswer(Exception fault, CancellationToken cancellationToken) =>
-        fault is HttpRequestException or JsonException || (fault is OperationCanceledException && !cancellationToken.IsCancellationRequested);
+        fault is HttpRequestException or JsonException
+            || (fault is OperationCanceledException && !cancellationToken.IsCancellationRequested);
 }

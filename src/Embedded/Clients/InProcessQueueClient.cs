@@ -16,7 +16,8 @@ internal sealed class InProcessQueueClient(OneProcess process, FileLog log, Time
 
     public bool HasWorker => process.HasWorker;
 
-    public Task<SummaryProgress?> Progress(Guid id, CancellationToken cancellationToken) => _services.Summaries.ReadProgress(id, cancellationToken);
+    public Task<SummaryProgress?> Progress(Guid id, CancellationToken cancellationToken) =>
+        _services.Summaries.ReadProgress(id, cancellationToken);
 
     public Task<SummaryView?> Summary(Guid id, CancellationToken cancellationToken) => _services.Summaries.Read(id, cancellationToken);
 
@@ -31,7 +32,8 @@ internal sealed class InProcessQueueClient(OneProcess process, FileLog log, Time
     public Task Submit(IReadOnlyList<LlmTask> tasks, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow().UtcDateTime;
-        return _services.Submissions.Submit([.. tasks.Select(task => TaskIntake.Read(task, task.Id!.Value, tenant: null, now))], cancellationToken);
+        return _services.Submissions.Submit([.. tasks.Select(task => TaskIntake.Read(task, task.Id!.Value, tenant: null, now))],
+            cancellationToken);
     }
 
     public Task<TaskView?> Find(Guid id, CancellationToken cancellationToken) => _services.Tasks.Read(id, cancellationToken);

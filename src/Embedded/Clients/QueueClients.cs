@@ -28,7 +28,8 @@ internal static class QueueClients
         {
             log.Dispose();
             if (await HttpQueueClient.TryOpen(installation, CliToken.Read(installation.Settings.DataFolder), stop) is not { } running)
-                throw new RefusalException($"{inUse.Message} No API answers at {installation.Settings.ListenUrl}, where it would be asked instead.", inUse);
+                throw new RefusalException(
+                    $"{inUse.Message} No API answers at {installation.Settings.ListenUrl}, where it would be asked instead.", inUse);
             Terminal.Say($"The queue runs already; it is asked at {installation.Settings.ListenUrl}.");
             return running;
         }

@@ -3,7 +3,9 @@ using LlmQueue.Hosting;
 
 namespace LlmQueue.Embedded.Hosting;
 
-/// <summary>The log of a command whose screen belongs to its display: one line an entry in a file, the one before it kept beside it.</summary>
+/// <summary>
+/// The log of a command whose screen belongs to its display: one line an entry in a file, the one before it kept beside it.
+/// </summary>
 internal sealed class FileLog(string path, TimeProvider clock) : ILoggerProvider
 {
     private const long LargestFile = 10_000_000;
@@ -63,7 +65,8 @@ internal sealed class FileLog(string path, TimeProvider clock) : ILoggerProvider
 
         public bool IsEnabled(LogLevel logLevel) => logLevel != LogLevel.None;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
             var at = file.clockNow.ToString("yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture);
             var fault = exception is null ? "" : $" {exception.ToString().ReplaceLineEndings(" | ")}";

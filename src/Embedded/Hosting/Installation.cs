@@ -24,21 +24,33 @@ internal sealed record Installation(string Home, QueueSettings Settings, ModelCa
         var home = Environment.GetEnvironmentVariable("LLMQUEUE_HOME") is { Length: > 0 } folder ? folder : Environment.CurrentDirectory;
         var variables = QueueSettings.Variables(home);
         var settings = QueueSettings.Read(variables, home);
-        // Made-up answers and real ones never share a database: open work of a demonstration must not be sent to a paid provider once a key is set.
+        // Made-up answers and real ones never share a database: open work of a demonstration must not be sent to a paid
+        // provider once a key is set.
         if (settings.NoKeys)
             settings = settings with { DataFolder = Path.Combine(settings.DataFolder, "simulated") };
         return new Installation(home, settings, ModelCatalogue.Load(settings.CataloguePath), WorkerVariables.Read(variables));
     }
 
-    /// <summary>One key of Groq, leading to the simulator: the other providers of the pools have limits so wide that nothing would ever wait.</summary>
+    /// <summary>
+    /// One key of Groq, leading to the simulator: the other providers of the pools have limits so wide that nothing would ever wait.
+    /// </summary>
     public Installation With(SimulatedProvider simulator)
     {
         const string name = SimulatedName;
-        var providers = new Dictionary<string, ProviderSettings>(StringComparer.Ordinal) { [name] = new(name, simulator.BaseUrl, [new ProviderKey(name, 1, $"{name}-1", $"{name}-1", "simulated")]) };
-        return this with { IsSimulated = true, Settings = Settings with { Providers = providers }, Catalogue = Catalogue.WithLimitsTimes(SimulatedScale) };
+        var providers = new Dictionary<string, ProviderSettings>(StringComparer.Ordinal)
+        {
+            [name] = new(name, simulator.BaseUrl, [new ProviderKey(name, 1, $"{name}-1", $"{name}-1", "simulated")]),
+        };
+        return this with
+        {
+            IsSimulated = true, Settings = Settings with { Providers = providers }, Catalogue = Catalogue.WithLimitsTimes(SimulatedScale),
+        };
     }
 
-    /// <summary>The catalogue of a process that runs on: what is edited in the file counts without a restart, for the simulated provider as for real ones.</summary>
+    /// <summary>
+    /// The catalogue of a process that runs on: what is edited in the file counts without a restart, for the simulated
+    /// provider as for real ones.
+    /// </summary>
     public CurrentCatalogue Current() =>
         new(Catalogue, new CatalogueFile(Settings.CataloguePath, IsSimulated ? edited => edited.WithLimitsTimes(SimulatedScale) : null));
 

@@ -16,7 +16,10 @@ namespace LlmQueue.Embedded.Hosting;
 /// <param name="Logging">Where the log goes.</param>
 internal sealed record ProcessParts(bool WithApi, bool WithWorker, Action<ILoggingBuilder> Logging);
 
-/// <summary>The whole queue in this process: private PostgreSQL, in-memory bus, worker and, when asked for, API. Each can be replaced by a server of one's own.</summary>
+/// <summary>
+/// The whole queue in this process: private PostgreSQL, in-memory bus, worker and, when asked for, API. Each can be replaced by a
+/// server of one's own.
+/// </summary>
 internal sealed class OneProcess : IAsyncDisposable
 {
     /// <summary>As many rows as one sweep of the Rescuer takes up of a kind.</summary>
@@ -41,7 +44,9 @@ internal sealed class OneProcess : IAsyncDisposable
     {
         foreach (var warning in installation.Settings.Warnings)
             say(warning);
-        if (parts.WithWorker && installation.Settings.RabbitMq is { } broker && await ServerChecks.WhyNoBroker(broker, stop) is { } noBroker)
+        if (parts.WithWorker
+            && installation.Settings.RabbitMq is { } broker
+            && await ServerChecks.WhyNoBroker(broker, stop) is { } noBroker)
             throw new RefusalException(noBroker);
         if (installation.Settings.DatabaseUrl is { } database && await ServerChecks.WhyNoDatabase(database, stop) is { } noDatabase)
             throw new RefusalException(noDatabase);
@@ -118,13 +123,17 @@ internal sealed class OneProcess : IAsyncDisposable
         {
             return await PrivatePostgres.Start(folder, say, stop);
         }
-        catch (Exception fault) when (fault is not DataFolderInUseException and (InvalidOperationException or IOException or UnauthorizedAccessException))
+        catch (Exception fault)
+            when (fault is not DataFolderInUseException and (InvalidOperationException or IOException or UnauthorizedAccessException))
         {
             throw new RefusalException(fault.Message, fault);
         }
     }
 
-    /// <summary>The former process may have been killed: its bells are lost and its calls will never end. Nobody else is here, so there is nothing to wait for.</summary>
+    /// <summary>
+    /// The former process may have been killed: its bells are lost and its calls will never end. Nobody else is here, so there is
+    /// nothing to wait for.
+    /// </summary>
     private async Task TakeUpWhatWasLeft(CancellationToken stop)
     {
         // A bell sent before its queue is there would be lost.
@@ -140,7 +149,8 @@ internal sealed class OneProcess : IAsyncDisposable
         var catalogue = installation.Current();
         if (!parts.WithApi)
         {
-            var plain = Microsoft.Extensions.Hosting.Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true, ContentRootPath = AppContext.BaseDirectory });
+            var plain = Microsoft.Extensions.Hosting.Host.CreateApplicationBuilder(
+                new HostApplicationBuilderSettings { DisableDefaults = true, ContentRootPath = AppContext.BaseDirectory });
             Add(plain, installation, catalogue, parts, database);
             AddFollower(plain.Services, simulator);
             return plain.Build();
@@ -151,14 +161,16 @@ internal sealed class OneProcess : IAsyncDisposable
         web.WebHost.UseUrls(installation.Settings.ListenUrl.ToString());
         Add(web, installation, catalogue, parts, database);
         AddFollower(web.Services, simulator);
-        // Where the database is private, the commands come through the API. Another's is theirs to open, and its folder is nobody's in particular.
+        // Where the database is private, the commands come through the API. Another's is theirs to open, and its folder is
+        // nobody's in particular.
         var cliToken = installation.Settings.DatabaseUrl is null ? CliToken.Create(installation.Settings.DataFolder) : null;
         web.Services.AddQueueApi(installation.Settings, catalogue, cliToken);
         return web.Build().MapQueueApi();
     }
 
     /// <summary>One composition for every command, with a worker or without.</summary>
-    internal static void Add(IHostApplicationBuilder builder, Installation installation, CurrentCatalogue catalogue, ProcessParts parts, string database)
+    internal static void Add(
+        IHostApplicationBuilder builder, Installation installation, CurrentCatalogue catalogue, ProcessParts parts, string database)
     {
         var (settings, options) = (installation.Settings, installation.Options);
         parts.Logging(builder.Logging);

@@ -29,5 +29,6 @@ internal static class PortCheck
     }
 
     public static string InUse(Uri listen) =>
-        $"LLMQUEUE_URL is {listen}, but another program listens on port {listen.Port} already. Stop that one, or set LLMQUEUE_URL to another port, for example http://127.0.0.1:{(listen.Port < 65535 ? listen.Port + 1 : 8080)}.";
+        $"LLMQUEUE_URL is {listen}, but another program listens on port {listen.Port} already. Stop that one, "
+            + $"or set LLMQUEUE_URL to another port, for example http://127.0.0.1:{(listen.Port < 65535 ? listen.Port + 1 : 8080)}.";
 }

@@ -16,14 +16,16 @@ internal sealed class SimulatedProvider : ICatalogueFollower, IDisposable
     private readonly HttpClient controls;
 
     private SimulatedProvider(Process process, Uri address) =>
-        (this.process, BaseUrl, controls) = (process, new Uri(address, "openai/v1"), new HttpClient { BaseAddress = address, Timeout = TimeSpan.FromSeconds(10) });
+        (this.process, BaseUrl, controls) = (process, new Uri(address, "openai/v1"),
+            new HttpClient { BaseAddress = address, Timeout = TimeSpan.FromSeconds(10) });
 
     public Uri BaseUrl { get; }
 
     public static async Task<SimulatedProvider> Start(Installation installation, CancellationToken cancel)
     {
         var program = Find(installation.Home) ?? throw new RefusalException(
-            "No provider has a key, and the simulated provider that would take their place is not built. Start the queue with ./run.sh, which builds it, or set a key, for example GROQ_API_KEY.");
+            "No provider has a key, and the simulated provider that would take their place is not built. "
+                + "Start the queue with ./run.sh, which builds it, or set a key, for example GROQ_API_KEY.");
         string[] command =
         [
             "dotnet", program, "--urls", "http://127.0.0.1:0", "--catalogue", installation.Settings.CataloguePath,
@@ -33,7 +35,10 @@ internal sealed class SimulatedProvider : ICatalogueFollower, IDisposable
         // Ctrl-C goes to every process of the terminal's group. In a session of its own the simulator still answers what is on its way.
         if (OperatingSystem.IsLinux() && (File.Exists("/usr/bin/setsid") || File.Exists("/bin/setsid")))
             command = ["setsid", .. command];
-        var started = Process.Start(new ProcessStartInfo(command[0], command[1..]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true })
+        var started = Process.Start(new ProcessStartInfo(command[0], command[1..])
+        {
+            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
+        })
             ?? throw new RefusalException("The simulated provider could not be started.");
         try
         {
@@ -51,7 +56,10 @@ internal sealed class SimulatedProvider : ICatalogueFollower, IDisposable
         }
     }
 
-    /// <summary>A model that was added is one it plays from now on. The limits it is told are those of the queue's own catalogue: it is as generous as the catalogue says.</summary>
+    /// <summary>
+    /// A model that was added is one it plays from now on. The limits it is told are those of the queue's own catalogue: it is as generous
+    /// as the catalogue says.
+    /// </summary>
     public async Task Follow(ModelCatalogue next, IReadOnlyList<string> changes, CancellationToken cancellationToken)
     {
         var models = next.Models.Select(m => new
@@ -101,7 +109,8 @@ internal sealed class SimulatedProvider : ICatalogueFollower, IDisposable
         var named = Environment.GetEnvironmentVariable("LLMQUEUE_SIMULATOR");
         return new[] { named, InHome("Release"), InHome("Debug") }.FirstOrDefault(path => !string.IsNullOrEmpty(path) && File.Exists(path));
 
-        string InHome(string configuration) => Path.Combine(home, "tests", "ProviderSimulator", "bin", configuration, "net10.0", "ProviderSimulator.dll");
+        string InHome(string configuration) =>
+            Path.Combine(home, "tests", "ProviderSimulator", "bin", configuration, "net10.0", "ProviderSimulator.dll");
     }
 
     private static void End(Process simulator)

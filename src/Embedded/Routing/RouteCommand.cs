@@ -24,7 +24,9 @@ internal sealed record RouteQuestion(string Text)
     /// <summary>How full the limits are taken to be, 0 to 1.</summary>
     public double Load { get; init; }
 
-    public IReadOnlyList<LlmMessage> Messages => [.. Enumerable.Range(1, Turns - 1).Select(i => new LlmMessage(i % 2 == 1 ? "user" : "assistant", "…")), new LlmMessage("user", Text)];
+    public IReadOnlyList<LlmMessage> Messages => [
+        .. Enumerable.Range(1, Turns - 1).Select(i => new LlmMessage(i % 2 == 1 ? "user" : "assistant", "…")),
+        new LlmMessage("user", Text)];
 }
 
 /// <summary>Shows how a task would be read and where it would go. Nobody is called, nothing is started and nothing is written.</summary>
@@ -33,8 +35,14 @@ internal static class RouteCommand
     public static Command Define(CommandContext context)
     {
         var text = new Argument<string>("TEXT") { Description = "The prompt; - is the standard input" };
-        var kind = new Option<string?>("--kind") { Description = "What its producer would say it is: code, analysis, …", HelpName = "KIND" };
-        var complexity = new Option<string?>("--complexity") { Description = "low, medium or high, as its producer would say", HelpName = "LEVEL" };
+        var kind = new Option<string?>("--kind")
+        {
+            Description = "What its producer would say it is: code, analysis, …", HelpName = "KIND",
+        };
+        var complexity = new Option<string?>("--complexity")
+        {
+            Description = "low, medium or high, as its producer would say", HelpName = "LEVEL",
+        };
         var priority = new Option<string?>("--priority") { Description = "interactive, normal or batch", HelpName = "CLASS" };
         var stakes = new Option<bool>("--high-stakes") { Description = "Never downgraded" };
         var agent = new Option<string?>("--agent") { Description = "The caller's own class of work", HelpName = "NAME" };
@@ -44,7 +52,10 @@ internal static class RouteCommand
         {
             Description = "The longest answer, in tokens", HelpName = "N", DefaultValueFactory = _ => TaskIntake.DefaultMaxOutputTokens,
         };
-        var turns = new Option<int>("--turns") { Description = "Messages of the conversation, this one among them", HelpName = "N", DefaultValueFactory = _ => 1 };
+        var turns = new Option<int>("--turns")
+        {
+            Description = "Messages of the conversation, this one among them", HelpName = "N", DefaultValueFactory = _ => 1,
+        };
         var load = new Option<double>("--load") { Description = "How full the limits are taken to be, 0 to 1", HelpName = "SHARE" };
         var command = new Command("route", "Shows how a task would be read and where it would go, and why. Nobody is called.")
         {
@@ -53,8 +64,10 @@ internal static class RouteCommand
         command.SetAction((parsed, _) => Run(
             new RouteQuestion(parsed.GetRequiredValue(text))
             {
-                Kind = CommandList.Given(parsed.GetValue(kind)), Complexity = CommandList.Given(parsed.GetValue(complexity))?.ToLowerInvariant(),
-                Priority = CommandList.Given(parsed.GetValue(priority)), HighStakes = parsed.GetValue(stakes), Agent = CommandList.Given(parsed.GetValue(agent)),
+                Kind = CommandList.Given(parsed.GetValue(kind)),
+                Complexity = CommandList.Given(parsed.GetValue(complexity))?.ToLowerInvariant(),
+                Priority = CommandList.Given(parsed.GetValue(priority)), HighStakes = parsed.GetValue(stakes),
+                Agent = CommandList.Given(parsed.GetValue(agent)),
                 Tenant = CommandList.Given(parsed.GetValue(tenant)), Model = CommandList.Given(parsed.GetValue(model)),
                 MaxOutputTokens = parsed.GetValue(output), Turns = parsed.GetValue(turns), Load = parsed.GetValue(load),
             },
@@ -72,7 +85,8 @@ internal static class RouteCommand
         // Where no key is set, the simulated provider stands for one.
         var simulated = installation.Settings.NoKeys;
         var catalogue = simulated ? installation.Catalogue.WithLimitsTimes(Installation.SimulatedScale) : installation.Catalogue;
-        bool HasKey(string provider) => simulated ? provider == Installation.SimulatedName : installation.Settings.Providers.ContainsKey(provider);
+        bool HasKey(string provider) =>
+            simulated ? provider == Installation.SimulatedName : installation.Settings.Providers.ContainsKey(provider);
         var text = RouteText.Of(question, catalogue, HasKey, DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime));
         if (simulated)
             Terminal.Say($"No key is set, so only {Installation.SimulatedName} is there, simulated.");
@@ -82,9 +96,11 @@ internal static class RouteCommand
     }
 
     private static string? WhatIsWrong(RouteQuestion question) =>
-        string.IsNullOrWhiteSpace(question.Text) ? "The text is empty; expected a question or an instruction, or - to read it from the standard input."
+        string.IsNullOrWhiteSpace(question.Text)
+            ? "The text is empty; expected a question or an instruction, or - to read it from the standard input."
         : Priorities.Parse(question.Priority) is null ? $"--priority is '{question.Priority}'; expected interactive, normal or batch."
-        : question.Complexity is not (null or "low" or "medium" or "high") ? $"--complexity is '{question.Complexity}'; expected low, medium or high."
+        : question.Complexity is not (null or "low" or "medium" or "high")
+            ? $"--complexity is '{question.Complexity}'; expected low, medium or high."
         : question.Turns < 1 ? $"--turns is {question.Turns}; expected 1 or more, this message among them."
         : question.MaxOutputTokens < 1 ? $"--max-output is {question.MaxOutputTokens}; expected 1 or more tokens."
         : question.Load is not (>= 0 and <= 1) ? $"--load is {question.Load}; expected 0 to 1."

@@ -26,8 +26,10 @@ internal sealed record RouteText(IReadOnlyList<string> Lines, bool HasChain)
         var request = new RouteRequest
         {
             Kind = kept.Kind, Complexity = kept.Complexity, Confidence = kept.Confidence, AlsoLikely = kept.AlsoLikely,
-            Priority = Priorities.Name(Priorities.Parse(question.Priority) ?? Priorities.Normal), HighStakes = question.HighStakes, Agent = question.Agent, Tenant = question.Tenant ?? "default", Model = question.Model,
-            PromptTokens = TokenEstimateRule.EstimatePromptTokens(question.Messages, TokenCalibration.None), MaxOutputTokens = question.MaxOutputTokens,
+            Priority = Priorities.Name(Priorities.Parse(question.Priority) ?? Priorities.Normal), HighStakes = question.HighStakes,
+            Agent = question.Agent, Tenant = question.Tenant ?? "default", Model = question.Model,
+            PromptTokens = TokenEstimateRule.EstimatePromptTokens(question.Messages, TokenCalibration.None),
+            MaxOutputTokens = question.MaxOutputTokens,
             ConversationTurns = question.Turns, NeedsContext = question.Turns > 1,
         };
         lines.Add(string.Create(CultureInfo.InvariantCulture,
@@ -39,17 +41,21 @@ internal sealed record RouteText(IReadOnlyList<string> Lines, bool HasChain)
         return new RouteText(lines, reading.Choice is Routed);
     }
 
-    private static IEnumerable<string> WhatItIs(RouteQuestion question, Classification? found, Classification kept, ModelCatalogue catalogue, Func<string, bool> hasKey, DateOnly today)
+    private static IEnumerable<string> WhatItIs(
+        RouteQuestion question, Classification? found, Classification kept, ModelCatalogue catalogue, Func<string, bool> hasKey,
+        DateOnly today)
     {
         if (found is { By: Stages.Producer })
         {
-            yield return $"what it is       {found.Kind}, {found.Complexity}: its producer says so{(question.Complexity is null ? ", and the rules how hard" : "")}";
+            yield return $"what it is       {found.Kind}, {found.Complexity}: "
+                + $"its producer says so{(question.Complexity is null ? ", and the rules how hard" : "")}";
             yield break;
         }
 
         if (found is not null)
         {
-            yield return Invariant($"what it is       {found.Kind}, {found.Complexity}: the rules say so, {found.Confidence:0.00} sure{Others(found)}");
+            yield return Invariant(
+                $"what it is       {found.Kind}, {found.Complexity}: the rules say so, {found.Confidence:0.00} sure{Others(found)}");
             yield break;
         }
 
@@ -58,7 +64,8 @@ internal sealed record RouteText(IReadOnlyList<string> Lines, bool HasChain)
         yield return Invariant($"what it is       the rules are not sure: their best guess is {guess.Kind}, {guess.Confidence:0.00} sure, and they speak from {ClassificationRule.Sure:0.0} on{Others(guess)}");
         yield return asked.Count == 0
             ? $"{Indent} no small model is there to be asked: {kept.Kind}, {kept.Complexity} is taken"
-            : $"{Indent} a running queue asks the small model, {asked[0]}; here nobody is called, so this is the way of a task whose question was not answered: {kept.Kind}, {kept.Complexity} (--kind shows another)";
+            : $"{Indent} a running queue asks the small model, {asked[0]}; here nobody is called, so this is the way of a task whose "
+                + $"question was not answered: {kept.Kind}, {kept.Complexity} (--kind shows another)";
     }
 
     private static IEnumerable<string> Rows(RouteReading reading)
@@ -74,18 +81,22 @@ internal sealed record RouteText(IReadOnlyList<string> Lines, bool HasChain)
         }
     }
 
-    private static IEnumerable<string> Outcome(RouteReading reading, RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions)
+    private static IEnumerable<string> Outcome(
+        RouteReading reading, RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions)
     {
         if (reading.Choice is NoModel none)
         {
             yield return $"nobody           {none.Reason}";
             if (none.IsTooLong)
-                yield return $"{Indent} a running queue reads one long message in up to {TaskPasses.MostParts} parts, and has the task answered from the notes of them";
+                yield return $"{Indent} a running queue reads one long message in up to {TaskPasses.MostParts} parts, "
+                    + "and has the task answered from the notes of them";
             yield break;
         }
 
         var routed = (Routed)reading.Choice;
-        var named = reading.Rows.SelectMany(row => row.Links).Where(link => link.Serving is not null && link.WhyLeftOut is null).GroupBy(link => link.Serving!).ToDictionary(g => g.Key, g => g.First());
+        var named = reading.Rows.SelectMany(row => row.Links)
+            .Where(link => link.Serving is not null && link.WhyLeftOut is null).GroupBy(link => link.Serving!)
+            .ToDictionary(g => g.Key, g => g.First());
         yield return $"rule             {routed.Rule}";
         for (var i = 0; i < routed.Models.Count; i++)
         {
@@ -95,13 +106,17 @@ internal sealed record RouteText(IReadOnlyList<string> Lines, bool HasChain)
             yield return Invariant($"  {i + 1}. {id}{inPlace}{(price.CostUsd(1, 1) is null ? ", price unknown" : $" (${price.InputUsdPerMillion} in, ${price.OutputUsdPerMillion} out a million tokens)")}");
         }
 
-        foreach (var out_ in reading.Rows.SelectMany(row => row.Links).Where(link => link.WhyLeftOut is not null).DistinctBy(link => link.Named))
+        foreach (var out_ in reading.Rows.SelectMany(row => row.Links).Where(link => link.WhyLeftOut is not null)
+            .DistinctBy(link => link.Named))
             yield return $"  left out: {out_.Named} {out_.WhyLeftOut}";
-        if (string.IsNullOrWhiteSpace(request.Model) && RoutingRule.Decide(request with { Kind = null, Complexity = null, Confidence = 1, AlsoLikely = [] }, catalogue, conditions) is Routed without)
+        if (string.IsNullOrWhiteSpace(request.Model)
+            && RoutingRule.Decide(request with { Kind = null, Complexity = null, Confidence = 1, AlsoLikely = [] }, catalogue, conditions)
+                is Routed without)
             yield return $"unclassified     it would go to {without.Models[0]} first ({without.Rule})";
     }
 
-    private static string Others(Classification found) => found.AlsoLikely.Count == 0 ? "" : $"; it may also be {string.Join(" or ", found.AlsoLikely)}";
+    private static string Others(Classification found) =>
+        found.AlsoLikely.Count == 0 ? "" : $"; it may also be {string.Join(" or ", found.AlsoLikely)}";
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -37,7 +37,9 @@ internal static class PageFiles
         var skipped = new List<string>();
         // A link that was named itself is what the person wants; one that was only found must not lead out of the folder that was named.
         var files = paths
-            .SelectMany(path => Directory.Exists(path) ? FolderWalk.Below(path, skipped) : [new FoundFile(Path.GetFullPath(path), Path.GetFileName(path), path)])
+            .SelectMany(path => Directory.Exists(path)
+                ? FolderWalk.Below(path, skipped)
+                : [new FoundFile(Path.GetFullPath(path), Path.GetFileName(path), path)])
             .DistinctBy(file => file.Path).OrderBy(file => file.Path, StringComparer.Ordinal).ToList();
         // The name below its folder is what the person knows; where two folders have the same, the path as it was given tells them apart.
         var twice = files.CountBy(file => file.Name).Where(pair => pair.Value > 1).Select(pair => pair.Key).ToHashSet();
@@ -52,11 +54,14 @@ internal static class PageFiles
             else
                 skipped.Add($"'{file.Given}' is {NotAFileException.What}.");
             if (together > LargestTogether)
-                throw new RefusalException($"The pages have more than {LargestTogether / 1_000_000} MB together; name fewer files or folders at a time.");
+                throw new RefusalException(
+                    $"The pages have more than {LargestTogether / 1_000_000} MB together; name fewer files or folders at a time.");
         }
 
         if (pages.Count == 0)
-            throw new RefusalException(string.Join('\n', [.. skipped.Take(5), $"There is no page under {string.Join(", ", paths.Select(p => $"'{p}'"))}; expected files ending in {string.Join(", ", Extensions)}."]));
+            throw new RefusalException(string.Join('\n', [.. skipped.Take(5),
+                $"There is no page under {string.Join(", ", paths.Select(p => $"'{p}'"))}; "
+                    + $"expected files ending in {string.Join(", ", Extensions)}."]));
         return new FoundPages(pages, skipped);
     }
 
@@ -70,7 +75,8 @@ internal static class PageFiles
             if (bytes.Length == 0)
                 return new PageFile(title, null, "The file is empty.");
             if (Decode(bytes) is not { } text)
-                return new PageFile(title, null, $"The file is binary although its name ends in {Path.GetExtension(path)}; expected text. Extract its text first.");
+                return new PageFile(title, null,
+                    $"The file is binary although its name ends in {Path.GetExtension(path)}; expected text. Extract its text first.");
             if (string.IsNullOrWhiteSpace(text))
                 return new PageFile(title, null, "The file has nothing but blanks in it.");
             var html = Html.Contains(Path.GetExtension(path).ToLowerInvariant());
@@ -86,7 +92,9 @@ internal static class PageFiles
         }
     }
 
-    /// <summary>Text in UTF-8, in UTF-16 with its mark, or in Latin-1 as old pages are; null for anything with control characters in it.</summary>
+    /// <summary>
+    /// Text in UTF-8, in UTF-16 with its mark, or in Latin-1 as old pages are; null for anything with control characters in it.
+    /// </summary>
     internal static string? Decode(byte[] bytes)
     {
         var text = bytes switch

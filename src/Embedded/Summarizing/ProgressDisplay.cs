@@ -30,7 +30,8 @@ internal sealed class PlainProgress(Action<string> say, TimeProvider clock) : IP
 
     public void Show(ProgressLook look)
     {
-        var present = (look.Summary.State, look.PagesDone + look.PagesFailed, look.Summary.CallTotals.Made, look.Summary.CallTotals.Throttled, look.Summary.Waiting.Sum(w => w.Count));
+        var present = (look.Summary.State, look.PagesDone + look.PagesFailed, look.Summary.CallTotals.Made,
+            look.Summary.CallTotals.Throttled, look.Summary.Waiting.Sum(w => w.Count));
         var due = lastAt is null || present.State != last.State || (present != last && clock.GetElapsedTime(lastAt.Value) >= Between);
         if (!due)
             return;
@@ -64,7 +65,9 @@ internal sealed class LiveProgress : IProgressDisplay
         var share = look.Pages == 0 ? 0 : (look.PagesDone + look.PagesFailed) / (double)look.Pages;
         var full = (int)Math.Round(share * BarWidth);
         var failed = look.PagesFailed > 0 ? $", [red]{look.PagesFailed} failed[/]" : "";
-        var bar = new Markup($"[bold]{Markup.Escape(ProgressText.Stage(look.Summary))}[/]  [green]{new string('━', full)}[/][grey]{new string('━', BarWidth - full)}[/]  {look.PagesDone} of {look.Pages} pages{failed}");
+        var bar = new Markup($"[bold]{Markup.Escape(ProgressText.Stage(look.Summary))}[/]  "
+            + $"[green]{new string('━', full)}[/][grey]{new string('━', BarWidth - full)}[/]  "
+            + $"{look.PagesDone} of {look.Pages} pages{failed}");
         live.UpdateTarget(new Rows([bar, .. ProgressText.Details(look).Select(line => new Text(line))]));
         live.Refresh();
     }

@@ -28,7 +28,8 @@ internal static class ProgressText
         SummaryStates.Submitted => "Starting",
         SummaryStates.Planning => "Planning what to look for",
         SummaryStates.SummarizingPages => "Summarising pages",
-        SummaryStates.Merging => $"Merging, level {Math.Max(1, summary.Progress.Stage - (summary.Question is null ? 1 : 2))} ({summary.Progress.StageTasks - summary.Progress.OpenTasks} of {summary.Progress.StageTasks} groups)",
+        SummaryStates.Merging => $"Merging, level {Math.Max(1, summary.Progress.Stage - (summary.Question is null ? 1 : 2))} "
+            + $"({summary.Progress.StageTasks - summary.Progress.OpenTasks} of {summary.Progress.StageTasks} groups)",
         SummaryStates.Synthesizing => "Writing the summary of the whole",
         SummaryStates.Answering => "Answering the question",
         var end => end,
@@ -61,7 +62,8 @@ internal static class ProgressText
         return VisibleText.Line(string.Join(" · ", parts));
     }
 
-    private static string Wait(WaitView wait, DateTime now) => $"{wait.Count} for {wait.WaitingFor}, {wait.Reason}{Expected(wait.ExpectedAt, now)}";
+    private static string Wait(WaitView wait, DateTime now) =>
+        $"{wait.Count} for {wait.WaitingFor}, {wait.Reason}{Expected(wait.ExpectedAt, now)}";
 
     private static string Expected(DateTime? at, DateTime now) =>
         at is not { } time ? "" : time <= now ? "; any moment" : $"; the next in {ReportText.Duration((time - now).TotalSeconds)}";
@@ -69,6 +71,8 @@ internal static class ProgressText
     private static string Figures(ProgressLook look)
     {
         var left = look.Left is { } time ? $", about {ReportText.Duration(Math.Ceiling(time.TotalSeconds))} left" : "";
-        return $"calls {look.Summary.CallTotals.Made:N0}, refused {look.Summary.CallTotals.Throttled:N0} · tokens {look.Summary.Usage.InputTokens:N0} in, {look.Summary.Usage.OutputTokens:N0} out · cost {ReportText.Money(look.Summary.CostUsd)} · {ReportText.Duration(look.Elapsed.TotalSeconds)}{left}";
+        return $"calls {look.Summary.CallTotals.Made:N0}, refused {look.Summary.CallTotals.Throttled:N0} · tokens "
+            + $"{look.Summary.Usage.InputTokens:N0} in, {look.Summary.Usage.OutputTokens:N0} out · cost "
+            + $"{ReportText.Money(look.Summary.CostUsd)} · {ReportText.Duration(look.Elapsed.TotalSeconds)}{left}";
     }
 }

@@ -13,7 +13,10 @@ internal static class ReportText
 {
     private const int LongestReason = 100;
 
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     public static string ToJson(SummaryReport report) => JsonSerializer.Serialize(report, Json) + "\n";
 
@@ -22,10 +25,12 @@ internal static class ReportText
     {
         var text = new StringBuilder();
         if (report.Summary is not null)
-            text.AppendLine((report.IsExtract ? "Extract (no model wrote this): " : "") + VisibleText.Block(report.Summary.Trim())).AppendLine();
+            text.AppendLine((report.IsExtract ? "Extract (no model wrote this): " : "") + VisibleText.Block(report.Summary.Trim()))
+                .AppendLine();
         if (report.Question is not null)
             text.AppendLine(VisibleText.Line($"Question: {report.Question}"))
-                .AppendLine(report.Answer is null ? "It was not answered." : VisibleText.Block($"Answer: {report.Answer.Trim()}")).AppendLine();
+                .AppendLine(report.Answer is null ? "It was not answered." : VisibleText.Block($"Answer: {report.Answer.Trim()}"))
+                .AppendLine();
         if (report.Reason is not null)
             text.AppendLine(VisibleText.Line(report.Reason)).AppendLine();
         foreach (var page in Failed(report))
@@ -43,16 +48,20 @@ internal static class ReportText
         if (report.Simulated)
             text.AppendLine("> The answers are **simulated**: no provider had a key.").AppendLine();
         if (report.Question is not null)
-            text.AppendLine($"**Question:** {report.Question}").AppendLine().AppendLine($"**Answer:** {report.Answer?.Trim() ?? "It was not answered."}").AppendLine();
+            text.AppendLine($"**Question:** {report.Question}").AppendLine()
+                .AppendLine($"**Answer:** {report.Answer?.Trim() ?? "It was not answered."}").AppendLine();
         if (report.Summary is not null)
-            text.AppendLine(report.IsExtract ? "## The whole (an extract, no model wrote it)" : "## The whole").AppendLine().AppendLine(report.Summary.Trim()).AppendLine();
+            text.AppendLine(report.IsExtract ? "## The whole (an extract, no model wrote it)" : "## The whole")
+                .AppendLine().AppendLine(report.Summary.Trim()).AppendLine();
         if (report.Reason is not null)
             text.AppendLine($"_{report.Reason}_").AppendLine();
         text.AppendLine("## The pages").AppendLine();
         foreach (var page in report.Pages)
         {
             text.AppendLine($"### {page.Number}. {page.Title}").AppendLine();
-            text.AppendLine(page.Summary is null || page.State == PageStates.Extracted ? $"**{page.State}:** {page.Reason}" : $"_{page.Model}_").AppendLine();
+            text.AppendLine(
+                page.Summary is null || page.State == PageStates.Extracted ? $"**{page.State}:** {page.Reason}" : $"_{page.Model}_")
+                .AppendLine();
             if (page.Summary is not null)
                 text.AppendLine(page.Summary.Trim()).AppendLine();
         }
@@ -61,7 +70,8 @@ internal static class ReportText
         return text.Append(Piped(ByModel(report))).AppendLine().Append(Piped(Totals(report))).ToString();
     }
 
-    public static string Money(decimal? usd) => usd switch { null => "unknown", 0 => "$0", _ => "$" + usd.Value.ToString("0.00####", CultureInfo.InvariantCulture) };
+    public static string Money(decimal? usd) =>
+        usd switch { null => "unknown", 0 => "$0", _ => "$" + usd.Value.ToString("0.00####", CultureInfo.InvariantCulture) };
 
     public static string Duration(double seconds) => seconds < 60
         ? seconds.ToString("0.0", CultureInfo.InvariantCulture) + " s"
@@ -74,9 +84,11 @@ internal static class ReportText
     private static List<string[]> ByModel(SummaryReport report)
     {
         var rows = new List<string[]> { new[] { "Model", "Pages", "Answers", "Input tokens", "Output tokens", "Cost" } };
-        rows.AddRange(report.Models.Select(m => new[] { m.Model, N(report.PagesOf(m.Model)), N(m.Tasks), N(m.InputTokens), N(m.OutputTokens), Money(m.CostUsd) }));
+        rows.AddRange(report.Models.Select(
+            m => new[] { m.Model, N(report.PagesOf(m.Model)), N(m.Tasks), N(m.InputTokens), N(m.OutputTokens), Money(m.CostUsd) }));
         // A page that was cut into parts may be of several models, so the column can add up to more.
-        rows.Add(["All", N(report.PagesDone), N(report.Models.Sum(m => m.Tasks)), N(report.Usage.InputTokens), N(report.Usage.OutputTokens), Money(report.CostUsd)]);
+        rows.Add(["All", N(report.PagesDone), N(report.Models.Sum(m => m.Tasks)), N(report.Usage.InputTokens), N(report.Usage.OutputTokens),
+            Money(report.CostUsd)]);
         return rows;
     }
 
@@ -85,7 +97,12 @@ internal static class ReportText
         var rows = new List<string[]>
         {
             new[] { "In all", "" },
-            new[] { "Pages", report.PagesFailed == 0 ? N(report.Pages.Count) : $"{N(report.PagesDone)} of {N(report.Pages.Count)}, {N(report.PagesFailed)} failed" },
+            new[]
+            {
+                "Pages", report.PagesFailed == 0
+                    ? N(report.Pages.Count)
+                    : $"{N(report.PagesDone)} of {N(report.Pages.Count)}, {N(report.PagesFailed)} failed",
+            },
             new[] { "Calls made", N(report.Calls) },
             new[] { "Calls refused for a limit", N(report.Refused) },
             new[] { "Calls that met a fault", N(report.Retried) },
@@ -106,7 +123,9 @@ internal static class ReportText
         for (var i = 0; i < rows.Count; i++)
         {
             // Names to the left, figures to the right.
-            text.AppendLine(string.Join("  ", rows[i].Select((cell, column) => column == 0 ? cell.PadRight(widths[0]) : cell.PadLeft(widths[column]))).TrimEnd());
+            text.AppendLine(
+                string.Join("  ", rows[i].Select((cell, column) => column == 0 ? cell.PadRight(widths[0]) : cell.PadLeft(widths[column])))
+                    .TrimEnd());
             if (i == 0)
                 text.AppendLine(new string('-', widths.Sum() + (2 * (widths.Length - 1))));
         }

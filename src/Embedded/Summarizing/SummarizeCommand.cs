@@ -8,7 +8,8 @@ using LlmQueue.Storage.Summaries;
 namespace LlmQueue.Embedded.Summarizing;
 
 /// <summary>What the person asked for.</summary>
-internal sealed record SummarizeRequest(IReadOnlyList<string> Paths, string? Question, string? Model, string? Out, string? Json, bool Fresh);
+internal sealed record SummarizeRequest(
+    IReadOnlyList<string> Paths, string? Question, string? Model, string? Out, string? Json, bool Fresh);
 
 /// <summary>Summarises files and folders in this process, or goes on where a killed one was.</summary>
 internal static class SummarizeCommand
@@ -17,7 +18,10 @@ internal static class SummarizeCommand
 
     public static Command Define(CommandContext context)
     {
-        var paths = new Argument<string[]>("PATH") { Description = "Files or folders of .md, .txt, .html, .htm", Arity = ArgumentArity.OneOrMore };
+        var paths = new Argument<string[]>("PATH")
+        {
+            Description = "Files or folders of .md, .txt, .html, .htm", Arity = ArgumentArity.OneOrMore,
+        };
         var question = new Option<string?>("--question") { Description = "What you want to know from the pages", HelpName = "TEXT" };
         var model = new Option<string?>("--model")
         {
@@ -27,9 +31,11 @@ internal static class SummarizeCommand
         var json = new Option<string?>("--json") { Description = "Write everything as JSON", HelpName = "FILE" };
         var fresh = new Option<bool>("--fresh")
         {
-            Description = "Do it again although it was done before; a run that was broken off is gone on with all the same, also without --fresh",
+            Description =
+                "Do it again although it was done before; a run that was broken off is gone on with all the same, also without --fresh",
         };
-        var command = new Command("summarize", "Summarises files or folders, page by page and as a whole. Run again after a crash, it goes on where it was.")
+        var command = new Command("summarize",
+            "Summarises files or folders, page by page and as a whole. Run again after a crash, it goes on where it was.")
         {
             paths, question, model, markdown, json, fresh,
         };
@@ -45,7 +51,8 @@ internal static class SummarizeCommand
     {
         var installation = Installation.Read();
         CheckModel(request.Model, installation.Catalogue);
-        var outputs = new[] { ("--out", request.Out), ("--json", request.Json) }.Where(o => o.Item2 is not null).Select(o => new OutputFile(o.Item1, Path.GetFullPath(o.Item2!))).ToList();
+        var outputs = new[] { ("--out", request.Out), ("--json", request.Json) }.Where(o => o.Item2 is not null)
+            .Select(o => new OutputFile(o.Item1, Path.GetFullPath(o.Item2!))).ToList();
         outputs.ForEach(output => output.Try());
         var found = PageFiles.Read(request.Paths);
         Note(found);
@@ -79,7 +86,8 @@ internal static class SummarizeCommand
     }
 
     /// <summary>The run to watch: the newest that was begun before, or a new one.</summary>
-    private static async Task<Guid> Attach(IQueueClient queue, SummarizeRequest request, IReadOnlyList<PageFile> pages, CancellationToken stop)
+    private static async Task<Guid> Attach(
+        IQueueClient queue, SummarizeRequest request, IReadOnlyList<PageFile> pages, CancellationToken stop)
     {
         SummaryProgress? last = null;
         foreach (var id in SummaryIdentity.Runs(pages, request.Question, request.Model, queue.IsSimulated))
@@ -93,18 +101,23 @@ internal static class SummarizeCommand
             switch (last?.State)
             {
                 case SummaryStates.Completed when !request.Fresh:
-                    Terminal.Say($"These pages were summarised before, at {last.EndedAt:yyyy-MM-dd HH:mm} UTC; this is that result. --fresh does it again.");
+                    Terminal.Say($"These pages were summarised before, at {last.EndedAt:yyyy-MM-dd HH:mm} UTC; "
+                        + "this is that result. --fresh does it again.");
                     return last.Id;
                 case { } state when !SummaryStates.Ends.Contains(state):
                     Terminal.Say($"Going on with what was begun at {last.SubmittedAt:yyyy-MM-dd HH:mm} UTC.");
                     return last.Id;
             }
 
-            await queue.Submit(new SummarizePages { Id = id, Pages = [.. pages.Select(p => p.Content!)], Question = request.Question, Model = request.Model }, stop);
+            await queue.Submit(new SummarizePages
+            {
+                Id = id, Pages = [.. pages.Select(p => p.Content!)], Question = request.Question, Model = request.Model,
+            }, stop);
             return id;
         }
 
-        throw new RefusalException($"These pages were summarised {SummaryIdentity.MostRuns} times already; change the question or a page, or wait until old results are removed.");
+        throw new RefusalException($"These pages were summarised {SummaryIdentity.MostRuns} times already; "
+            + "change the question or a page, or wait until old results are removed.");
     }
 
     private static async Task<string?> Watch(IQueueClient queue, Guid id, int unreadable, TimeProvider clock, CancellationToken stop)
@@ -120,7 +133,8 @@ internal static class SummarizeCommand
         Terminal.Write("\n" + ReportText.ToScreen(report));
         foreach (var output in outputs)
             Terminal.Say($"Written to {output.Path}");
-        return report.State != SummaryStates.Completed ? ExitCodes.Failed : report.PagesFailed > 0 ? ExitCodes.SomePagesFailed : ExitCodes.Done;
+        return report.State != SummaryStates.Completed ? ExitCodes.Failed
+            : report.PagesFailed > 0 ? ExitCodes.SomePagesFailed : ExitCodes.Done;
     }
 
     private static void Note(FoundPages found)

@@ -22,7 +22,9 @@ internal static class SummaryIdentity
     public static IReadOnlyList<Guid> Runs(IReadOnlyList<PageFile> pages, string? question, string? model, bool simulated)
     {
         string[] asked = [simulated ? "simulated" : "real", question ?? "", model ?? ""];
-        var content = DeterministicId.Of(CommandTenant, "page-set", [.. asked, .. pages.SelectMany(page => (string[])[page.Title, page.Content?.Text ?? "", page.Content?.Html ?? ""])]);
-        return [.. Enumerable.Range(0, MostRuns).Select(run => DeterministicId.Of(CommandTenant, "summary", $"{content}", run.ToString(CultureInfo.InvariantCulture)))];
+        var content = DeterministicId.Of(CommandTenant, "page-set",
+            [.. asked, .. pages.SelectMany(page => (string[])[page.Title, page.Content?.Text ?? "", page.Content?.Html ?? ""])]);
+        return [.. Enumerable.Range(0, MostRuns)
+            .Select(run => DeterministicId.Of(CommandTenant, "summary", $"{content}", run.ToString(CultureInfo.InvariantCulture)))];
     }
 }

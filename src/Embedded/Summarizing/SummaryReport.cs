@@ -48,7 +48,8 @@ internal sealed record SummaryReport
     {
         return new SummaryReport
         {
-            Id = view.Id, State = view.State, Simulated = simulated, Question = view.Question, Answer = view.Answer, Summary = view.Summary, IsExtract = view.IsExtract, Reason = view.Reason,
+            Id = view.Id, State = view.State, Simulated = simulated, Question = view.Question, Answer = view.Answer, Summary = view.Summary,
+            IsExtract = view.IsExtract, Reason = view.Reason,
             Pages = files is null ? view.Pages : Merge(view.Pages, files), Models = view.Models, Usage = view.Usage, CostUsd = view.CostUsd,
             Calls = view.Calls.Sum(c => c.Calls), Refused = view.Calls.Sum(c => c.Throttled), Retried = view.Calls.Sum(c => c.OtherFaults),
             Deferrals = view.Deferrals, Seconds = Math.Round(((view.EndedAt ?? view.SubmittedAt) - view.SubmittedAt).TotalSeconds, 1),

@@ -9,7 +9,9 @@ internal sealed class SummaryWatch(IQueueClient queue, TimeProvider clock)
 {
     private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>Looks in a row at which every key is refused before that is believed: at a start, the first answers may still be on their way.</summary>
+    /// <summary>
+    /// Looks in a row at which every key is refused before that is believed: at a start, the first answers may still be on their way.
+    /// </summary>
     private const int SureOfRefusal = 8;
 
     /// <returns>Null when it has ended; else why it cannot go on, as a sentence.</returns>
@@ -19,7 +21,8 @@ internal sealed class SummaryWatch(IQueueClient queue, TimeProvider clock)
         var pace = new Pace();
         for (var refusals = 0; ;)
         {
-            var summary = await queue.Progress(id, stop) ?? throw new RefusalException($"The summary {id} was removed while it was watched.");
+            var summary = await queue.Progress(id, stop)
+                ?? throw new RefusalException($"The summary {id} was removed while it was watched.");
             var elapsed = clock.GetElapsedTime(began);
             display.Show(new ProgressLook(summary, unreadable, elapsed, pace.Left(summary, elapsed), clock.GetUtcNow().UtcDateTime));
             if (SummaryStates.Ends.Contains(summary.State))
@@ -37,9 +40,12 @@ internal sealed class SummaryWatch(IQueueClient queue, TimeProvider clock)
     private static string? WhyNoKey(QueueView queue)
     {
         var refused = queue.Keys.Where(k => k.RefusedReason is not null).ToList();
-        var waitsOnlyForThem = refused.Count > 0 && queue.Waiting.All(line => line.Buckets.Count > 0 && line.Buckets.All(b => queue.Buckets.Any(known => known.Id == b && known.DisabledReason is not null)));
+        var waitsOnlyForThem = refused.Count > 0
+            && queue.Waiting.All(line => line.Buckets.Count > 0
+                && line.Buckets.All(b => queue.Buckets.Any(known => known.Id == b && known.DisabledReason is not null)));
         return !waitsOnlyForThem ? null
-            : $"No key is accepted: {string.Join("; ", refused.Select(k => $"{k.Alias}: {k.RefusedReason}"))}. Put a valid key into the environment or .env and run the same command again; what was done is kept.";
+            : $"No key is accepted: {string.Join("; ", refused.Select(k => $"{k.Alias}: {k.RefusedReason}"))}. "
+                + "Put a valid key into the environment or .env and run the same command again; what was done is kept.";
     }
 }
 

@@ -32,6 +32,7 @@ internal static class StatusCommand
             return StatusText.Of(task);
         if (await queue.Summary(id, stop) is { } summary)
             return StatusText.Of(summary) + ReportText.ToScreen(SummaryReport.Of(summary, files: null, queue.IsSimulated));
-        throw new RefusalException($"Neither a task nor a summary has the id {id}. Those that ended long ago are removed (KEEP_ENDED_DAYS).");
+        throw new RefusalException(
+            $"Neither a task nor a summary has the id {id}. Those that ended long ago are removed (KEEP_ENDED_DAYS).");
     }
 }

@@ -18,33 +18,45 @@ internal static class SubmitCommand
     private const int LargestFile = 200_000_000;
 
     private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(500);
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Json =
+        new(JsonSerializerDefaults.Web) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static Command Define(CommandContext context)
     {
-        var file = new Argument<string>("FILE.jsonl") { Description = "A task a line, as POST /v1/tasks takes it; - is the standard input" };
-        var wait = new Option<bool>("--wait") { Description = "Work until every task has ended, then print a JSON line for each, in the file's order" };
+        var file =
+            new Argument<string>("FILE.jsonl") { Description = "A task a line, as POST /v1/tasks takes it; - is the standard input" };
+        var wait = new Option<bool>("--wait")
+        {
+            Description = "Work until every task has ended, then print a JSON line for each, in the file's order",
+        };
         var skip = new Option<bool>("--skip-bad") { Description = "Leave out lines that are wrong, instead of submitting nothing" };
-        var command = new Command("submit", "Enqueues the tasks of a file. The same file again submits nothing twice.") { file, wait, skip };
+        var command = new Command("submit", "Enqueues the tasks of a file. The same file again submits nothing twice.")
+        {
+            file, wait, skip,
+        };
         command.SetAction((parsed, _) =>
-            Run(new SubmitRequest(parsed.GetRequiredValue(file), parsed.GetValue(wait), parsed.GetValue(skip)), context.Clock, context.Stop));
+            Run(new SubmitRequest(parsed.GetRequiredValue(file), parsed.GetValue(wait), parsed.GetValue(skip)), context.Clock,
+                context.Stop));
         return command;
     }
 
     private static async Task<int> Run(SubmitRequest request, TimeProvider clock, CancellationToken stop)
     {
         var installation = Installation.Read();
-        var file = TaskFile.Read(await Text(request.File, stop), new ModelChecks(new CurrentCatalogue(installation.Catalogue)), clock.GetUtcNow().UtcDateTime);
+        var file = TaskFile.Read(await Text(request.File, stop), new ModelChecks(new CurrentCatalogue(installation.Catalogue)),
+            clock.GetUtcNow().UtcDateTime);
         foreach (var problem in file.Problems)
             Terminal.Say(problem);
         if (file.Problems.Count > 0 && !request.SkipBad)
         {
-            Terminal.Say($"Nothing was submitted. Mend {(file.Problems.Count == 1 ? "the line" : $"the {file.Problems.Count} lines")}, or leave {(file.Problems.Count == 1 ? "it" : "them")} out with --skip-bad.");
+            Terminal.Say($"Nothing was submitted. Mend {(file.Problems.Count == 1 ? "the line" : $"the {file.Problems.Count} lines")}, "
+                + $"or leave {(file.Problems.Count == 1 ? "it" : "them")} out with --skip-bad.");
             return ExitCodes.WrongUse;
         }
 
         if (file.Tasks.Count == 0)
-            throw new RefusalException($"There is no task in '{request.File}'; expected one JSON object a line, for example {{\"prompt\": \"Why is the sky blue?\"}}.");
+            throw new RefusalException($"There is no task in '{request.File}'; "
+                + "expected one JSON object a line, for example {\"prompt\": \"Why is the sky blue?\"}.");
         try
         {
             await using var queue = await QueueClients.Open(installation, request.Wait ? ClientUse.Work : ClientUse.Look, clock, stop);
@@ -52,7 +64,9 @@ internal static class SubmitCommand
                 Terminal.Say(Banner.Simulated);
             await queue.Submit(file.Tasks, stop);
             var ids = file.Tasks.Select(task => task.Id!.Value).ToList();
-            return request.Wait ? await Await(queue, ids, clock, stop) : GiveOutIds(ids, queue.HasWorker || installation.Settings.RabbitMq is not null);
+            return request.Wait
+                ? await Await(queue, ids, clock, stop)
+                : GiveOutIds(ids, queue.HasWorker || installation.Settings.RabbitMq is not null);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -105,7 +119,10 @@ internal static class SubmitCommand
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
-            throw new RefusalException($"The file '{file}' cannot be read: {fault.Message}{(fault is NotAFileException ? " For a pipe, name - and lead it in with '|' or '<'." : "")}", fault);
+            throw new RefusalException(
+                $"The file '{file}' cannot be read: "
+                    + $"{fault.Message}{(fault is NotAFileException ? " For a pipe, name - and lead it in with '|' or '<'." : "")}",
+                fault);
         }
     }
 

@@ -43,7 +43,8 @@ internal sealed record TaskFile(IReadOnlyList<LlmTask> Tasks, IReadOnlyList<stri
             }
             catch (JsonException fault)
             {
-                problems.Add($"Line {number} is not JSON (at character {fault.BytePositionInLine + 1}); expected one object a line, for example {{\"prompt\": \"Why is the sky blue?\"}}.");
+                problems.Add($"Line {number} is not JSON (at character {fault.BytePositionInLine + 1}); "
+                    + "expected one object a line, for example {\"prompt\": \"Why is the sky blue?\"}.");
             }
             catch (ProblemException refused)
             {
@@ -59,5 +60,6 @@ internal sealed record TaskFile(IReadOnlyList<LlmTask> Tasks, IReadOnlyList<stri
     }
 
     /// <summary>Follows from the file and the line, so that the same file handed in again hands in nothing twice.</summary>
-    private static Guid Id(Guid file, int line) => DeterministicId.Of(CommandTenant, "task", $"{file}", line.ToString(CultureInfo.InvariantCulture));
+    private static Guid Id(Guid file, int line) =>
+        DeterministicId.Of(CommandTenant, "task", $"{file}", line.ToString(CultureInfo.InvariantCulture));
 }

@@ -26,18 +26,22 @@ public sealed class PlainJson<TMessage> : ISerializerFactory, IMessageDeserializ
     public void Probe(ProbeContext context) => context.CreateScope("plainJson").Add("contentType", ContentType.MediaType);
 
     public ConsumeContext Deserialize(ReceiveContext receiveContext) =>
-        new BodyConsumeContext(receiveContext, Deserialize(receiveContext.Body, receiveContext.TransportHeaders, receiveContext.InputAddress));
+        new BodyConsumeContext(receiveContext,
+            Deserialize(receiveContext.Body, receiveContext.TransportHeaders, receiveContext.InputAddress));
 
     public SerializerContext Deserialize(MessageBody body, Headers headers, Uri? destinationAddress = null)
     {
         // Thrown without a cause inside: the error queue shows the innermost message, and these sentences are the ones that help.
         if (!TryRead(body, out var element, out var problem))
-            throw new SerializationException($"The message is not JSON: {problem} Expected the fields of {typeof(TMessage).Name} as one JSON object, for example {{\"prompt\": \"…\"}}.");
+            throw new SerializationException($"The message is not JSON: {problem} Expected the fields of {typeof(TMessage).Name} as one "
+                + "JSON object, for example {\"prompt\": \"…\"}.");
         if (element.ValueKind != JsonValueKind.Object)
-            throw new SerializationException($"The message is a JSON {element.ValueKind}, expected one JSON object with the fields of {typeof(TMessage).Name}.");
+            throw new SerializationException(
+                $"The message is a JSON {element.ValueKind}, expected one JSON object with the fields of {typeof(TMessage).Name}.");
         if (WhatDoesNotFit(element) is { } misfit)
             throw new SerializationException($"A field of the message does not fit {typeof(TMessage).Name}: {misfit}");
-        return new SystemTextJsonRawSerializerContext(SystemTextJsonMessageSerializer.Instance, SystemTextJsonMessageSerializer.Options, ContentType,
+        return new SystemTextJsonRawSerializerContext(SystemTextJsonMessageSerializer.Instance, SystemTextJsonMessageSerializer.Options,
+            ContentType,
             new RawMessageContext(headers, destinationAddress, Options), MessageTypes, Options, element);
     }
 
@@ -55,7 +59,9 @@ public sealed class PlainJson<TMessage> : ISerializerFactory, IMessageDeserializ
         }
     }
 
-    /// <summary>Reads the message once more than needed: read later, a field of the wrong kind would be reported without its name.</summary>
+    /// <summary>
+    /// Reads the message once more than needed: read later, a field of the wrong kind would be reported without its name.
+    /// </summary>
     private static string? WhatDoesNotFit(JsonElement element)
     {
         try

@@ -53,8 +53,12 @@ public static class QueueBus
         return services;
     }
 
-    /// <summary>An endpoint of the queue: durable, quorum-replicated on RabbitMQ, and quick to try again what only a passing fault stopped.</summary>
-    public static void QueueEndpoint(this IBusFactoryConfigurator bus, string name, int concurrency, Action<IReceiveEndpointConfigurator> configure, bool messageIsTheOnlyCopy = false) =>
+    /// <summary>
+    /// An endpoint of the queue: durable, quorum-replicated on RabbitMQ, and quick to try again what only a passing fault stopped.
+    /// </summary>
+    public static void QueueEndpoint(
+        this IBusFactoryConfigurator bus, string name, int concurrency, Action<IReceiveEndpointConfigurator> configure,
+        bool messageIsTheOnlyCopy = false) =>
         bus.ReceiveEndpoint(name, endpoint =>
         {
             endpoint.ConfigureConsumeTopology = false;

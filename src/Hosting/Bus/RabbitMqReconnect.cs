@@ -7,8 +7,8 @@ using MassTransit.Transports;
 namespace LlmQueue.Hosting.Bus;
 
 /// <summary>
-/// MassTransit's RabbitMQ transport with a fixed wait between two tries to reach the broker. Its own waits grow from 3 to 30 seconds and no setting
-/// changes them; the policy is a virtual member, so a host configuration of our own overrides it (docs/decisions/0028).
+/// MassTransit's RabbitMQ transport with a fixed wait between two tries to reach the broker. Its own waits grow from 3 to 30 seconds and no
+/// setting changes them; the policy is a virtual member, so a host configuration of our own overrides it (docs/decisions/0028).
 /// </summary>
 internal static class RabbitMqReconnect
 {
@@ -20,7 +20,8 @@ internal static class RabbitMqReconnect
     private sealed class BusFactory(BusConfiguration bus, Action<IBusRegistrationContext, IRabbitMqBusFactoryConfigurator> configure)
         : TransportRegistrationBusFactory<IRabbitMqReceiveEndpointConfigurator>(bus.HostConfiguration)
     {
-        public override IBusInstance CreateBus(IBusRegistrationContext context, IEnumerable<IBusInstanceSpecification> specifications, string busName) =>
+        public override IBusInstance CreateBus(
+            IBusRegistrationContext context, IEnumerable<IBusInstanceSpecification> specifications, string busName) =>
             CreateBus(new RabbitMqBusFactoryConfigurator(bus), context, configure, specifications);
     }
 

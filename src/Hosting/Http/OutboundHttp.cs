@@ -4,8 +4,8 @@ using System.Net.Sockets;
 namespace LlmQueue.Hosting.Http;
 
 /// <summary>
-/// Calls addresses that tenants name. The name is resolved here and the connection is made to the very address that was checked, so a name that resolves otherwise
-/// a moment later gains nothing; redirects are not followed by themselves, and no proxy of the environment is used.
+/// Calls addresses that tenants name. The name is resolved here and the connection is made to the very address that was checked, so a name
+/// that resolves otherwise a moment later gains nothing; redirects are not followed by themselves, and no proxy of the environment is used.
 /// </summary>
 public sealed class OutboundHttp : IDisposable
 {
@@ -20,7 +20,8 @@ public sealed class OutboundHttp : IDisposable
         _trusted = new HashSet<string>(privateHosts, StringComparer.OrdinalIgnoreCase);
         Client = new HttpClient(new SocketsHttpHandler
         {
-            AllowAutoRedirect = false, UseProxy = false, UseCookies = false, ConnectTimeout = TimeSpan.FromSeconds(10), PooledConnectionLifetime = TimeSpan.FromMinutes(1),
+            AllowAutoRedirect = false, UseProxy = false, UseCookies = false, ConnectTimeout = TimeSpan.FromSeconds(10),
+            PooledConnectionLifetime = TimeSpan.FromMinutes(1),
             MaxResponseHeadersLength = 32, ConnectCallback = Connect,
         })
         {
@@ -30,14 +31,20 @@ public sealed class OutboundHttp : IDisposable
 
     public HttpClient Client { get; }
 
-    /// <summary>Why an address cannot be called at all, as a sentence; null when it may be. What its name leads to is only known when it is called.</summary>
+    /// <summary>
+    /// Why an address cannot be called at all, as a sentence; null when it may be. What its name leads to is only known when it is called.
+    /// </summary>
     public string? WhyNot(Uri url)
     {
         if (!url.IsAbsoluteUri || url.Scheme is not ("http" or "https"))
             return $"'{url}' is not an absolute http or https address.";
         if (url.UserInfo.Length > 0)
             return "The address carries a user or a password; expected one without.";
-        return IPAddress.TryParse(url.IdnHost.Trim('[', ']'), out var address) && !_trusted.Contains(url.IdnHost) && !PublicAddressRule.IsPublic(address) ? Private(url.IdnHost) : null;
+        return IPAddress.TryParse(url.IdnHost.Trim('[', ']'), out var address)
+            && !_trusted.Contains(url.IdnHost)
+            && !PublicAddressRule.IsPublic(address)
+            ? Private(url.IdnHost)
+            : null;
     }
 
     public void Dispose() => Client.Dispose();
@@ -63,7 +70,8 @@ public sealed class OutboundHttp : IDisposable
         }
     }
 
-    private static string Private(string host) => $"'{host}' leads into a private network; expected a public address, or name the host in LLMQUEUE_PRIVATE_HOSTS.";
+    private static string Private(string host) =>
+        $"'{host}' leads into a private network; expected a public address, or name the host in LLMQUEUE_PRIVATE_HOSTS.";
 }
 
 /// <summary>An address leads where the queue does not go for a tenant; the message says so.</summary>

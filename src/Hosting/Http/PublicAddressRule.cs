@@ -3,7 +3,9 @@ using System.Net.Sockets;
 
 namespace LlmQueue.Hosting.Http;
 
-/// <summary>Which addresses are the public internet's: what a tenant names may lead there, and nowhere into the network the queue itself stands in.</summary>
+/// <summary>
+/// Which addresses are the public internet's: what a tenant names may lead there, and nowhere into the network the queue itself stands in.
+/// </summary>
 public static class PublicAddressRule
 {
     // From IANA's registries of special-purpose addresses: everything that is not reachable by everybody.
@@ -11,9 +13,10 @@ public static class PublicAddressRule
     [
         .. new[]
         {
-            "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16",
-            "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
-            "::/96", "::1/128", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
+            "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24",
+            "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+            "::/96", "::1/128", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16", "fc00::/7",
+            "fe80::/10", "fec0::/10", "ff00::/8",
         }.Select(text => IPNetwork.Parse(text)),
     ];
 

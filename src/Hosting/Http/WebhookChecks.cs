@@ -2,7 +2,10 @@ using LlmQueue.Hosting.Settings;
 
 namespace LlmQueue.Hosting.Http;
 
-/// <summary>What is known of an address before anything is told to it. A call is signed or not made: who receives one must be able to know whose it is.</summary>
+/// <summary>
+/// What is known of an address before anything is told to it. A call is signed or not made: who receives one must be able
+/// to know whose it is.
+/// </summary>
 public sealed class WebhookChecks(QueueSettings settings, OutboundHttp outside)
 {
     /// <summary>Why nobody could be told at this address, as a sentence; null when nothing is wrong with it, or none is given.</summary>
@@ -17,5 +20,7 @@ public sealed class WebhookChecks(QueueSettings settings, OutboundHttp outside)
 
     /// <summary>Why a tenant's calls cannot be signed; null when they can.</summary>
     public string? WhyUnsigned(string tenant) => settings.WebhookSecretsOf(tenant).Count > 0 ? null
-        : $"LLMQUEUE_WEBHOOK_SECRETS has no secret of '{tenant}', and a webhook that is not signed is not sent: its receiver could not know whose it is. Set LLMQUEUE_WEBHOOK_SECRETS=\"{tenant}:whsec_…\" with 24 to 64 bytes in base64, for example from: echo \"whsec_$(openssl rand -base64 32)\".";
+        : $"LLMQUEUE_WEBHOOK_SECRETS has no secret of '{tenant}', and a webhook that is not signed is not sent: "
+            + $"its receiver could not know whose it is. Set LLMQUEUE_WEBHOOK_SECRETS=\"{tenant}:whsec_…\" with 24 to 64 bytes in base64, "
+            + "for example from: echo \"whsec_$(openssl rand -base64 32)\".";
 }

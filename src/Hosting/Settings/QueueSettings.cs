@@ -92,7 +92,8 @@ public sealed record QueueSettings
 
     // A record prints its members, and a connection string has a password.
     public override string ToString() =>
-        $"database {(DatabaseUrl is null ? "private" : "given")}, bus {(RabbitMq is null ? "in memory" : RabbitMq)}, API {ListenUrl}, providers {(NoKeys ? "none" : string.Join(", ", Providers.Values))}";
+        $"database {(DatabaseUrl is null ? "private" : "given")}, bus {(RabbitMq is null ? "in memory" : RabbitMq)}, API {ListenUrl}, "
+            + $"providers {(NoKeys ? "none" : string.Join(", ", Providers.Values))}";
 
     /// <param name="variables">Names as in the environment; an empty value counts as left out.</param>
     /// <param name="homeFolder">The project's folder, against which relative paths are read.</param>
@@ -113,13 +114,16 @@ public sealed record QueueSettings
             DailyBudgetUsd = reader.Amount("BUDGET_DAILY_USD"),
             Tokens = ApiTokens.Read(reader),
             WebhookSecrets = WebhookSecretsReader.Read(reader),
-            PrivateHosts = reader.Text("LLMQUEUE_PRIVATE_HOSTS")?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [],
+            PrivateHosts = reader.Text("LLMQUEUE_PRIVATE_HOSTS")
+                ?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+                ?? [],
             RequestsPerMinute = reader.Count("LLMQUEUE_REQUESTS_PER_MINUTE"),
             SummaryModels = ProviderVariables.Models(reader, ("GROQ_SUMMARY_MODELS", "groq"), ("OPENAI_SUMMARY_MODELS", "openai")),
             SynthesisModels = ProviderVariables.Models(reader, ("SYNTHESIS_MODEL_GROQ", "groq"), ("SYNTHESIS_MODEL_OPENAI", "openai")),
         };
         if (settings.Tokens.Count == 0 && !settings.ListenUrl.IsLoopback)
-            reader.Warn($"LLMQUEUE_URL is {settings.ListenUrl} but LLMQUEUE_TOKENS is not set: calls from other machines are refused. Set LLMQUEUE_TOKENS to 'name:secret' to let them in.");
+            reader.Warn($"LLMQUEUE_URL is {settings.ListenUrl} but LLMQUEUE_TOKENS is not set: calls from other machines are refused. "
+                + "Set LLMQUEUE_TOKENS to 'name:secret' to let them in.");
         VariableNames.WarnOfUnknown(reader);
         reader.ThrowIfAny();
         return settings with { Warnings = reader.Warnings };

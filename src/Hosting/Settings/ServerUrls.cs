@@ -7,7 +7,8 @@ internal static class ServerUrls
 {
     public static string? Database(SettingsReader reader)
     {
-        const string expected = "expected postgres://user:password@host:port/name, or an Npgsql string such as 'Host=localhost;Database=queue;Username=queue;Password=…'";
+        const string expected = "expected postgres://user:password@host:port/name, or an Npgsql string such as "
+            + "'Host=localhost;Database=queue;Username=queue;Password=…'";
         if (reader.Text("DATABASE_URL") is not { } text)
             return null;
         try
@@ -23,10 +24,12 @@ internal static class ServerUrls
                 return Npgsql(parts).ConnectionString;
             reader.Refuse($"DATABASE_URL {problem}; {expected}.");
         }
-        catch (Exception fault) when (fault is ArgumentException or FormatException or InvalidCastException or OverflowException or KeyNotFoundException)
+        catch (Exception fault)
+            when (fault is ArgumentException or FormatException or InvalidCastException or OverflowException or KeyNotFoundException)
         {
             // Npgsql names the option, which is no secret, and sometimes the value, which may be one.
-            reader.Refuse($"DATABASE_URL has an option that Npgsql does not take{(fault is ArgumentException { ParamName: { } option } ? $" ({option})" : "")}; {expected}.");
+            reader.Refuse("DATABASE_URL has an option that Npgsql does not "
+                + $"take{(fault is ArgumentException { ParamName: { } option } ? $" ({option})" : "")}; {expected}.");
         }
         return null;
     }
@@ -47,9 +50,11 @@ internal static class ServerUrls
             return null;
         }
         var tls = parts.Scheme == "amqps";
-        var address = new RabbitMqAddress(parts.Host, parts.Port ?? (tls ? 5671 : 5672), parts.Path.Length == 0 ? "/" : parts.Path, parts.User ?? "guest", parts.Password ?? "guest", tls);
+        var address = new RabbitMqAddress(parts.Host, parts.Port ?? (tls ? 5671 : 5672), parts.Path.Length == 0 ? "/" : parts.Path,
+            parts.User ?? "guest", parts.Password ?? "guest", tls);
         var host = address.Host.Contains(':') ? $"[{address.Host}]" : address.Host;
-        var url = $"{parts.Scheme}://{Uri.EscapeDataString(address.User)}:{Uri.EscapeDataString(address.Password)}@{host}:{address.Port}/{Uri.EscapeDataString(address.VirtualHost)}";
+        var url = $"{parts.Scheme}://{Uri.EscapeDataString(address.User)}:{Uri.EscapeDataString(address.Password)}@{host}:"
+            + $"{address.Port}/{Uri.EscapeDataString(address.VirtualHost)}";
         if (Uri.TryCreate(url, UriKind.Absolute, out var uri))
             return (uri, address);
         reader.Refuse($"RABBITMQ_URL has a host that is none; {expected}.");
@@ -62,18 +67,25 @@ internal static class ServerUrls
         var text = reader.Text("LLMQUEUE_URL") ?? standard;
         // Kestrel's ways of writing "every address"; no URL parser takes them.
         var readable = text.Replace("://*", "://0.0.0.0", StringComparison.Ordinal).Replace("://+", "://0.0.0.0", StringComparison.Ordinal);
-        if (Uri.TryCreate(readable, UriKind.Absolute, out var url) && url.Scheme == Uri.UriSchemeHttp && url.PathAndQuery == "/" && url.Host.Length > 0 && url.UserInfo.Length == 0)
+        if (Uri.TryCreate(readable, UriKind.Absolute, out var url) && url.Scheme == Uri.UriSchemeHttp
+            && url.PathAndQuery == "/" && url.Host.Length > 0 && url.UserInfo.Length == 0)
             return url;
-        reader.Refuse($"LLMQUEUE_URL is '{text}'; expected http://host:port without a path, for example {standard}. For https put a proxy in front.");
+        reader.Refuse(
+            $"LLMQUEUE_URL is '{text}'; expected http://host:port without a path, for example {standard}. For https put a proxy in front.");
         return new Uri(standard);
     }
 
     public static Uri Http(SettingsReader reader, string name, string standard)
     {
         var text = (reader.Text(name) ?? standard).TrimEnd('/');
-        if (Uri.TryCreate(text, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps) && url.Host.Length > 0 && url.UserInfo.Length == 0 && url.Query.Length == 0)
+        if (Uri.TryCreate(text, UriKind.Absolute, out var url)
+            && (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps)
+            && url.Host.Length > 0
+            && url.UserInfo.Length == 0
+            && url.Query.Length == 0)
             return url;
-        reader.Refuse($"{name} is {(text.Contains('@') ? "an address with a user or password in it" : $"'{text}'")}; expected the OpenAI-compatible root, for example {standard}.");
+        reader.Refuse($"{name} is {(text.Contains('@') ? "an address with a user or password in it" : $"'{text}'")}; "
+            + $"expected the OpenAI-compatible root, for example {standard}.");
         return new Uri(standard);
     }
 

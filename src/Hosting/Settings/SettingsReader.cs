@@ -11,9 +11,11 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string?> variab
     public IReadOnlyList<string> Warnings => _warnings;
 
     /// <summary>Every variable that has a value. docker-compose passes what is not set as an empty text.</summary>
-    public IEnumerable<string> Names => variables.Where(pair => !string.IsNullOrWhiteSpace(pair.Value)).Select(pair => pair.Key).Order(StringComparer.Ordinal);
+    public IEnumerable<string> Names => variables.Where(pair => !string.IsNullOrWhiteSpace(pair.Value))
+        .Select(pair => pair.Key).Order(StringComparer.Ordinal);
 
-    public string? Text(string name) => variables.GetValueOrDefault(name) is { } value && !string.IsNullOrWhiteSpace(value) ? value.Trim() : null;
+    public string? Text(string name) =>
+        variables.GetValueOrDefault(name) is { } value && !string.IsNullOrWhiteSpace(value) ? value.Trim() : null;
 
     /// <summary>As it stands, spaces around it included: for secrets, where a stray line break is worth a word.</summary>
     public string? Raw(string name) => string.IsNullOrWhiteSpace(variables.GetValueOrDefault(name)) ? null : variables[name];
@@ -42,9 +44,12 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string?> variab
     {
         if (Text(name) is not { } text)
             return null;
-        if (decimal.TryParse(text, NumberStyles.AllowDecimalPoint | NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var amount) && amount >= 0)
+        if (decimal.TryParse(text, NumberStyles.AllowDecimalPoint | NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture,
+            out var amount)
+            && amount >= 0)
             return amount;
-        Refuse($"{name} is '{text}'; expected US dollars as a number of 0 or more with a point, for example 2.50, or leave it out for no limit.");
+        Refuse($"{name} is '{text}'; expected US dollars as a number of 0 or more with a point, "
+            + "for example 2.50, or leave it out for no limit.");
         return null;
     }
 }
@@ -60,14 +65,16 @@ internal static class EnvironmentFile
         {
             try
             {
-                var options = new dotenv.net.DotEnvOptions(ignoreExceptions: false, envFilePaths: [path], trimValues: true, supportExportSyntax: true);
+                var options = new dotenv.net.DotEnvOptions(ignoreExceptions: false, envFilePaths: [path], trimValues: true,
+                    supportExportSyntax: true);
                 foreach (var (name, value) in dotenv.net.DotEnv.Read(options))
                     all[name] = value;
             }
             catch (Exception fault) when (fault is not OutOfMemoryException)
             {
                 // The parser's message may quote the line, and the line may be a key.
-                throw new SettingsException([$"The file '{path}' cannot be read ({fault.GetType().Name}); expected lines of NAME=value, as in .env.example."]);
+                throw new SettingsException(
+                    [$"The file '{path}' cannot be read ({fault.GetType().Name}); expected lines of NAME=value, as in .env.example."]);
             }
         }
         foreach (System.Collections.DictionaryEntry pair in Environment.GetEnvironmentVariables())

@@ -4,10 +4,11 @@ using System.Globalization;
 namespace LlmQueue.Hosting.Settings;
 
 /// <summary>
-/// A server's URL, percent-decoded. Not <see cref="Uri"/>: that one stops at the '#' or '/' of an unencoded password and then blames the port,
-/// and it does not tell "/" from "/%2F", which are two virtual hosts.
+/// A server's URL, percent-decoded. Not <see cref="Uri"/>: that one stops at the '#' or '/' of an unencoded password and then blames the
+/// port, and it does not tell "/" from "/%2F", which are two virtual hosts.
 /// </summary>
-internal sealed record UrlParts(string Scheme, string? User, string? Password, string Host, int? Port, string Path, IReadOnlyList<KeyValuePair<string, string>> Options)
+internal sealed record UrlParts(
+    string Scheme, string? User, string? Password, string Host, int? Port, string Path, IReadOnlyList<KeyValuePair<string, string>> Options)
 {
     public override string ToString() => $"{Scheme}://{Host}:{Port}/{Path}";
 
@@ -15,7 +16,8 @@ internal sealed record UrlParts(string Scheme, string? User, string? Password, s
     /// <param name="schemes">The schemes that are taken.</param>
     /// <param name="parts">What it says.</param>
     /// <param name="problem">What is wrong, to stand after the variable's name; never holds what may be a password.</param>
-    public static bool TryRead(string text, string[] schemes, [NotNullWhen(true)] out UrlParts? parts, [NotNullWhen(false)] out string? problem)
+    public static bool TryRead(
+        string text, string[] schemes, [NotNullWhen(true)] out UrlParts? parts, [NotNullWhen(false)] out string? problem)
     {
         (parts, problem) = (null, null);
         var end = text.IndexOf("://", StringComparison.Ordinal);
@@ -58,7 +60,9 @@ internal sealed record UrlParts(string Scheme, string? User, string? Password, s
             host = server[..colon];
         if (colon >= 0 && colon < server.Length)
         {
-            if (server[colon] != ':' || !int.TryParse(server.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number is < 1 or > 65535)
+            if (server[colon] != ':'
+                || !int.TryParse(server.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+                || number is < 1 or > 65535)
                 return false;
             port = number;
         }

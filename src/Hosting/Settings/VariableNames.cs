@@ -7,12 +7,14 @@ internal static class VariableNames
 {
     private static readonly string[] Fixed =
     [
-        "DATABASE_URL", "RABBITMQ_URL", "LLMQUEUE_DATA", "LLMQUEUE_URL", "LLMQUEUE_TOKENS", "LLMQUEUE_READ_TOKENS", "LLMQUEUE_WEBHOOK_SECRETS", "LLMQUEUE_PRIVATE_HOSTS", "LLMQUEUE_REQUESTS_PER_MINUTE", "CATALOGUE_PATH", "BUDGET_DAILY_USD",
+        "DATABASE_URL", "RABBITMQ_URL", "LLMQUEUE_DATA", "LLMQUEUE_URL", "LLMQUEUE_TOKENS", "LLMQUEUE_READ_TOKENS",
+        "LLMQUEUE_WEBHOOK_SECRETS", "LLMQUEUE_PRIVATE_HOSTS", "LLMQUEUE_REQUESTS_PER_MINUTE", "CATALOGUE_PATH", "BUDGET_DAILY_USD",
         "GROQ_SUMMARY_MODELS", "OPENAI_SUMMARY_MODELS", "SYNTHESIS_MODEL_GROQ", "SYNTHESIS_MODEL_OPENAI",
     ];
 
     // Said by run.sh and test.sh to what they start; nobody sets these by hand, so none is suggested either.
-    private static readonly string[] FromScripts = ["LLMQUEUE_HOME", "LLMQUEUE_SIMULATOR", "LLMQUEUE_TESTS", "LLMQUEUE_TESTS_REQUIRE_SERVERS"];
+    private static readonly string[] FromScripts =
+        ["LLMQUEUE_HOME", "LLMQUEUE_SIMULATOR", "LLMQUEUE_TESTS", "LLMQUEUE_TESTS_REQUIRE_SERVERS"];
 
     // Other programs' names that happen to be near ours.
     private static readonly string[] Foreign = ["OPENAI_ORG_ID", "OPENAI_ORGANIZATION", "OPENAI_API_BASE", "OPENAI_BASE_URI"];
@@ -34,8 +36,10 @@ internal static class VariableNames
             var near = Known.MinBy(known => NearestName.Distance(name.ToUpperInvariant(), known))!;
             var distance = NearestName.Distance(name.ToUpperInvariant(), near);
             // Ours alone begin with LLMQUEUE_; a provider's prefix is shared with its own tools, so only a near miss counts there.
-            if (name.StartsWith("LLMQUEUE_", StringComparison.OrdinalIgnoreCase) || distance <= (Prefixes.Any(prefix => name.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)) ? 3 : 1))
-                reader.Warn($"{name} is set but is no setting of the queue{(distance <= 4 ? $"; did you mean {near}?" : "; see .env.example for the names.")}");
+            if (name.StartsWith("LLMQUEUE_", StringComparison.OrdinalIgnoreCase)
+                || distance <= (Prefixes.Any(prefix => name.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)) ? 3 : 1))
+                reader.Warn($"{name} is set but is no setting of the "
+                    + $"queue{(distance <= 4 ? $"; did you mean {near}?" : "; see .env.example for the names.")}");
         }
     }
 

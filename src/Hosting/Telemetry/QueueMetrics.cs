@@ -5,7 +5,9 @@ using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Hosting.Telemetry;
 
-/// <summary>What has been committed, as metrics: counted where it became true, so that they agree with the rows. Meter "LlmQueue".</summary>
+/// <summary>
+/// What has been committed, as metrics: counted where it became true, so that they agree with the rows. Meter "LlmQueue".
+/// </summary>
 public sealed class QueueMetrics : ICommitObserver, IDisposable
 {
     public const string MeterName = "LlmQueue";
@@ -27,19 +29,26 @@ public sealed class QueueMetrics : ICommitObserver, IDisposable
 
     public QueueMetrics()
     {
-        _entries = _meter.CreateCounter<long>("llmqueue.history.entries", "{entry}", "History entries, by entry: Submitted, Deferred, Downgraded, Completed, …");
+        _entries = _meter.CreateCounter<long>("llmqueue.history.entries", "{entry}",
+            "History entries, by entry: Submitted, Deferred, Downgraded, Completed, …");
         _calls = _meter.CreateCounter<long>("llmqueue.calls", "{call}", "Calls to providers, by bucket's model and outcome");
         _tokens = _meter.CreateCounter<long>("llmqueue.tokens", "{token}", "Tokens as providers counted them, by model and direction");
         _cost = _meter.CreateCounter<double>("llmqueue.cost", "{USD}", "Money spent, by model; calls of unknown price are not in it");
         _latency = _meter.CreateHistogram<double>("llmqueue.call.duration", "s", "From claim to outcome, by model");
         _group = _meter.CreateHistogram<int>("llmqueue.commit.group", "{transition}", "Transitions that shared a commit");
-        _alerts = _meter.CreateCounter<long>("llmqueue.alerts", "{alert}", "Thresholds of quotas and budgets that were crossed, by kind, subject and percent");
-        _stages = _meter.CreateCounter<long>("llmqueue.classifications", "{task}", "Who said what a task is, by stage: producer, rules, cache, model, default");
-        _routed = _meter.CreateCounter<long>("llmqueue.routed", "{task}", "Where tasks go first, by stage, model, and the model it would have been without classification");
-        _packed = _meter.CreateCounter<long>("llmqueue.classifier.packed", "{question}", "Questions to the small model that were answered along with another's call");
+        _alerts = _meter.CreateCounter<long>("llmqueue.alerts", "{alert}",
+            "Thresholds of quotas and budgets that were crossed, by kind, subject and percent");
+        _stages = _meter.CreateCounter<long>("llmqueue.classifications", "{task}",
+            "Who said what a task is, by stage: producer, rules, cache, model, default");
+        _routed = _meter.CreateCounter<long>("llmqueue.routed", "{task}",
+            "Where tasks go first, by stage, model, and the model it would have been without classification");
+        _packed = _meter.CreateCounter<long>("llmqueue.classifier.packed", "{question}",
+            "Questions to the small model that were answered along with another's call");
         _reloads = _meter.CreateCounter<long>("llmqueue.catalogue.reloads", "{reload}", "Changed catalogues, by result: taken, refused");
-        _breakers = _meter.CreateCounter<long>("llmqueue.breaker.changes", "{change}", "Circuit breakers that changed, by bucket and the state they came to: open, recovering, closed");
-        _again = _meter.CreateCounter<long>("llmqueue.decisions.again", "{decision}", "Transitions decided again, by why: Conflict, NoRoom");
+        _breakers = _meter.CreateCounter<long>("llmqueue.breaker.changes", "{change}",
+            "Circuit breakers that changed, by bucket and the state they came to: open, recovering, closed");
+        _again = _meter.CreateCounter<long>("llmqueue.decisions.again", "{decision}",
+            "Transitions decided again, by why: Conflict, NoRoom");
     }
 
     public void Dispose() => _meter.Dispose();
@@ -57,7 +66,8 @@ public sealed class QueueMetrics : ICommitObserver, IDisposable
             {
                 var by = new KeyValuePair<string, object?>("stage", stage.Stage);
                 _stages.Add(1, by);
-                _routed.Add(1, by, new KeyValuePair<string, object?>("llm.model", stage.Model), new KeyValuePair<string, object?>("without", stage.Without));
+                _routed.Add(1, by, new KeyValuePair<string, object?>("llm.model", stage.Model),
+                    new KeyValuePair<string, object?>("without", stage.Without));
             }
         }
     }
@@ -66,11 +76,13 @@ public sealed class QueueMetrics : ICommitObserver, IDisposable
     public void QuestionJoined() => _packed.Add(1);
 
     public void ThresholdReached(QuotaThresholdReached alert) =>
-        _alerts.Add(1, new KeyValuePair<string, object?>("kind", alert.Kind), new KeyValuePair<string, object?>("subject", alert.Subject), new KeyValuePair<string, object?>("percent", alert.Percent));
+        _alerts.Add(1, new KeyValuePair<string, object?>("kind", alert.Kind), new KeyValuePair<string, object?>("subject", alert.Subject),
+            new KeyValuePair<string, object?>("percent", alert.Percent));
 
     internal void CatalogueReloaded(string result) => _reloads.Add(1, new KeyValuePair<string, object?>("result", result));
     public void HealthChanged(ProviderHealthChanged health) =>
-        _breakers.Add(1, new KeyValuePair<string, object?>("bucket", health.Bucket), new KeyValuePair<string, object?>("state", health.State));
+        _breakers.Add(1, new KeyValuePair<string, object?>("bucket", health.Bucket),
+            new KeyValuePair<string, object?>("state", health.State));
 
     public void DecidedAgain(CommitOutcome why) => _again.Add(1, new KeyValuePair<string, object?>("why", why.ToString()));
 

@@ -4,9 +4,9 @@ using Npgsql;
 namespace LlmQueue.Storage.Batches;
 
 /// <summary>
-/// Rings for a batch's tasks in portions. A hundred thousand lines wait as rows that nothing has looked at; of each batch and model only so many stand in
-/// line that the Pacer always finds somebody to give room to. So a batch costs a handful of messages, and one model's lines do not stand before another's.
-/// Called by the Pacer that leads, and by nobody else.
+/// Rings for a batch's tasks in portions. A hundred thousand lines wait as rows that nothing has looked at; of each batch and model only so
+/// many stand in line that the Pacer always finds somebody to give room to. So a batch costs a handful of messages, and one model's lines
+/// do not stand before another's. Called by the Pacer that leads, and by nobody else.
 /// </summary>
 public sealed class BatchFeeder(NpgsqlDataSource database, TimeProvider clock)
 {

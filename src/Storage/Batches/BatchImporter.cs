@@ -6,28 +6,37 @@ using Npgsql;
 
 namespace LlmQueue.Storage.Batches;
 
-/// <summary>A line that has become a task, or one that is refused before it could run: then <paramref name="Error"/> is OpenAI's error object as JSON.</summary>
+/// <summary>
+/// A line that has become a task, or one that is refused before it could run: then <paramref name="Error"/> is OpenAI's
+/// error object as JSON.
+/// </summary>
 public sealed record ImportedLine(AcceptedTask Task, string? Error);
 
 /// <summary>
-/// Writes a batch's lines as tasks, thousands a transaction, by COPY. The batch's place in its file moves in the same transaction: after a crash the next line is
-/// the one that has no task yet. None of the tasks is rung for: BatchFeed does that, in portions, once the batch is in progress.
+/// Writes a batch's lines as tasks, thousands a transaction, by COPY. The batch's place in its file moves in the same transaction: after
+/// a crash the next line is the one that has no task yet. None of the tasks is rung for: BatchFeed does that, in portions, once the
+/// batch is in progress.
 /// </summary>
 public sealed class BatchImporter(NpgsqlDataSource database, StoreTables tables, IDbContextFactory<QueueDb> contexts, TimeProvider clock)
 {
     public const int LinesTogether = 2_000;
 
     /// <summary>False when the batch is not being validated any more: somebody has canceled it, and nothing was written.</summary>
-    public async Task<bool> Write(BatchRow batch, IReadOnlyList<(int Line, string CustomId, ImportedLine Expanded)> lines, long position, int lastLine, CancellationToken cancellationToken)
+    public async Task<bool> Write(
+        BatchRow batch, IReadOnlyList<(int Line, string CustomId, ImportedLine Expanded)> lines, long position, int lastLine,
+        CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow().UtcDateTime;
-        var (tasks, payloads, history) = (new List<TaskRow>(lines.Count), new List<PayloadRow>(lines.Count), new List<HistoryRow>(lines.Count));
+        var (tasks, payloads, history) = (new List<TaskRow>(lines.Count), new List<PayloadRow>(lines.Count),
+            new List<HistoryRow>(lines.Count));
         foreach (var (number, customId, line) in lines)
         {
             var row = line.Task.Row;
             (row.BatchId, row.BatchLine, row.CustomId) = (batch.Id, number, customId);
             (row.Deadline, row.RungAt) = (batch.ExpiresAt, DateTime.MaxValue);
-            var task = line.Error is { } error ? SubmittedTask.CreateRejected(row, line.Task.Refusal, error, now) : SubmittedTask.Create(row, line.Task.Prompt, now);
+            var task = line.Error is { } error
+                ? SubmittedTask.CreateRejected(row, line.Task.Refusal, error, now)
+                : SubmittedTask.Create(row, line.Task.Prompt, now);
             tasks.Add(task.RowToInsert());
             payloads.Add(task.Content!);
             history.Add(task.Entry);
@@ -35,7 +44,9 @@ public sealed class BatchImporter(NpgsqlDataSource database, StoreTables tables,
 
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        await using var advance = new NpgsqlCommand("update batches set position = $2, lines = $3, total = total + $4 where id = $1 and status = 'validating' and position <= $2", connection, transaction)
+        await using var advance = new NpgsqlCommand(
+            "update batches set position = $2, lines = $3, total = total + $4 where id = $1 and status = 'validating' and position <= $2",
+            connection, transaction)
         {
             Parameters =
             {

@@ -2,7 +2,9 @@ using Npgsql;
 
 namespace LlmQueue.Storage.Batches;
 
-/// <summary>One process of all moves a batch on. The lock lives in a session of the database: a process that dies gives it back at once.</summary>
+/// <summary>
+/// One process of all moves a batch on. The lock lives in a session of the database: a process that dies gives it back at once.
+/// </summary>
 public sealed class BatchLock(NpgsqlDataSource database)
 {
     /// <summary>Held until disposed; null when another process holds it.</summary>
@@ -12,7 +14,10 @@ public sealed class BatchLock(NpgsqlDataSource database)
         try
         {
             var key = Key(batch);
-            await using var command = new NpgsqlCommand("select pg_try_advisory_lock($1)", connection) { Parameters = { new NpgsqlParameter<long> { TypedValue = key } } };
+            await using var command = new NpgsqlCommand("select pg_try_advisory_lock($1)", connection)
+            {
+                Parameters = { new NpgsqlParameter<long> { TypedValue = key } },
+            };
             if ((bool)(await command.ExecuteScalarAsync(cancellationToken))!)
                 return new Held(connection, key);
             await connection.DisposeAsync();
@@ -37,7 +42,10 @@ public sealed class BatchLock(NpgsqlDataSource database)
                 return;
             try
             {
-                await using var command = new NpgsqlCommand("select pg_advisory_unlock($1)", connection) { Parameters = { new NpgsqlParameter<long> { TypedValue = key } } };
+                await using var command = new NpgsqlCommand("select pg_advisory_unlock($1)", connection)
+                {
+                    Parameters = { new NpgsqlParameter<long> { TypedValue = key } },
+                };
                 await command.ExecuteNonQueryAsync();
             }
             catch (NpgsqlException fault)

@@ -9,7 +9,10 @@ namespace LlmQueue.Storage.Batches;
 /// <summary>How many of a batch's tasks there are, and how many have ended in which way.</summary>
 public sealed record BatchCounts(int Total, int Completed, int Failed, int Expired, long InputTokens, long OutputTokens);
 
-/// <summary>Batches as their owners see them, and the changes of their status. Each change names the status it leaves, so two processes cannot both make it.</summary>
+/// <summary>
+/// Batches as their owners see them, and the changes of their status. Each change names the status it leaves, so two processes
+/// cannot both make it.
+/// </summary>
 public sealed class BatchRepository(IDbContextFactory<QueueDb> contexts, Signal<WebhookRow> webhookDue, TimeProvider clock)
 {
     public async Task Create(BatchRow batch, CancellationToken cancellationToken)
@@ -22,11 +25,13 @@ public sealed class BatchRepository(IDbContextFactory<QueueDb> contexts, Signal<
     public async Task<BatchRow?> Find(Guid id, string? tenant, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        return await db.Batches.AsNoTracking().FirstOrDefaultAsync(b => b.Id == id && (tenant == null || b.Tenant == tenant), cancellationToken);
+        return await db.Batches.AsNoTracking()
+            .FirstOrDefaultAsync(b => b.Id == id && (tenant == null || b.Tenant == tenant), cancellationToken);
     }
 
     /// <summary>One page, newest first.</summary>
-    public async Task<(IReadOnlyList<BatchRow> Batches, bool HasMore)> List(string? tenant, BatchRow? after, int limit, CancellationToken cancellationToken)
+    public async Task<(IReadOnlyList<BatchRow> Batches, bool HasMore)> List(
+        string? tenant, BatchRow? after, int limit, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var found = await db.Batches.AsNoTracking().Where(b => (tenant == null || b.Tenant == tenant)
@@ -39,7 +44,8 @@ public sealed class BatchRepository(IDbContextFactory<QueueDb> contexts, Signal<
     public async Task<IReadOnlyList<BatchRow>> Open(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        return await db.Batches.AsNoTracking().Where(b => BatchStatuses.Open.Contains(b.Status)).OrderBy(b => b.CreatedAt).Take(1000).ToListAsync(cancellationToken);
+        return await db.Batches.AsNoTracking().Where(b => BatchStatuses.Open.Contains(b.Status))
+            .OrderBy(b => b.CreatedAt).Take(1000).ToListAsync(cancellationToken);
     }
 
     public async Task<bool> IsReading(Guid file, CancellationToken cancellationToken)
@@ -48,20 +54,26 @@ public sealed class BatchRepository(IDbContextFactory<QueueDb> contexts, Signal<
         return await db.Batches.AnyAsync(b => b.InputFileId == file && b.Status == BatchStatuses.Validating, cancellationToken);
     }
 
-    /// <summary>Counted from one index: no row is written by every task that ends, and a count costs nothing until somebody asks for it.</summary>
+    /// <summary>
+    /// Counted from one index: no row is written by every task that ends, and a count costs nothing until somebody asks for it.
+    /// </summary>
     public async Task<BatchCounts> Count(Guid id, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var states = await db.Tasks.Where(t => t.BatchId == id).GroupBy(t => t.State).Select(g => new { State = g.Key, Count = g.Count() }).ToListAsync(cancellationToken);
+        var states = await db.Tasks.Where(t => t.BatchId == id).GroupBy(t => t.State)
+            .Select(g => new { State = g.Key, Count = g.Count() }).ToListAsync(cancellationToken);
         return new BatchCounts(states.Sum(s => s.Count), states.Where(s => s.State == TaskStates.Completed).Sum(s => s.Count),
-            states.Where(s => s.State != TaskStates.Completed && TaskStates.Ends.Contains(s.State)).Sum(s => s.Count), states.Where(s => s.State == TaskStates.Expired).Sum(s => s.Count), 0, 0);
+            states.Where(s => s.State != TaskStates.Completed && TaskStates.Ends.Contains(s.State)).Sum(s => s.Count),
+            states.Where(s => s.State == TaskStates.Expired).Sum(s => s.Count), 0, 0);
     }
 
     /// <summary>The same with the tokens, which are read from the tasks themselves: once, at the end.</summary>
     public async Task<BatchCounts> CountAll(Guid id, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var tokens = await db.Tasks.Where(t => t.BatchId == id).GroupBy(t => 1).Select(g => new { Input = g.Sum(t => t.InputTokens), Output = g.Sum(t => t.OutputTokens) }).FirstOrDefaultAsync(cancellationToken);
+        var tokens = await db.Tasks.Where(t => t.BatchId == id).GroupBy(t => 1)
+            .Select(g => new { Input = g.Sum(t => t.InputTokens), Output = g.Sum(t => t.OutputTokens) })
+            .FirstOrDefaultAsync(cancellationToken);
         return await Count(id, cancellationToken) with { InputTokens = tokens?.Input ?? 0, OutputTokens = tokens?.Output ?? 0 };
     }
 
@@ -78,25 +90,35 @@ public sealed class BatchRepository(IDbContextFactory<QueueDb> contexts, Signal<
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         string[] waiting = [TaskStates.Submitted, TaskStates.WaitingForCapacity, TaskStates.WaitingForBudget, TaskStates.WaitingToRetry];
-        return await db.Tasks.Where(t => t.BatchId == id && waiting.Contains(t.State)).Select(t => t.CorrelationId).Take(most).ToListAsync(cancellationToken);
+        return await db.Tasks.Where(t => t.BatchId == id && waiting.Contains(t.State)).Select(t => t.CorrelationId)
+            .Take(most).ToListAsync(cancellationToken);
     }
 
     public Task<bool> Begin(Guid id, CancellationToken cancellationToken) =>
-        Change(id, [BatchStatuses.Validating], now => s => s.SetProperty(b => b.Status, BatchStatuses.InProgress).SetProperty(b => b.InProgressAt, now), cancellationToken);
+        Change(id, [BatchStatuses.Validating],
+            now => s => s.SetProperty(b => b.Status, BatchStatuses.InProgress).SetProperty(b => b.InProgressAt, now), cancellationToken);
 
     public Task<bool> Fail(Guid id, string errors, CancellationToken cancellationToken) =>
-        Finish(id, [BatchStatuses.Validating], BatchStatuses.Failed, now => s => s.SetProperty(b => b.Status, BatchStatuses.Failed).SetProperty(b => b.FailedAt, now).SetProperty(b => b.Errors, errors), [], cancellationToken);
+        Finish(id, [BatchStatuses.Validating], BatchStatuses.Failed,
+            now => s => s.SetProperty(b => b.Status, BatchStatuses.Failed).SetProperty(b => b.FailedAt, now)
+                .SetProperty(b => b.Errors, errors),
+            [], cancellationToken);
 
     public Task<bool> Cancel(Guid id, CancellationToken cancellationToken) =>
-        Change(id, [BatchStatuses.Validating, BatchStatuses.InProgress], now => s => s.SetProperty(b => b.Status, BatchStatuses.Cancelling).SetProperty(b => b.CancellingAt, now), cancellationToken);
+        Change(id, [BatchStatuses.Validating, BatchStatuses.InProgress],
+            now => s => s.SetProperty(b => b.Status, BatchStatuses.Cancelling).SetProperty(b => b.CancellingAt, now), cancellationToken);
 
     public Task<bool> BeginToEnd(Guid id, CancellationToken cancellationToken) =>
-        Change(id, [BatchStatuses.InProgress], now => s => s.SetProperty(b => b.Status, BatchStatuses.Finalizing).SetProperty(b => b.FinalizingAt, now), cancellationToken);
+        Change(id, [BatchStatuses.InProgress],
+            now => s => s.SetProperty(b => b.Status, BatchStatuses.Finalizing).SetProperty(b => b.FinalizingAt, now), cancellationToken);
 
-    /// <summary>The end, with what was counted and written; its files are seen from this commit on, and its owner is told by a row of the same.</summary>
+    /// <summary>
+    /// The end, with what was counted and written; its files are seen from this commit on, and its owner is told by a row of the same.
+    /// </summary>
     public Task<bool> End(Guid id, string status, BatchCounts counts, Guid? output, Guid? error, CancellationToken cancellationToken) =>
         Finish(id, [BatchStatuses.Finalizing, BatchStatuses.Cancelling], status, now => s => s.SetProperty(b => b.Status, status)
-            .SetProperty(b => b.Total, counts.Total).SetProperty(b => b.Completed, counts.Completed).SetProperty(b => b.Failed, counts.Failed)
+            .SetProperty(b => b.Total, counts.Total).SetProperty(b => b.Completed, counts.Completed)
+            .SetProperty(b => b.Failed, counts.Failed)
             .SetProperty(b => b.InputTokens, counts.InputTokens).SetProperty(b => b.OutputTokens, counts.OutputTokens)
             .SetProperty(b => b.OutputFileId, output).SetProperty(b => b.ErrorFileId, error)
             .SetProperty(b => b.CompletedAt, b => status == BatchStatuses.Completed ? now : b.CompletedAt)
@@ -104,17 +126,25 @@ public sealed class BatchRepository(IDbContextFactory<QueueDb> contexts, Signal<
             .SetProperty(b => b.CancelledAt, b => status == BatchStatuses.Cancelled ? now : b.CancelledAt),
             [.. new[] { output, error }.OfType<Guid>()], cancellationToken);
 
-    private async Task<bool> Finish(Guid id, string[] from, string status, Func<DateTime, Action<UpdateSettersBuilder<BatchRow>>> set, Guid[] files, CancellationToken cancellationToken)
+    private async Task<bool> Finish(
+        Guid id, string[] from, string status, Func<DateTime, Action<UpdateSettersBuilder<BatchRow>>> set, Guid[] files,
+        CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow().UtcDateTime;
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         if (await db.Batches.Where(b => b.Id == id && from.Contains(b.Status)).ExecuteUpdateAsync(set(now), cancellationToken) == 0)
             return false;
-        await db.Files.Where(f => files.Contains(f.Id)).ExecuteUpdateAsync(s => s.SetProperty(f => f.Status, FileStatuses.Processed), cancellationToken);
-        var told = await db.Batches.Where(b => b.Id == id && b.WebhookUrl != null).Select(b => new { b.Tenant, b.WebhookUrl }).FirstOrDefaultAsync(cancellationToken);
+        await db.Files.Where(f => files.Contains(f.Id))
+            .ExecuteUpdateAsync(s => s.SetProperty(f => f.Status, FileStatuses.Processed), cancellationToken);
+        var told = await db.Batches.Where(b => b.Id == id && b.WebhookUrl != null)
+            .Select(b => new { b.Tenant, b.WebhookUrl }).FirstOrDefaultAsync(cancellationToken);
         if (told is not null)
-            db.Webhooks.Add(new WebhookRow { Id = Guid.CreateVersion7(), BatchId = id, Tenant = told.Tenant, Url = told.WebhookUrl!, Type = $"batch.{status}", CreatedAt = now, DueAt = now });
+            db.Webhooks.Add(new WebhookRow
+            {
+                Id = Guid.CreateVersion7(), BatchId = id, Tenant = told.Tenant, Url = told.WebhookUrl!, Type = $"batch.{status}",
+                CreatedAt = now, DueAt = now,
+            });
         await db.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         if (told is not null)
@@ -122,9 +152,11 @@ public sealed class BatchRepository(IDbContextFactory<QueueDb> contexts, Signal<
         return true;
     }
 
-    private async Task<bool> Change(Guid id, string[] from, Func<DateTime, Action<UpdateSettersBuilder<BatchRow>>> set, CancellationToken cancellationToken)
+    private async Task<bool> Change(
+        Guid id, string[] from, Func<DateTime, Action<UpdateSettersBuilder<BatchRow>>> set, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        return await db.Batches.Where(b => b.Id == id && from.Contains(b.Status)).ExecuteUpdateAsync(set(clock.GetUtcNow().UtcDateTime), cancellationToken) == 1;
+        return await db.Batches.Where(b => b.Id == id && from.Contains(b.Status))
+            .ExecuteUpdateAsync(set(clock.GetUtcNow().UtcDateTime), cancellationToken) == 1;
     }
 }

@@ -32,7 +32,8 @@ public sealed class BatchResults(IDbContextFactory<QueueDb> contexts)
 {
     private const int Page = 200;
 
-    public async IAsyncEnumerable<BatchResult> Read(Guid batch, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<BatchResult> Read(
+        Guid batch, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
         for (var after = 0; ;)
         {

@@ -1,8 +1,9 @@
 namespace LlmQueue.Storage.Batches;
 
 /// <summary>
-/// Many requests handed in as one file. Each line is an ordinary task in the ordinary lines; this row says how far their writing has come and, once the
-/// last has ended, what came of them. While they run, their number in each state is counted from the tasks: no row is written by all of them.
+/// Many requests handed in as one file. Each line is an ordinary task in the ordinary lines; this row says how far their writing has come
+/// and, once the last has ended, what came of them. While they run, their number in each state is counted from the tasks: no row is
+/// written by all of them.
 /// </summary>
 public sealed class BatchRow
 {
@@ -66,6 +67,7 @@ public static class BatchStatuses
     public const string Cancelling = "cancelling";
     public const string Cancelled = "cancelled";
 
-    public static readonly IReadOnlyList<string> All = [Validating, InProgress, Finalizing, Completed, Failed, Expired, Cancelling, Cancelled];
+    public static readonly IReadOnlyList<string> All =
+        [Validating, InProgress, Finalizing, Completed, Failed, Expired, Cancelling, Cancelled];
     public static readonly IReadOnlyList<string> Open = [Validating, InProgress, Finalizing, Cancelling];
 }

@@ -8,8 +8,12 @@ using NpgsqlTypes;
 
 namespace LlmQueue.Storage.Budgets;
 
-/// <summary>Which budgets there are, and the rows of their running periods. A period's row is written before the first task draws on it.</summary>
-public sealed class BudgetRepository(NpgsqlDataSource database, IDbContextFactory<QueueDb> contexts, StoreTables tables, LimitViews views, LineBell lineBell, TimeProvider clock)
+/// <summary>
+/// Which budgets there are, and the rows of their running periods. A period's row is written before the first task draws on it.
+/// </summary>
+public sealed class BudgetRepository(
+    NpgsqlDataSource database, IDbContextFactory<QueueDb> contexts, StoreTables tables, LimitViews views, LineBell lineBell,
+    TimeProvider clock)
 {
     private IReadOnlyList<BudgetLimitRow> _limits = [];
 
@@ -19,7 +23,10 @@ public sealed class BudgetRepository(NpgsqlDataSource database, IDbContextFactor
         var ids = new List<string> { BudgetPeriods.Id(BudgetPeriods.Installation, BudgetPeriods.Day, now) };
         foreach (var limit in _limits)
         {
-            var draws = limit.Scope == BudgetPeriods.Installation || limit.Scope == $"tenant:{tenant}" || (agent is not null && limit.Scope == $"class:{agent}") || (kind is not null && limit.Scope == $"class:{kind}");
+            var draws = limit.Scope == BudgetPeriods.Installation
+                || limit.Scope == $"tenant:{tenant}"
+                || (agent is not null && limit.Scope == $"class:{agent}")
+                || (kind is not null && limit.Scope == $"class:{kind}");
             if (draws && !(limit.Scope == BudgetPeriods.Installation && limit.Period == BudgetPeriods.Day))
                 ids.Add(BudgetPeriods.Id(limit.Scope, limit.Period, now));
         }
@@ -37,7 +44,8 @@ public sealed class BudgetRepository(NpgsqlDataSource database, IDbContextFactor
     }
 
     /// <summary>Reads the limits and writes the rows of the running and the coming periods.</summary>
-    /// <param name="dailyUsd">What BUDGET_DAILY_USD says; a value that differs from the one it said at the last start replaces whatever was set since.</param>
+    /// <param name="dailyUsd">What BUDGET_DAILY_USD says; a value that differs from the one it said at the last start replaces whatever
+    /// was set since.</param>
     /// <param name="cancellationToken">Stops it.</param>
     public async Task Begin(decimal? dailyUsd, CancellationToken cancellationToken)
     {
@@ -80,7 +88,8 @@ public sealed class BudgetRepository(NpgsqlDataSource database, IDbContextFactor
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         _limits = await db.BudgetLimits.AsNoTracking().ToListAsync(cancellationToken);
-        var rows = _limits.Select(l => BudgetPeriods.NewRow(l.Scope, l.Period, l.LimitUsd, now)).OrderBy(r => r.Id, StringComparer.Ordinal).ToList();
+        var rows = _limits.Select(l => BudgetPeriods.NewRow(l.Scope, l.Period, l.LimitUsd, now))
+            .OrderBy(r => r.Id, StringComparer.Ordinal).ToList();
         if (rows.Count == 0)
             rows.Add(BudgetPeriods.NewRow(BudgetPeriods.Installation, BudgetPeriods.Day, null, now));
         await using (var connection = await database.OpenConnectionAsync(cancellationToken))

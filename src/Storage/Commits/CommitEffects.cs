@@ -6,8 +6,13 @@ using Microsoft.Extensions.Logging;
 
 namespace LlmQueue.Storage.Commits;
 
-/// <summary>What follows a commit in its own process: views show the new limits, metrics count, events are published, whoever waits is told, and loops are woken.</summary>
-public sealed class CommitEffects(LimitViews views, OutboxPublisher outbox, LineBell lineBell, Signal<WebhookRow> webhookDue, ICommitObserver observer, ILogger<CommitEffects> logger)
+/// <summary>
+/// What follows a commit in its own process: views show the new limits, metrics count, events are published, whoever waits is told,
+/// and loops are woken.
+/// </summary>
+public sealed class CommitEffects(
+    LimitViews views, OutboxPublisher outbox, LineBell lineBell, Signal<WebhookRow> webhookDue, ICommitObserver observer,
+    ILogger<CommitEffects> logger)
 {
     internal void Follow(CommittedGroup group)
     {
@@ -50,12 +55,15 @@ public sealed class CommitEffects(LimitViews views, OutboxPublisher outbox, Line
         {
             case QuotaThresholdReached quota:
                 observer.ThresholdReached(quota);
-                logger.LogWarning("The {Kind} {Subject} is used up to {Percent} %: {Consequence}.", quota.Kind, quota.Subject, quota.Percent, quota.Consequence);
+                logger.LogWarning("The {Kind} {Subject} is used up to {Percent} %: {Consequence}.", quota.Kind, quota.Subject,
+                    quota.Percent, quota.Consequence);
                 break;
             case ProviderHealthChanged health:
                 observer.HealthChanged(health);
-                logger.Log(health.State == "open" ? LogLevel.Warning : LogLevel.Information, "The breaker of {Bucket} is {State}: {Reason}.{Next}",
-                    health.Bucket, health.State, health.Reason, health.NextProbeAt is { } next ? $" The next call is let through at {next:HH:mm:ss} UTC." : "");
+                logger.Log(health.State == "open" ? LogLevel.Warning : LogLevel.Information,
+                    "The breaker of {Bucket} is {State}: {Reason}.{Next}",
+                    health.Bucket, health.State, health.Reason,
+                    health.NextProbeAt is { } next ? $" The next call is let through at {next:HH:mm:ss} UTC." : "");
                 break;
         }
     }
@@ -68,4 +76,5 @@ public sealed class CommitEffects(LimitViews views, OutboxPublisher outbox, Line
 /// <param name="Stages">Stages of summaries whose last task has ended with this group.</param>
 /// <param name="Alerts">Thresholds that were crossed and breakers that changed.</param>
 internal sealed record CommittedGroup(
-    List<PendingCommit> Written, HashSet<PendingCommit> WithoutRoom, LimitLedger Ledger, IReadOnlyList<StageSettled> Stages, IReadOnlyList<OutboxMessage> Alerts);
+    List<PendingCommit> Written, HashSet<PendingCommit> WithoutRoom, LimitLedger Ledger, IReadOnlyList<StageSettled> Stages,
+    IReadOnlyList<OutboxMessage> Alerts);

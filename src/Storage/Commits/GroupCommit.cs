@@ -19,7 +19,8 @@ public sealed class GroupCommit : BackgroundService
     private readonly TimeProvider _clock;
     private readonly GroupLoop<PendingCommit> _loop;
 
-    public GroupCommit(CommitConnections database, StoreTables tables, Thresholds thresholds, CommitEffects effects, ICommitObserver observer,
+    public GroupCommit(
+        CommitConnections database, StoreTables tables, Thresholds thresholds, CommitEffects effects, ICommitObserver observer,
         TimeProvider clock, ILogger<GroupCommit> logger)
     {
         (_database, _tables, _thresholds, _effects, _observer, _clock) = (database, tables, thresholds, effects, observer, clock);
@@ -28,7 +29,8 @@ public sealed class GroupCommit : BackgroundService
             MaxGroup = 128, KeyOf = pending => pending.Subject, Handle = Commit, SplitsOnFault = true,
             Fail = (pending, e) => pending.Fail(e), Cancel = pending => pending.Cancel(),
             // Whether a commit that lost its connection took place is not known: it is tried again, and the row's version tells.
-            IsAway = (e, count) => logger.LogWarning("The database does not take commits ({Reason}); {Count} transitions wait for it.", e.Message, count),
+            IsAway = (e, count) =>
+                logger.LogWarning("The database does not take commits ({Reason}); {Count} transitions wait for it.", e.Message, count),
         }, clock, logger);
     }
 
@@ -42,7 +44,10 @@ public sealed class GroupCommit : BackgroundService
         return pending.Outcome.WaitAsync(cancellationToken);
     }
 
-    /// <summary>Commits transitions in one transaction, so that they can share a reservation. Each has an outcome of its own: one that cannot be written does not fail the others.</summary>
+    /// <summary>
+    /// Commits transitions in one transaction, so that they can share a reservation. Each has an outcome of its own: one that cannot be
+    /// written does not fail the others.
+    /// </summary>
     /// <returns>The outcomes, in the order of the transitions.</returns>
     public IReadOnlyList<Task<CommitOutcome>> CommitTogether(IReadOnlyList<UnitOfWork> transitions)
     {

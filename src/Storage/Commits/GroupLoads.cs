@@ -19,23 +19,28 @@ public sealed class GroupLoads<TRow> : BackgroundService where TRow : class, ISa
         {
             MaxGroup = 256, Handle = Load,
             Fail = (pending, e) => pending.Row.TrySetException(e), Cancel = pending => pending.Row.TrySetCanceled(CancellationToken.None),
-            IsAway = (e, count) => logger.LogWarning("The database does not answer ({Reason}); {Count} messages wait for it.", e.Message, count),
+            IsAway = (e, count) =>
+                logger.LogWarning("The database does not answer ({Reason}); {Count} messages wait for it.", e.Message, count),
         }, clock, logger);
     }
 
     public Task<TRow?> Load(Guid id, CancellationToken cancellationToken = default)
     {
         var row = new TaskCompletionSource<TRow?>(TaskCreationOptions.RunContinuationsAsynchronously);
-        return _loop.TryAdd(new PendingLoad(id, row)) ? row.Task.WaitAsync(cancellationToken) : throw new OperationCanceledException("The store is stopping.");
+        return _loop.TryAdd(new PendingLoad(id, row))
+            ? row.Task.WaitAsync(cancellationToken)
+            : throw new OperationCanceledException("The store is stopping.");
     }
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(Enumerable.Range(0, Loops).Select(_ => _loop.Run(stoppingToken)));
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Task.WhenAll(Enumerable.Range(0, Loops).Select(_ => _loop.Run(stoppingToken)));
 
     private async Task Load(List<PendingLoad> group, CancellationToken cancellationToken)
     {
         var ids = group.Select(g => g.Id).Distinct().ToArray();
         await using var db = await _contexts.CreateDbContextAsync(cancellationToken);
-        var rows = await db.Set<TRow>().AsNoTracking().Where(r => ids.Contains(r.CorrelationId)).ToDictionaryAsync(r => r.CorrelationId, cancellationToken);
+        var rows = await db.Set<TRow>().AsNoTracking().Where(r => ids.Contains(r.CorrelationId))
+            .ToDictionaryAsync(r => r.CorrelationId, cancellationToken);
         foreach (var (id, row) in group)
         {
             // Each message has an instance of its own: a second one of the same task takes a copy no pipe has touched.

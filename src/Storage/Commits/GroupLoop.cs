@@ -4,9 +4,9 @@ using Microsoft.Extensions.Logging;
 namespace LlmQueue.Storage.Commits;
 
 /// <summary>
-/// A loop that handles items in groups: it takes what is waiting, up to a limit, and hands it over in one piece. It never waits for a group to fill.
-/// A group that meets a passing fault of the database is tried again, with longer and longer pauses; any other fault fails it, or splits it.
-/// When the loop stops, everything that has not been handled is canceled.
+/// A loop that handles items in groups: it takes what is waiting, up to a limit, and hands it over in one piece. It never waits for a group
+/// to fill. A group that meets a passing fault of the database is tried again, with longer and longer pauses; any other fault fails it, or
+/// splits it. When the loop stops, everything that has not been handled is canceled.
 /// </summary>
 public sealed class GroupLoop<TItem>(GroupHandling<TItem> handling, TimeProvider clock, ILogger logger)
 {
@@ -19,7 +19,9 @@ public sealed class GroupLoop<TItem>(GroupHandling<TItem> handling, TimeProvider
     /// <summary>False when the loop has stopped: the item will not be handled.</summary>
     public bool TryAdd(TItem item) => _waiting.Writer.TryWrite((item, null));
 
-    /// <summary>Adds items that come into the same group, even if that makes it larger than the limit. False when the loop has stopped.</summary>
+    /// <summary>
+    /// Adds items that come into the same group, even if that makes it larger than the limit. False when the loop has stopped.
+    /// </summary>
     public bool TryAddTogether(IReadOnlyList<TItem> items) => items.Count == 0 || _waiting.Writer.TryWrite((items[0], items));
 
     /// <summary>Runs until it is stopped. Several may run at the same time.</summary>
@@ -120,13 +122,19 @@ public sealed record GroupHandling<TItem>
     /// <summary>Items that are handled in one go.</summary>
     public required int MaxGroup { get; init; }
 
-    /// <summary>Handles a group. It is called again with the same items after a passing fault, so it must bear that some are handled already. The list is only its own until it returns.</summary>
+    /// <summary>
+    /// Handles a group. It is called again with the same items after a passing fault, so it must bear that some are handled already. The
+    /// list is only its own until it returns.
+    /// </summary>
     public required Func<List<TItem>, CancellationToken, Task> Handle { get; init; }
 
     /// <summary>Ends an item that met a fault which does not pass.</summary>
     public Action<TItem, Exception> Fail { get; init; } = (_, _) => { };
 
-    /// <summary>Ends an item that the loop has not handled when it stops. Also called for items of a group that was interrupted in the middle: it changes nothing about those that have an outcome.</summary>
+    /// <summary>
+    /// Ends an item that the loop has not handled when it stops. Also called for items of a group that was interrupted in the middle: it
+    /// changes nothing about those that have an outcome.
+    /// </summary>
     public Action<TItem> Cancel { get; init; } = _ => { };
 
     /// <summary>Says once an outage that so many items wait for the database.</summary>
@@ -135,6 +143,8 @@ public sealed record GroupHandling<TItem>
     /// <summary>Two items of one key are never in the same group; null where any may be.</summary>
     public Func<TItem, Guid>? KeyOf { get; init; }
 
-    /// <summary>A fault that does not pass is that of one item: the group is split until it is alone, and the others are handled without it.</summary>
+    /// <summary>
+    /// A fault that does not pass is that of one item: the group is split until it is alone, and the others are handled without it.
+    /// </summary>
     public bool SplitsOnFault { get; init; }
 }

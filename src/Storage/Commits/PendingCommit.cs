@@ -1,13 +1,18 @@
 namespace LlmQueue.Storage.Commits;
 
-/// <summary>A transition that somebody waits for, until it is durable or must be decided again. It has one outcome; who tells another one is not heard.</summary>
+/// <summary>
+/// A transition that somebody waits for, until it is durable or must be decided again. It has one outcome; who tells
+/// another one is not heard.
+/// </summary>
 internal sealed class PendingCommit(UnitOfWork transition)
 {
     private readonly TaskCompletionSource<CommitOutcome> _outcome = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public UnitOfWork UnitOfWork => transition;
 
-    /// <summary>The row it is about: two transitions of one row cannot share a transaction, as the second would not see what the first has written.</summary>
+    /// <summary>
+    /// The row it is about: two transitions of one row cannot share a transaction, as the second would not see what the first has written.
+    /// </summary>
     public Guid Subject { get; } = transition.Task?.CorrelationId ?? transition.Summary?.CorrelationId ?? Guid.NewGuid();
 
     public Task<CommitOutcome> Outcome => _outcome.Task;

@@ -3,8 +3,8 @@ using LlmQueue.Limits;
 namespace LlmQueue.Storage.Commits;
 
 /// <summary>
-/// A reservation that several units of work of one commit may share, because one call serves them all: one of them leads and reserves the whole call,
-/// the others join as members and reserve what they add to it. The ledger decides who does what, under the lock of the bucket.
+/// A reservation that several units of work of one commit may share, because one call serves them all: one of them leads and reserves the
+/// whole call, the others join as members and reserve what they add to it. The ledger decides who does what, under the lock of the bucket.
 /// </summary>
 /// <param name="Group">Those of the same group and the same bucket may share; the other values say the same for all of a group.</param>
 /// <param name="MaxSize">How many may share one reservation, its lead included.</param>

@@ -8,8 +8,8 @@ using LlmQueue.Storage.Webhooks;
 namespace LlmQueue.Storage.Commits;
 
 /// <summary>
-/// A unit of work: everything one transition changes, committed as a whole or not at all, together with whatever other transitions are ready at that moment.
-/// The bells it rings go out after the commit and before the message that caused it is acknowledged.
+/// A unit of work: everything one transition changes, committed as a whole or not at all, together with whatever other transitions are
+/// ready at that moment. The bells it rings go out after the commit and before the message that caused it is acknowledged.
 /// </summary>
 public sealed class UnitOfWork(DateTime now)
 {
@@ -33,7 +33,9 @@ public sealed class UnitOfWork(DateTime now)
     /// <summary>Tasks whose end is wished for; see Intake.Cancellations.</summary>
     public List<Guid> Cancellations { get; } = [];
     public Reservation? Reservation { get; private set; }
-    /// <summary>The reservation may be shared with others of the same commit, which decides who leads; null for a reservation of its own.</summary>
+    /// <summary>
+    /// The reservation may be shared with others of the same commit, which decides who leads; null for a reservation of its own.
+    /// </summary>
     public SharedReservation? Shared { get; set; }
     /// <summary>Who said what the task is, and where it goes by that; counted when it is true.</summary>
     public StageDecision? Stage { get; set; }
@@ -44,7 +46,9 @@ public sealed class UnitOfWork(DateTime now)
     /// <summary>Budgets whose count of waiting tasks changes, by how much.</summary>
     public Dictionary<string, int> BudgetWaiters { get; } = [];
 
-    /// <summary>One task more, or less, waits for a budget; one that leaves and comes back in the same transition changes nothing.</summary>
+    /// <summary>
+    /// One task more, or less, waits for a budget; one that leaves and comes back in the same transition changes nothing.
+    /// </summary>
     public void BudgetWaits(string budget, int change) => BudgetWaiters[budget] = BudgetWaiters.GetValueOrDefault(budget) + change;
 
     public KeyUse? KeyUse { get; set; }
@@ -52,7 +56,9 @@ public sealed class UnitOfWork(DateTime now)
     public Guid? EndedForSummary { get; set; }
     public List<object> Commands { get; } = [];
 
-    /// <summary>What the decision took out of the local view while this waits for its commit; given back to the view by the outcome.</summary>
+    /// <summary>
+    /// What the decision took out of the local view while this waits for its commit; given back to the view by the outcome.
+    /// </summary>
     public Action? Unhold { get; private set; }
 
     public bool ChangesNothing => History.Count == 0 && Created.Count == 0 && Ended.Count == 0 && Payloads.Count == 0;
@@ -78,7 +84,10 @@ public sealed class UnitOfWork(DateTime now)
         Unhold = unhold;
     }
 
-    /// <summary>The ledger's decision on <see cref="Shared"/>, made anew at each try of the commit: joins <paramref name="lead"/>, or leads where it is null.</summary>
+    /// <summary>
+    /// The ledger's decision on <see cref="Shared"/>, made anew at each try of the commit: joins <paramref name="lead"/>, or
+    /// leads where it is null.
+    /// </summary>
     internal void ReserveAs(UnitOfWork? lead)
     {
         var cost = lead is null ? Shared!.AsLead : Shared!.AsMember;
@@ -93,7 +102,10 @@ public sealed class UnitOfWork(DateTime now)
 
     public void Record(Guid subject, string entry, string state, string? reason = null) =>
         // The ordinal only tells entries of one subject and version apart; a transition that gives birth to thousands records one for each.
-        History.Add(new HistoryRow { SubjectId = subject, Ordinal = (short)(History.Count % short.MaxValue), At = Now, Entry = entry, State = state, Reason = reason });
+        History.Add(new HistoryRow
+        {
+            SubjectId = subject, Ordinal = (short)(History.Count % short.MaxValue), At = Now, Entry = entry, State = state, Reason = reason,
+        });
 
     public void Publish(object message) => OutboxMessages.Add(new OutboxMessage(Guid.CreateVersion7(), message, Now));
 

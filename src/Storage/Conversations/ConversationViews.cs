@@ -24,7 +24,8 @@ public sealed record ConversationView
 }
 
 /// <summary>One task of a conversation.</summary>
-public sealed record TurnView(Guid Id, string State, string Asked, string? Answer, string? Model, decimal? CostUsd, DateTime SubmittedAt, DateTime? EndedAt);
+public sealed record TurnView(
+    Guid Id, string State, string Asked, string? Answer, string? Model, decimal? CostUsd, DateTime SubmittedAt, DateTime? EndedAt);
 
 /// <summary>Reads conversations.</summary>
 public sealed class ConversationViews(IDbContextFactory<QueueDb> contexts)
@@ -36,22 +37,30 @@ public sealed class ConversationViews(IDbContextFactory<QueueDb> contexts)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var all = db.Tasks.AsNoTracking().Where(t => t.Tenant == tenant && t.Conversation == conversation);
-        var sums = await all.GroupBy(_ => 1).Select(g => new { Count = g.Count(), Cost = g.Sum(t => t.CostUsd), Unknown = g.Any(t => t.CostUnknown) }).FirstOrDefaultAsync(cancellationToken);
+        var sums = await all.GroupBy(_ => 1)
+            .Select(g => new { Count = g.Count(), Cost = g.Sum(t => t.CostUsd), Unknown = g.Any(t => t.CostUnknown) })
+            .FirstOrDefaultAsync(cancellationToken);
         if (sums is null)
             return null;
-        var models = await all.Where(t => t.AnsweredModel != null).GroupBy(t => t.AnsweredModel!).Select(g => new { Model = g.Key, Count = g.Count() }).ToListAsync(cancellationToken);
+        var models = await all.Where(t => t.AnsweredModel != null).GroupBy(t => t.AnsweredModel!)
+            .Select(g => new { Model = g.Key, Count = g.Count() }).ToListAsync(cancellationToken);
         var turns = await (from t in all
-                           join prompt in db.Payloads on new { Id = t.CorrelationId, Part = PayloadRow.Prompt } equals new { Id = prompt.SubjectId, prompt.Part }
-                           join given in db.Payloads on new { Id = t.CorrelationId, Part = PayloadRow.Answer } equals new { Id = given.SubjectId, given.Part } into answers
+                           join prompt in db.Payloads on new { Id = t.CorrelationId, Part = PayloadRow.Prompt }
+                               equals new { Id = prompt.SubjectId, prompt.Part }
+                           join given in db.Payloads on new { Id = t.CorrelationId, Part = PayloadRow.Answer }
+                               equals new { Id = given.SubjectId, given.Part } into answers
                            from answer in answers.DefaultIfEmpty()
                            orderby t.SubmittedAt descending, t.CorrelationId descending
-                           select new { Task = t, Prompt = prompt.Content, Answer = (string?)answer!.Content }).Take(MostShown).ToListAsync(cancellationToken);
+                           select new { Task = t, Prompt = prompt.Content, Answer = (string?)answer!.Content }).Take(MostShown)
+                               .ToListAsync(cancellationToken);
         turns.Reverse();
         return new ConversationView
         {
             Id = conversation, Tenant = tenant, TurnCount = sums.Count, CostUsd = sums.Unknown ? null : sums.Cost,
-            Models = models.OrderByDescending(m => m.Count).ThenBy(m => m.Model, StringComparer.Ordinal).ToDictionary(m => m.Model, m => m.Count, StringComparer.Ordinal),
-            Turns = turns.ConvertAll(t => new TurnView(t.Task.CorrelationId, t.Task.State, TaskIntake.ReadPrompt(t.Prompt).LastOrDefault(m => m.Role == "user")?.Content ?? "", t.Answer,
+            Models = models.OrderByDescending(m => m.Count).ThenBy(m => m.Model, StringComparer.Ordinal)
+                .ToDictionary(m => m.Model, m => m.Count, StringComparer.Ordinal),
+            Turns = turns.ConvertAll(t => new TurnView(t.Task.CorrelationId, t.Task.State,
+                TaskIntake.ReadPrompt(t.Prompt).LastOrDefault(m => m.Role == "user")?.Content ?? "", t.Answer,
                 t.Task.AnsweredModel, t.Task.CostUnknown ? null : t.Task.CostUsd, t.Task.SubmittedAt, t.Task.EndedAt)),
         };
     }

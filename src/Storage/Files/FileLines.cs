@@ -19,7 +19,8 @@ public static class FileLines
     /// <param name="position">The byte at which the first line wanted begins.</param>
     /// <param name="before">Lines before that byte.</param>
     /// <param name="cancellationToken">Stops the reading.</param>
-    public static async IAsyncEnumerable<FileLine> Read(FileStore files, Guid file, long position, int before, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public static async IAsyncEnumerable<FileLine> Read(
+        FileStore files, Guid file, long position, int before, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var (number, line, tooLong) = (before, new MemoryStream(), false);
         var skip = (int)(position % FileStore.ChunkBytes);

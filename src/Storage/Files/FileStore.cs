@@ -20,8 +20,8 @@ public sealed class FileStore(NpgsqlDataSource database, IDbContextFactory<Queue
     private static readonly TimeSpan LongestUpload = TimeSpan.FromDays(1);
 
     /// <summary>
-    /// Opens a file for writing; it is shown to nobody until it is complete. An id that was begun before, by a process that died, begins anew after
-    /// ten minutes, in which whoever began may still be at it.
+    /// Opens a file for writing; it is shown to nobody until it is complete. An id that was begun before, by a process that died, begins
+    /// anew after ten minutes, in which whoever began may still be at it.
     /// </summary>
     public async Task<FileWriter> Write(FileRow file, CancellationToken cancellationToken)
     {
@@ -43,13 +43,16 @@ public sealed class FileStore(NpgsqlDataSource database, IDbContextFactory<Queue
     }
 
     /// <summary>One page of a tenant's files by age; <paramref name="after"/> is the last of the page before.</summary>
-    public async Task<(IReadOnlyList<FileRow> Files, bool HasMore)> List(string? tenant, string? purpose, FileRow? after, int limit, bool oldestFirst, CancellationToken cancellationToken)
+    public async Task<(IReadOnlyList<FileRow> Files, bool HasMore)> List(
+        string? tenant, string? purpose, FileRow? after, int limit, bool oldestFirst, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var files = Visible(db, tenant).Where(f => purpose == null || f.Purpose == purpose);
         files = oldestFirst
-            ? files.Where(f => after == null || f.CreatedAt > after.CreatedAt || (f.CreatedAt == after.CreatedAt && f.Id > after.Id)).OrderBy(f => f.CreatedAt).ThenBy(f => f.Id)
-            : files.Where(f => after == null || f.CreatedAt < after.CreatedAt || (f.CreatedAt == after.CreatedAt && f.Id < after.Id)).OrderByDescending(f => f.CreatedAt).ThenByDescending(f => f.Id);
+            ? files.Where(f => after == null || f.CreatedAt > after.CreatedAt || (f.CreatedAt == after.CreatedAt && f.Id > after.Id))
+                .OrderBy(f => f.CreatedAt).ThenBy(f => f.Id)
+            : files.Where(f => after == null || f.CreatedAt < after.CreatedAt || (f.CreatedAt == after.CreatedAt && f.Id < after.Id))
+                .OrderByDescending(f => f.CreatedAt).ThenByDescending(f => f.Id);
         var found = await files.Take(limit + 1).ToListAsync(cancellationToken);
         return (found[..Math.Min(limit, found.Count)], found.Count > limit);
     }
@@ -60,7 +63,8 @@ public sealed class FileStore(NpgsqlDataSource database, IDbContextFactory<Queue
         for (var next = firstChunk; ;)
         {
             var chunks = new List<byte[]>(Together);
-            await using (var command = database.CreateCommand($"select content from file_chunks where file_id = $1 and ordinal >= $2 order by ordinal limit {Together}"))
+            await using (var command = database.CreateCommand(
+                $"select content from file_chunks where file_id = $1 and ordinal >= $2 order by ordinal limit {Together}"))
             {
                 command.Parameters.AddWithValue(id);
                 command.Parameters.AddWithValue(next);
@@ -84,14 +88,22 @@ public sealed class FileStore(NpgsqlDataSource database, IDbContextFactory<Queue
         {
             BatchCommands =
             {
-                new NpgsqlBatchCommand("delete from files where id = $1") { Parameters = { new NpgsqlParameter<Guid> { TypedValue = id } } },
-                new NpgsqlBatchCommand("delete from file_chunks where file_id = $1") { Parameters = { new NpgsqlParameter<Guid> { TypedValue = id } } },
+                new NpgsqlBatchCommand("delete from files where id = $1")
+                {
+                    Parameters = { new NpgsqlParameter<Guid> { TypedValue = id } },
+                },
+                new NpgsqlBatchCommand("delete from file_chunks where file_id = $1")
+                {
+                    Parameters = { new NpgsqlParameter<Guid> { TypedValue = id } },
+                },
             },
         };
         await batch.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    /// <summary>Removes what has expired, and what was begun a day ago and never completed. A file that a batch is still reading stays.</summary>
+    /// <summary>
+    /// Removes what has expired, and what was begun a day ago and never completed. A file that a batch is still reading stays.
+    /// </summary>
     public async Task<int> RemoveExpired(CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow().UtcDateTime;
@@ -107,6 +119,8 @@ public sealed class FileStore(NpgsqlDataSource database, IDbContextFactory<Queue
     private IQueryable<FileRow> Visible(QueueDb db, string? tenant)
     {
         var now = clock.GetUtcNow().UtcDateTime;
-        return db.Files.AsNoTracking().Where(f => f.Status == FileStatuses.Processed && (f.ExpiresAt == null || f.ExpiresAt > now) && (tenant == null || f.Tenant == tenant));
+        return db.Files.AsNoTracking().Where(f => f.Status == FileStatuses.Processed
+            && (f.ExpiresAt == null || f.ExpiresAt > now)
+            && (tenant == null || f.Tenant == tenant));
     }
 }

@@ -37,7 +37,10 @@ public sealed class FileWriter(NpgsqlDataSource database, FileStore files, FileR
     /// <summary>Makes the file visible, whole.</summary>
     public Task<FileRow> Complete(CancellationToken cancellationToken) => Finish(FileStatuses.Processed, cancellationToken);
 
-    /// <summary>Writes what is left, and leaves it to a commit of the caller's to make the file visible; one that never comes leaves a file that is removed after a day.</summary>
+    /// <summary>
+    /// Writes what is left, and leaves it to a commit of the caller's to make the file visible; one that never comes leaves a file that is
+    /// removed after a day.
+    /// </summary>
     public Task<FileRow> Seal(CancellationToken cancellationToken) => Finish(FileStatuses.Uploading, cancellationToken);
 
     private async Task<FileRow> Finish(string status, CancellationToken cancellationToken)
@@ -46,7 +49,8 @@ public sealed class FileWriter(NpgsqlDataSource database, FileStore files, FileR
             _full.Add(_open[.._filled]);
         await Flush(cancellationToken);
         (file.Bytes, file.Status) = (Length, status);
-        await using var command = database.CreateCommand("update files set bytes = $2, status = $3, filename = $4, purpose = $5, expires_at = $6 where id = $1");
+        await using var command = database.CreateCommand(
+            "update files set bytes = $2, status = $3, filename = $4, purpose = $5, expires_at = $6 where id = $1");
         command.Parameters.AddWithValue(file.Id);
         command.Parameters.AddWithValue(file.Bytes);
         command.Parameters.AddWithValue(file.Status);

@@ -3,8 +3,8 @@ using Npgsql;
 namespace LlmQueue.Storage.Intake;
 
 /// <summary>
-/// What each Idempotency-Key was used for. Written before the work it names, so of two requests that come at once with one key and two bodies one is refused; a crash between the
-/// two leaves a key that waits for its body to come again. Kept as long as ended tasks are.
+/// What each Idempotency-Key was used for. Written before the work it names, so of two requests that come at once with one key and two
+/// bodies one is refused; a crash between the two leaves a key that waits for its body to come again. Kept as long as ended tasks are.
 /// </summary>
 public sealed class RequestKeys(NpgsqlDataSource database)
 {
@@ -12,7 +12,8 @@ public sealed class RequestKeys(NpgsqlDataSource database)
     public async Task<bool> Holds(Guid key, string fingerprint, CancellationToken cancellationToken)
     {
         // An update that changes nothing, for the sake of its answer: it sees the row that a request beside this one has just written.
-        await using var command = database.CreateCommand("insert into request_keys (id, fingerprint, at) values ($1, $2, now()) on conflict (id) do update set at = request_keys.at returning fingerprint = $2");
+        await using var command = database.CreateCommand("insert into request_keys (id, fingerprint, at) values ($1, $2, now()) "
+            + "on conflict (id) do update set at = request_keys.at returning fingerprint = $2");
         command.Parameters.AddWithValue(key);
         command.Parameters.AddWithValue(fingerprint);
         return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;

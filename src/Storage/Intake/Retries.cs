@@ -5,8 +5,8 @@ using Microsoft.EntityFrameworkCore;
 namespace LlmQueue.Storage.Intake;
 
 /// <summary>
-/// An ended task once more. An end is an end, and its event has been published: so the retry is a task of its own, with the same prompt and wishes, and an id that
-/// follows from the first one's: pressed twice it is one retry. The retry can be retried.
+/// An ended task once more. An end is an end, and its event has been published: so the retry is a task of its own, with the same prompt and
+/// wishes, and an id that follows from the first one's: pressed twice it is one retry. The retry can be retried.
 /// </summary>
 public sealed class Retries(IDbContextFactory<QueueDb> contexts, TimeProvider clock)
 {
@@ -15,13 +15,16 @@ public sealed class Retries(IDbContextFactory<QueueDb> contexts, TimeProvider cl
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var old = await db.Tasks.AsNoTracking().FirstOrDefaultAsync(t => t.CorrelationId == ended, cancellationToken);
-        var prompt = await db.Payloads.AsNoTracking().Where(p => p.SubjectId == ended && p.Part == PayloadRow.Prompt).Select(p => p.Content).FirstOrDefaultAsync(cancellationToken);
+        var prompt = await db.Payloads.AsNoTracking().Where(p => p.SubjectId == ended && p.Part == PayloadRow.Prompt)
+            .Select(p => p.Content).FirstOrDefaultAsync(cancellationToken);
         if (old is null || prompt is null)
             return null;
         var now = clock.GetUtcNow().UtcDateTime;
         var row = SubmittedTask.NewRow(DeterministicId.Of(old.Tenant, "task", "retry", $"{ended}"), old.Tenant, now);
-        (row.Title, row.Kind, row.Complexity, row.Priority, row.HighStakes) = (old.Title, old.Kind, old.Complexity, old.Priority, old.HighStakes);
-        (row.Agent, row.Conversation, row.RequestedModel, row.MaxOutputTokens) = (old.Agent, old.Conversation, old.RequestedModel, old.MaxOutputTokens);
+        (row.Title, row.Kind, row.Complexity, row.Priority, row.HighStakes) = (old.Title, old.Kind, old.Complexity, old.Priority,
+            old.HighStakes);
+        (row.Agent, row.Conversation, row.RequestedModel, row.MaxOutputTokens) = (old.Agent, old.Conversation, old.RequestedModel,
+            old.MaxOutputTokens);
         (row.Metadata, row.WebhookUrl) = (old.Metadata, old.WebhookUrl);
         // A deadline that has passed would end it at once; whoever retries wants it now.
         row.Deadline = old.Deadline > now ? old.Deadline : null;

@@ -10,7 +10,8 @@ namespace LlmQueue.Storage.Intake;
 /// <param name="Stream">Somebody reads the answer while it is written.</param>
 public sealed record StoredPrompt(IReadOnlyList<LlmMessage> Messages, JsonElement? Parameters, bool Stream = false)
 {
-    public static string Write(IReadOnlyList<LlmMessage> messages, JsonElement? parameters, bool stream) => stream || parameters is { ValueKind: JsonValueKind.Object }
+    public static string Write(IReadOnlyList<LlmMessage> messages, JsonElement? parameters, bool stream) =>
+        stream || parameters is { ValueKind: JsonValueKind.Object }
         ? JsonSerializer.Serialize(new StoredPrompt(messages, parameters, stream), UnitOfWork.Json)
         : JsonSerializer.Serialize(messages, UnitOfWork.Json);
 
@@ -24,7 +25,8 @@ public sealed record StoredPrompt(IReadOnlyList<LlmMessage> Messages, JsonElemen
         if (Parameters is not { ValueKind: JsonValueKind.Object } parameters)
             return Messages;
         string[] read = ["tools", "response_format"];
-        var more = read.Where(name => parameters.TryGetProperty(name, out _)).Select(name => new LlmMessage("system", parameters.GetProperty(name).GetRawText()));
+        var more = read.Where(name => parameters.TryGetProperty(name, out _))
+            .Select(name => new LlmMessage("system", parameters.GetProperty(name).GetRawText()));
         return [.. Messages, .. more];
     }
 }

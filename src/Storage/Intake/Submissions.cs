@@ -5,12 +5,16 @@ using LlmQueue.Storage.Summaries;
 
 namespace LlmQueue.Storage.Intake;
 
-/// <summary>Writes what was handed in over HTTP or the command line. When a method returns, it is durable; the bell that follows may be lost.</summary>
+/// <summary>
+/// Writes what was handed in over HTTP or the command line. When a method returns, it is durable; the bell that follows may be lost.
+/// </summary>
 public sealed class Submissions(GroupCommit commits, CommandSender commandSender, TimeProvider clock)
 {
     private const int ChunkSize = 500;
 
-    /// <summary>Longer than a broker that answers needs; one that does not must not hold up whoever was told that the work is safe.</summary>
+    /// <summary>
+    /// Longer than a broker that answers needs; one that does not must not hold up whoever was told that the work is safe.
+    /// </summary>
     private static readonly TimeSpan LongestRinging = TimeSpan.FromMilliseconds(250);
 
     /// <summary>Tasks whose values are right. A task whose id is known already changes nothing.</summary>

@@ -5,7 +5,8 @@ using LlmQueue.Storage.Tasks;
 namespace LlmQueue.Storage.Intake;
 
 /// <summary>
-/// A task at its creation, whichever way it came (bus, HTTP, batch, summary, retry): its row, its prompt and the first entry of its history. The only place that says what a new task consists of.
+/// A task at its creation, whichever way it came (bus, HTTP, batch, summary, retry): its row, its prompt and the first entry of its
+/// history. The only place that says what a new task consists of.
 /// </summary>
 /// <param name="Row">The task's row.</param>
 /// <param name="Content">Its prompt, or the error it ends with; null for a task that ends at once and has neither.</param>
@@ -13,10 +14,12 @@ namespace LlmQueue.Storage.Intake;
 public sealed record SubmittedTask(TaskRow Row, PayloadRow? Content, HistoryRow Entry)
 {
     /// <summary>The row of a task that is written nowhere yet, with what every task has.</summary>
-    public static TaskRow NewRow(Guid id, string tenant, DateTime now) => new() { CorrelationId = id, Tenant = tenant, SubmittedAt = now, UpdatedAt = now, RungAt = now };
+    public static TaskRow NewRow(Guid id, string tenant, DateTime now) =>
+        new() { CorrelationId = id, Tenant = tenant, SubmittedAt = now, UpdatedAt = now, RungAt = now };
 
     public static SubmittedTask Create(TaskRow row, string prompt, DateTime now) =>
-        new(row, new PayloadRow { SubjectId = row.CorrelationId, Part = PayloadRow.Prompt, Content = prompt }, FirstEntry(row, TaskStates.Submitted, now));
+        new(row, new PayloadRow { SubjectId = row.CorrelationId, Part = PayloadRow.Prompt, Content = prompt },
+            FirstEntry(row, TaskStates.Submitted, now));
 
     /// <summary>A task that can never run and ends as it is created: it is counted and listed like any other.</summary>
     /// <param name="row">The task's row.</param>
@@ -56,5 +59,8 @@ public sealed record SubmittedTask(TaskRow Row, PayloadRow? Content, HistoryRow 
 
     /// <summary>Always version 1 and place 0: a task that is handed in twice at once has one first entry.</summary>
     private static HistoryRow FirstEntry(TaskRow row, string state, DateTime now) =>
-        new() { SubjectId = row.CorrelationId, Version = 1, Ordinal = 0, At = now, Entry = state, State = state, Reason = row.FailureReason };
+        new()
+        {
+            SubjectId = row.CorrelationId, Version = 1, Ordinal = 0, At = now, Entry = state, State = state, Reason = row.FailureReason,
+        };
 }

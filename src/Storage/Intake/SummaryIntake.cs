@@ -32,10 +32,12 @@ public static class SummaryIntake
     /// <param name="tenant">Whose it is, where the door knows; else the request says.</param>
     /// <param name="now">The present.</param>
     /// <param name="wrong">Why a page has no content, by its place from 0, where that is known already.</param>
-    public static AcceptedSummary Read(SummarizePages request, Guid id, string? tenant, DateTime now, IReadOnlyDictionary<int, string>? wrong = null)
+    public static AcceptedSummary Read(
+        SummarizePages request, Guid id, string? tenant, DateTime now, IReadOnlyDictionary<int, string>? wrong = null)
     {
         if (request.Pages is null)
-            throw new UnreadableMessageException("The request has no 'pages'. Expected at least one, for example {\"pages\": [{\"title\": \"One\", \"text\": \"…\"}]}.");
+            throw new UnreadableMessageException(
+                "The request has no 'pages'. Expected at least one, for example {\"pages\": [{\"title\": \"One\", \"text\": \"…\"}]}.");
         var row = new SummaryRow
         {
             CorrelationId = id,
@@ -50,23 +52,36 @@ public static class SummaryIntake
             UpdatedAt = now,
             RungAt = now,
         };
-        var pages = request.Pages.Take(MostPages).Select((page, i) => new PayloadRow { SubjectId = id, Part = PartOf(i + 1), Content = Unescaped(JsonSerializer.Serialize(Stored(page, i + 1, wrong?.GetValueOrDefault(i)), UnitOfWork.Json)) }).ToList();
+        var pages = request.Pages.Take(MostPages)
+            .Select((page, i) => new PayloadRow
+            {
+                SubjectId = id, Part = PartOf(i + 1),
+                Content = Unescaped(JsonSerializer.Serialize(Stored(page, i + 1, wrong?.GetValueOrDefault(i)), UnitOfWork.Json)),
+            }).ToList();
         return new AcceptedSummary(row, pages, WhatIsWrong(request, now, wrong));
     }
 
     public static string PartOf(int page) => $"page/{page}";
 
-    public static StoredPage ReadPage(string content) => JsonSerializer.Deserialize<StoredPage>(content, UnitOfWork.Json) ?? new StoredPage(null, null, null, "The page's row is empty.");
+    public static StoredPage ReadPage(string content) =>
+        JsonSerializer.Deserialize<StoredPage>(content, UnitOfWork.Json) ?? new StoredPage(null, null, null, "The page's row is empty.");
 
     /// <summary>A page that cannot be summarised is kept without its content, with the sentence that says why.</summary>
     private static StoredPage Stored(PageContent? page, int number, string? known) =>
-        (known ?? WhatIsWrong(page, number)) is { } wrong ? new StoredPage(Clean(page?.Title), null, null, wrong) : new StoredPage(Clean(page!.Title), page.Text, page.Html, null);
+        (known ?? WhatIsWrong(page, number)) is { } wrong
+            ? new StoredPage(Clean(page?.Title), null, null, wrong)
+            : new StoredPage(Clean(page!.Title), page.Text, page.Html, null);
 
-    /// <summary>What is wrong with one page, as a sentence; null when it can be summarised. A bad page fails alone: its neighbours are not its fault.</summary>
+    /// <summary>
+    /// What is wrong with one page, as a sentence; null when it can be summarised. A bad page fails alone: its
+    /// neighbours are not its fault.
+    /// </summary>
     public static string? WhatIsWrong(PageContent? page, int number)
     {
         if (page is null || (page.Text is null && page.Html is null))
-            return page?.Url is null ? $"Page {number} has neither 'text' nor 'html'; expected one of them." : $"Page {number} is given by its address, and only the HTTP API fetches pages; send its text or its HTML.";
+            return page?.Url is null
+                ? $"Page {number} has neither 'text' nor 'html'; expected one of them."
+                : $"Page {number} is given by its address, and only the HTTP API fetches pages; send its text or its HTML.";
         if (page.Text is not null && page.Html is not null)
             return $"Page {number} has both 'text' and 'html'; expected one of them.";
         var text = page.Text ?? page.Html!;
@@ -74,7 +89,9 @@ public static class SummaryIntake
             return $"Page {number} is empty; expected its text.";
         if (text.Contains('\0', StringComparison.Ordinal))
             return $"Page {number} contains the character U+0000, so it is binary data and not text. Extract its text first.";
-        return text.Length > LongestPage ? $"Page {number} has {text.Length:N0} characters; at most {LongestPage:N0} are taken. Split it." : null;
+        return text.Length > LongestPage
+            ? $"Page {number} has {text.Length:N0} characters; at most {LongestPage:N0} are taken. Split it."
+            : null;
     }
 
     private static string? WhatIsWrong(SummarizePages request, DateTime now, IReadOnlyDictionary<int, string>? known)
@@ -82,9 +99,11 @@ public static class SummaryIntake
         if (request.Pages!.Count == 0)
             return "'pages' is empty; expected at least one page.";
         if (request.Pages.Count > MostPages)
-            return $"There are {request.Pages.Count:N0} pages; at most {MostPages:N0} are taken at once. Hand them in as several summaries.";
+            return $"There are {request.Pages.Count:N0} pages; at most {MostPages:N0} are taken at once. "
+                + "Hand them in as several summaries.";
         if (request.Question?.Length > LongestText)
-            return $"The question has {request.Question.Length:N0} characters; at most {LongestText:N0} are taken. What is to be read belongs into the pages.";
+            return $"The question has {request.Question.Length:N0} characters; at most {LongestText:N0} are taken. "
+                + "What is to be read belongs into the pages.";
         if (request.Priority is not null && Priorities.Parse(request.Priority) is null)
             return $"The priority '{request.Priority}' is unknown; expected 'interactive', 'normal' or 'batch'.";
         if (request.Deadline is { } deadline && deadline.UtcDateTime <= now)
@@ -95,5 +114,6 @@ public static class SummaryIntake
 
     private static string Unescaped(string json) => json.Replace("\\u0000", "", StringComparison.Ordinal);
 
-    private static string? Clean(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Replace("\0", "", StringComparison.Ordinal).Trim();
+    private static string? Clean(string? text) =>
+        string.IsNullOrWhiteSpace(text) ? null : text.Replace("\0", "", StringComparison.Ordinal).Trim();
 }

@@ -12,7 +12,9 @@ namespace LlmQueue.Storage.Intake;
 /// <param name="Refusal">Why it can never run, as a sentence; null when nothing is wrong with its values.</param>
 public sealed record AcceptedTask(TaskRow Row, string Prompt, string? Refusal);
 
-/// <summary>Reads what a producer sent, over HTTP and over the bus alike. Pure: the same task is taken in the same way at every door.</summary>
+/// <summary>
+/// Reads what a producer sent, over HTTP and over the bus alike. Pure: the same task is taken in the same way at every door.
+/// </summary>
 public static class TaskIntake
 {
     public const int DefaultMaxOutputTokens = 1024;
@@ -23,7 +25,8 @@ public static class TaskIntake
     public static AcceptedTask Read(LlmTask task, Guid id, string? tenant, DateTime now, bool stream = false)
     {
         if (task.Prompt is null && task.Messages is null)
-            throw new UnreadableMessageException("The task has neither 'prompt' nor 'messages'. Expected one of them, for example {\"prompt\": \"Why is the sky blue?\"}.");
+            throw new UnreadableMessageException(
+                "The task has neither 'prompt' nor 'messages'. Expected one of them, for example {\"prompt\": \"Why is the sky blue?\"}.");
         var messages = task.Messages ?? [new LlmMessage("user", task.Prompt!)];
         var row = SubmittedTask.NewRow(id, Cut(tenant ?? task.Tenant) is { Length: > 0 } name ? name : "default", now);
         row.Kind = Cut(task.Kind)?.ToLowerInvariant();
@@ -46,7 +49,8 @@ public static class TaskIntake
     private static string? WhatIsWrong(LlmTask task, IReadOnlyList<LlmMessage> messages, DateTime now)
     {
         if (task.Prompt is not null && task.Messages is not null)
-            return "The task has both 'prompt' and 'messages'; expected one of them. Put the prompt into messages as the last one of role 'user'.";
+            return "The task has both 'prompt' and 'messages'; expected one of them. "
+                + "Put the prompt into messages as the last one of role 'user'.";
         if (messages.Count == 0)
             return "'messages' is empty; expected at least one of role 'user'.";
         for (var i = 0; i < messages.Count; i++)
@@ -64,22 +68,27 @@ public static class TaskIntake
         }
 
         if (!messages.Any(m => m.Role is "user" or "tool" && !string.IsNullOrWhiteSpace(m.Content)))
-            return task.Prompt is not null ? "The prompt is empty; expected a question or an instruction." : "No message of role 'user' has any text; expected a question or an instruction.";
+            return task.Prompt is not null
+                ? "The prompt is empty; expected a question or an instruction."
+                : "No message of role 'user' has any text; expected a question or an instruction.";
         if (messages.Sum(m => (long)m.Content.Length) > LongestPrompt)
-            return $"The prompt has {messages.Sum(m => (long)m.Content.Length):N0} characters; no model takes more than {LongestPrompt:N0}. Split it, or hand its pages in as a summary (POST /v1/summaries).";
+            return $"The prompt has {messages.Sum(m => (long)m.Content.Length):N0} characters; "
+                + $"no model takes more than {LongestPrompt:N0}. Split it, or hand its pages in as a summary (POST /v1/summaries).";
         if (ImageRule.WhatIsWrong(messages) is { } image)
             return image;
         if (Priorities.Parse(task.Priority) is null)
             return $"The priority '{Cut(task.Priority)}' is unknown; expected 'interactive', 'normal' or 'batch'.";
         if (task.Complexity is { Length: > 0 } complexity && complexity.ToLowerInvariant() is not ("low" or "medium" or "high"))
-            return $"The complexity '{Cut(complexity)}' is unknown; expected 'low', 'medium' or 'high', or leave it out and it is classified.";
+            return $"The complexity '{Cut(complexity)}' is unknown; "
+                + "expected 'low', 'medium' or 'high', or leave it out and it is classified.";
         if (task.MaxOutputTokens is < 1 or > 1_000_000)
             return $"maxOutputTokens is {task.MaxOutputTokens}; expected 1 to 1,000,000.";
         if (task.Parameters is { } parameters && ParameterRule.WhatIsWrong(parameters) is { } wrong)
             return wrong.Sentence;
         if (task.Deadline is { } deadline && deadline.UtcDateTime <= now)
             return $"The deadline {deadline.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC has passed already; expected a time in the future.";
-        if (task.WebhookUrl is { Length: > 0 } url && !(Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"))
+        if (task.WebhookUrl is { Length: > 0 } url
+            && !(Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"))
             return $"webhookUrl is '{Cut(url)}'; expected an absolute http or https address.";
         return null;
     }

@@ -4,7 +4,9 @@ using LlmQueue.Storage.Outbox;
 
 namespace LlmQueue.Storage.Ledger;
 
-/// <summary>Tells when a breaker has changed: compared under the lock that guards its row, so each change is told by exactly one commit.</summary>
+/// <summary>
+/// Tells when a breaker has changed: compared under the lock that guards its row, so each change is told by exactly one commit.
+/// </summary>
 internal static class BreakerChanges
 {
     /// <summary>The states as they were found.</summary>
@@ -23,7 +25,8 @@ internal static class BreakerChanges
 
     private static ProviderHealthChanged Event(TokenBucket bucket, BreakerState state, DateTime now) => new()
     {
-        Bucket = bucket.Id, State = state.ToString().ToLowerInvariant(), At = now, NextProbeAt = state == BreakerState.Open ? bucket.ProbeAt : null,
+        Bucket = bucket.Id, State = state.ToString().ToLowerInvariant(), At = now,
+        NextProbeAt = state == BreakerState.Open ? bucket.ProbeAt : null,
         Reason = state switch
         {
             BreakerState.Open => bucket.BrokenReason ?? "it met faults",

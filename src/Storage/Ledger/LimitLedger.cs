@@ -7,8 +7,8 @@ using Npgsql;
 namespace LlmQueue.Storage.Ledger;
 
 /// <summary>
-/// The true limits that a group of transitions touches: rows of buckets, budgets and tenants that <see cref="LimitLocks"/> has locked.
-/// They are changed in memory and written back in the same transaction. Admission decides on a copy that may be old; what is decided here holds.
+/// The true limits that a group of transitions touches: rows of buckets, budgets and tenants that <see cref="LimitLocks"/> has locked. They
+/// are changed in memory and written back in the same transaction. Admission decides on a copy that may be old; what is decided here holds.
 /// </summary>
 public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
 {
@@ -26,7 +26,9 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
     public IReadOnlyCollection<TenantShare> Tenants => _tenants.Values;
 
     /// <summary>The rows as they were locked, which become what is to be written.</summary>
-    internal void Take(IEnumerable<TokenBucket> buckets, IEnumerable<Budget> budgets, IEnumerable<TenantShare> tenants, double virtualTime, int activeTenants)
+    internal void Take(
+        IEnumerable<TokenBucket> buckets, IEnumerable<Budget> budgets, IEnumerable<TenantShare> tenants, double virtualTime,
+        int activeTenants)
     {
         foreach (var bucket in buckets)
             Keep(_buckets, bucket, b => b.Id);
@@ -38,7 +40,10 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
         Note();
     }
 
-    /// <summary>Settles, reserves and enqueues for the whole group. Those for whom the true rows have no room have changed nothing, and are returned.</summary>
+    /// <summary>
+    /// Settles, reserves and enqueues for the whole group. Those for whom the true rows have no room have changed
+    /// nothing, and are returned.
+    /// </summary>
     public HashSet<UnitOfWork> Apply(IReadOnlyList<UnitOfWork> group)
     {
         // What ends gives room to what begins; a transition that does both is settled only once its own reservation stands.
@@ -63,7 +68,8 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
         {
             var isLatest = bucket.AsOf <= settlement.Began;
             BucketRule.Refill(bucket, transition.Now);
-            BucketRule.Settle(bucket, settlement.Reserved.Demand, settlement.Used, settlement.Count?.RemainingTokensMinute is not null, settlement.ChargedOnArrival);
+            BucketRule.Settle(bucket, settlement.Reserved.Demand, settlement.Used, settlement.Count?.RemainingTokensMinute is not null,
+                settlement.ChargedOnArrival);
             if (settlement is { WasAnswered: true, Began: { } startedAt })
                 BucketRule.Arrived(bucket, startedAt);
             if (settlement.Count is { } count)
@@ -110,7 +116,9 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
         return true;
     }
 
-    /// <summary>Reserves room in the bucket and money in the budgets; false, and nothing is changed, where the true rows do not have both.</summary>
+    /// <summary>
+    /// Reserves room in the bucket and money in the budgets; false, and nothing is changed, where the true rows do not have both.
+    /// </summary>
     private bool TryReserve(UnitOfWork transition)
     {
         var reservation = transition.Reservation!;
@@ -135,8 +143,9 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
     }
 
     /// <summary>
-    /// Gives a task that is to wait its place in the queue (start-time fair queueing): its start tag is the virtual time at which its tenant's earlier work ends, and
-    /// never before the present. So a tenant that has been idle neither owes anything for that time nor has saved it up.
+    /// Gives a task that is to wait its place in the queue (start-time fair queueing): its start tag is the virtual time at which its
+    /// tenant's earlier work ends, and never before the present. So a tenant that has been idle neither owes anything for that time
+    /// nor has saved it up.
     /// </summary>
     private void Park(UnitOfWork transition)
     {
@@ -150,7 +159,8 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
             task.StartTag = parking.Again ? _virtualTime : Math.Max(_virtualTime, tenant.VirtualFinish);
             if (!parking.Again)
                 tenant.VirtualFinish = task.StartTag + (parking.Cost / tenant.Weight);
-            parking.Expected?.Invoke(WaitRule.MovesAt(line, task.PlaceInQueue(tenant.Weight, _virtualTime, _activeTenants), transition.Now));
+            parking.Expected?.Invoke(
+                WaitRule.MovesAt(line, task.PlaceInQueue(tenant.Weight, _virtualTime, _activeTenants), transition.Now));
         }
 
         foreach (var bucket in line)
@@ -159,7 +169,8 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
 
     /// <summary>The thresholds that this group has crossed, and the breakers it has opened or closed.</summary>
     public IReadOnlyList<OutboxMessage> Alerts(DateTime now) =>
-        [.. thresholds.Crossed(_sharesBefore, _buckets.Values, _budgets.Values, now), .. BreakerChanges.Since(_breakersBefore, _buckets.Values, now)];
+        [.. thresholds.Crossed(_sharesBefore, _buckets.Values, _budgets.Values, now),
+            .. BreakerChanges.Since(_breakersBefore, _buckets.Values, now)];
 
     public void AddWrites(NpgsqlBatch batch)
     {

@@ -5,12 +5,16 @@ using Npgsql;
 
 namespace LlmQueue.Storage.Ledger;
 
-/// <summary>Locks the rows of the limits that a group touches. Always in one order, so that two groups cannot deadlock: buckets, budgets, tenants; each by name.</summary>
+/// <summary>
+/// Locks the rows of the limits that a group touches. Always in one order, so that two groups cannot deadlock: buckets, budgets,
+/// tenants; each by name.
+/// </summary>
 public static class LimitLocks
 {
     /// <summary>
-    /// A process that locks limits and then goes silent (its machine is lost or its network is cut, and the server sees neither) would block everybody until TCP gives up,
-    /// which takes hours. A commit takes milliseconds, so the server may end such a transaction after seconds.
+    /// A process that locks limits and then goes silent (its machine is lost or its network is cut, and the server sees neither)
+    /// would block everybody until TCP gives up, which takes hours. A commit takes milliseconds, so the server may end such a
+    /// transaction after seconds.
     /// </summary>
     public static readonly IReadOnlyDictionary<string, string> FreesIfSilent = new Dictionary<string, string>(StringComparer.Ordinal)
     {
@@ -19,8 +23,13 @@ public static class LimitLocks
         ["statement_timeout"] = "10s",
     };
 
-    /// <summary>Locks the limits that the group names and gives them to the ledger; does nothing when it names none. <see cref="CommitConnections"/> set the timeouts that free them.</summary>
-    public static async Task Lock(LimitLedger ledger, NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<UnitOfWork> group, CancellationToken cancellationToken)
+    /// <summary>
+    /// Locks the limits that the group names and gives them to the ledger; does nothing when it names none. <see cref="CommitConnections"/>
+    /// set the timeouts that free them.
+    /// </summary>
+    public static async Task Lock(
+        LimitLedger ledger, NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<UnitOfWork> group,
+        CancellationToken cancellationToken)
     {
         var buckets = new SortedSet<string>(StringComparer.Ordinal);
         var budgets = new SortedSet<string>(StringComparer.Ordinal);
@@ -45,7 +54,10 @@ public static class LimitLocks
 
         await using var batch = new NpgsqlBatch(connection, transaction);
         if (tenants.Count > 0)
-            batch.BatchCommands.Add(Named("insert into tenants (name, weight, virtual_finish) select n, 1, 0 from unnest($1::text[]) n order by n on conflict do nothing", tenants));
+            batch.BatchCommands.Add(Named(
+                "insert into tenants (name, weight, virtual_finish) select n, 1, 0 from unnest($1::text[]) "
+                    + "n order by n on conflict do nothing",
+                tenants));
         if (lines.Count > 0)
             batch.BatchCommands.Add(new NpgsqlBatchCommand("""
                 insert into lines (id, buckets, spread)
@@ -60,19 +72,25 @@ public static class LimitLocks
                     new NpgsqlParameter<bool[]> { TypedValue = [.. lines.Values.Select(l => l.Spread)] },
                 },
             });
-        batch.BatchCommands.Add(Named($"select {StoreTables.BucketColumns} from buckets where id = any($1) order by id for update", buckets));
-        batch.BatchCommands.Add(Named($"select {StoreTables.BudgetColumns} from budgets where id = any($1) order by id for update", budgets));
+        batch.BatchCommands.Add(
+            Named($"select {StoreTables.BucketColumns} from buckets where id = any($1) order by id for update", buckets));
+        batch.BatchCommands.Add(
+            Named($"select {StoreTables.BudgetColumns} from budgets where id = any($1) order by id for update", budgets));
         if (tenants.Count > 0)
         {
-            batch.BatchCommands.Add(Named($"select {StoreTables.TenantColumns} from tenants where name = any($1) order by name for update", tenants));
-            batch.BatchCommands.Add(new NpgsqlBatchCommand("select p.virtual_finish, (select count(*) from tenants t where t.virtual_finish > p.virtual_finish) from tenants p where p.name = ''"));
+            batch.BatchCommands.Add(
+                Named($"select {StoreTables.TenantColumns} from tenants where name = any($1) order by name for update", tenants));
+            batch.BatchCommands.Add(new NpgsqlBatchCommand("select p.virtual_finish, (select count(*) "
+                + "from tenants t where t.virtual_finish > p.virtual_finish) from tenants p where p.name = ''"));
         }
 
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         var lockedBuckets = await Rows(reader, StoreTables.ReadBucket, cancellationToken);
         var lockedBudgets = await Rows(reader, StoreTables.ReadBudget, cancellationToken);
         var lockedTenants = await Rows(reader, StoreTables.ReadTenant, cancellationToken);
-        var (virtualTime, activeTenants) = await reader.ReadAsync(cancellationToken) ? (reader.GetDouble(0), (int)reader.GetInt64(1)) : (0, 0);
+        var (virtualTime, activeTenants) = await reader.ReadAsync(cancellationToken)
+            ? (reader.GetDouble(0), (int)reader.GetInt64(1))
+            : (0, 0);
         ledger.Take(lockedBuckets, lockedBudgets, lockedTenants, virtualTime, activeTenants);
     }
 

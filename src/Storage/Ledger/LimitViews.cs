@@ -4,8 +4,9 @@ using LlmQueue.Limits;
 namespace LlmQueue.Storage.Ledger;
 
 /// <summary>
-/// This process's own picture of the buckets and budgets, on which admission decides without a lock and without a query. Every commit brings back the true
-/// rows; what is decided but not yet committed is held apart, so that a hundred decisions at once do not spend the same room.
+/// This process's own picture of the buckets and budgets, on which admission decides without a lock and without a query. Every
+/// commit brings back the true rows; what is decided but not yet committed is held apart, so that a hundred decisions at once do not
+/// spend the same room.
 /// </summary>
 public sealed class LimitViews
 {
@@ -13,9 +14,11 @@ public sealed class LimitViews
     private readonly ConcurrentDictionary<string, BudgetView> _budgets = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, string> _refusedKeys = new(StringComparer.Ordinal);
 
-    public void Show(TokenBucket row) => _buckets.AddOrUpdate(row.Id, static (_, r) => new BucketView(r), static (_, view, r) => view.Replace(r), row);
+    public void Show(TokenBucket row) =>
+        _buckets.AddOrUpdate(row.Id, static (_, r) => new BucketView(r), static (_, view, r) => view.Replace(r), row);
 
-    public void Show(Budget row) => _budgets.AddOrUpdate(row.Id, static (_, r) => new BudgetView(r), static (_, view, r) => view.Replace(r), row);
+    public void Show(Budget row) =>
+        _budgets.AddOrUpdate(row.Id, static (_, r) => new BudgetView(r), static (_, view, r) => view.Replace(r), row);
 
     public BucketView? Bucket(string id) => _buckets.GetValueOrDefault(id);
 
@@ -56,7 +59,9 @@ public sealed class BucketView(TokenBucket row)
             return Present(now);
     }
 
-    /// <summary>Takes the need if there is room at this moment; the caller gives it back with the returned action when its commit has an outcome.</summary>
+    /// <summary>
+    /// Takes the need if there is room at this moment; the caller gives it back with the returned action when its commit has an outcome.
+    /// </summary>
     public Action? TryHold(ResourceDemand need, DateTime now)
     {
         lock (_lock)

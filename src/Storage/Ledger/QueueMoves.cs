@@ -9,7 +9,9 @@ namespace LlmQueue.Storage.Ledger;
 /// <param name="Again">It comes from a call that was refused or met a fault.</param>
 public sealed record Enqueue(WaitQueue Line, double Cost, bool Again = false)
 {
-    /// <summary>Told, under the lock that gave the task its place, when its turn is expected; told again when the commit has to be tried again.</summary>
+    /// <summary>
+    /// Told, under the lock that gave the task its place, when its turn is expected; told again when the commit has to be tried again.
+    /// </summary>
     public Action<DateTime?>? Expected { get; init; }
 }
 

@@ -13,7 +13,10 @@ public sealed record Settlement
     public decimal? SpentUsd { get; init; }
     public ProviderCount? Count { get; init; }
 
-    /// <summary>Prompt and longest answer, as the provider took them out of the minute when the call arrived, 0 for a call it refused; null when that is not known.</summary>
+    /// <summary>
+    /// Prompt and longest answer, as the provider took them out of the minute when the call arrived, 0 for a call it refused; null
+    /// when that is not known.
+    /// </summary>
     public long? ChargedOnArrival { get; init; }
 
     /// <summary>When the call was made; what happened in its bucket since may not be in the provider's count.</summary>

@@ -2,12 +2,16 @@ using LlmQueue.Storage.Commits;
 
 namespace LlmQueue.Storage.Ledger;
 
-/// <summary>The shared reservations of one commit: decides who leads and who joins. A commit that is tried again begins with none.</summary>
+/// <summary>
+/// The shared reservations of one commit: decides who leads and who joins. A commit that is tried again begins with none.
+/// </summary>
 internal sealed class SharedReservations
 {
     private readonly Dictionary<(string Bucket, string Group), OpenReservation> _open = [];
 
-    /// <summary>Joins the reservation of its group that is not full, else leads a new one; false when there is no room for either.</summary>
+    /// <summary>
+    /// Joins the reservation of its group that is not full, else leads a new one; false when there is no room for either.
+    /// </summary>
     /// <param name="transition">The unit of work; it is told which.</param>
     /// <param name="tryReserve">Reserves what the unit of work costs then, if there is room.</param>
     public bool TryReserve(UnitOfWork transition, Func<UnitOfWork, bool> tryReserve)

@@ -6,8 +6,8 @@ using LlmQueue.Storage.Outbox;
 namespace LlmQueue.Storage.Ledger;
 
 /// <summary>
-/// Watches quotas and budgets cross their thresholds: compared under the lock that guards them, so each crossing is seen by exactly one commit.
-/// What is in flight comes and goes, so a process speaks of a threshold again only after the share has been well below.
+/// Watches quotas and budgets cross their thresholds: compared under the lock that guards them, so each crossing is seen by exactly one
+/// commit. What is in flight comes and goes, so a process speaks of a threshold again only after the share has been well below.
 /// </summary>
 public sealed class Thresholds
 {
@@ -24,7 +24,8 @@ public sealed class Thresholds
     }
 
     /// <summary>An event for each that has crossed a threshold since.</summary>
-    public IReadOnlyList<OutboxMessage> Crossed(Dictionary<string, double> before, IEnumerable<TokenBucket> buckets, IEnumerable<Budget> budgets, DateTime now)
+    public IReadOnlyList<OutboxMessage> Crossed(
+        Dictionary<string, double> before, IEnumerable<TokenBucket> buckets, IEnumerable<Budget> budgets, DateTime now)
     {
         var alerts = new List<OutboxMessage>();
         foreach (var bucket in buckets)
@@ -32,8 +33,10 @@ public sealed class Thresholds
                 alerts.Add(Alert("quota", bucket.Id, percent, percent switch
                 {
                     80 => "tasks that are not bound to it shift to a model of their chain with more left; from 90 % all of them fall back",
-                    90 => "only tasks of high stakes and those that name it still take it first; from 95 % the models of another provider go first",
-                    _ => "the models of another provider go first; when the day's quota is used up, what is bound to it waits for it to drip",
+                    90 => "only tasks of high stakes and those that name it still take it first; "
+                        + "from 95 % the models of another provider go first",
+                    _ => "the models of another provider go first; "
+                        + "when the day's quota is used up, what is bound to it waits for it to drip",
                 }, now));
         foreach (var budget in budgets)
             if (New(budget.Id, before.GetValueOrDefault(budget.Id), ThresholdRule.UsedShare(budget)) is { } percent)
@@ -41,7 +44,8 @@ public sealed class Thresholds
                 {
                     80 => "nothing changes yet; from 90 % the cheaper model of a chain goes first",
                     90 => "the cheaper model of a chain goes first; from 95 % only the cheapest is used",
-                    _ => "only the cheapest model of a chain is used; at the limit tasks wait for the next period, or until the budget is raised",
+                    _ => "only the cheapest model of a chain is used; "
+                        + "at the limit tasks wait for the next period, or until the budget is raised",
                 }, now));
         return alerts;
     }
@@ -57,5 +61,6 @@ public sealed class Thresholds
     }
 
     private static OutboxMessage Alert(string kind, string subject, int percent, string consequence, DateTime now) =>
-        new(Guid.CreateVersion7(), new QuotaThresholdReached { Kind = kind, Subject = subject, Percent = percent, Consequence = consequence, At = now }, now);
+        new(Guid.CreateVersion7(),
+            new QuotaThresholdReached { Kind = kind, Subject = subject, Percent = percent, Consequence = consequence, At = now }, now);
 }

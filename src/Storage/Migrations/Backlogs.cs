@@ -3,7 +3,10 @@ using Microsoft.EntityFrameworkCore.Migrations;
 
 namespace LlmQueue.Storage.Migrations;
 
-/// <summary>What is looked for often is found without walking over a million waiting rows, and what is dead is cleared before it is a fifth of a large table.</summary>
+/// <summary>
+/// What is looked for often is found without walking over a million waiting rows, and what is dead is cleared before it is a
+/// fifth of a large table.
+/// </summary>
 [DbContext(typeof(QueueDb))]
 [Migration("20261121_22_Backlogs")]
 public sealed class Backlogs : Migration

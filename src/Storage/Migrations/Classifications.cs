@@ -3,7 +3,9 @@ using Microsoft.EntityFrameworkCore.Migrations;
 
 namespace LlmQueue.Storage.Migrations;
 
-/// <summary>What a task was found to be and by whom, questions that share a call, and what small models have said of prompts, for all workers.</summary>
+/// <summary>
+/// What a task was found to be and by whom, questions that share a call, and what small models have said of prompts, for all workers.
+/// </summary>
 [DbContext(typeof(QueueDb))]
 [Migration("20261121_03_Classifications")]
 public sealed class Classifications : Migration

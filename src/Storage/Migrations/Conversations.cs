@@ -3,7 +3,9 @@ using Microsoft.EntityFrameworkCore.Migrations;
 
 namespace LlmQueue.Storage.Migrations;
 
-/// <summary>The turns of a conversation, in the order in which they were handed in; a task whose images are read is as open as any.</summary>
+/// <summary>
+/// The turns of a conversation, in the order in which they were handed in; a task whose images are read is as open as any.
+/// </summary>
 [DbContext(typeof(QueueDb))]
 [Migration("20261121_10_Conversations")]
 public sealed class Conversations : Migration

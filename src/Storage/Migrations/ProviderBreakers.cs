@@ -3,7 +3,10 @@ using Microsoft.EntityFrameworkCore.Migrations;
 
 namespace LlmQueue.Storage.Migrations;
 
-/// <summary>Each bucket's circuit breaker, in its row so that every worker sees it; and of a task's faults, which were its provider's. See BreakerRule.</summary>
+/// <summary>
+/// Each bucket's circuit breaker, in its row so that every worker sees it; and of a task's faults, which were its
+/// provider's. See BreakerRule.
+/// </summary>
 [DbContext(typeof(QueueDb))]
 [Migration("20261121_04_ProviderBreakers")]
 public sealed class ProviderBreakers : Migration

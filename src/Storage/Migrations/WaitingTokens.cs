@@ -3,7 +3,9 @@ using Microsoft.EntityFrameworkCore.Migrations;
 
 namespace LlmQueue.Storage.Migrations;
 
-/// <summary>How many tokens stand in line for each bucket, by priority class, and what each task counts for there; see Backlog and WaitRule.</summary>
+/// <summary>
+/// How many tokens stand in line for each bucket, by priority class, and what each task counts for there; see Backlog and WaitRule.
+/// </summary>
 [DbContext(typeof(QueueDb))]
 [Migration("20261121_08_WaitingTokens")]
 public sealed class WaitingTokens : Migration

@@ -4,7 +4,9 @@ using Microsoft.Extensions.Logging;
 
 namespace LlmQueue.Storage.Outbox;
 
-/// <summary>Rings bells after a commit, each at the queue of whoever answers it. A bell that is lost is rung again by redelivery or by the Rescuer.</summary>
+/// <summary>
+/// Rings bells after a commit, each at the queue of whoever answers it. A bell that is lost is rung again by redelivery or by the Rescuer.
+/// </summary>
 public sealed class CommandSender(IServiceProvider services, ILogger<CommandSender> logger)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -29,7 +31,8 @@ public sealed class CommandSender(IServiceProvider services, ILogger<CommandSend
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            logger.LogWarning("{Count} bells could not be rung ({Reason}); their rows are found by the next sweep.", bells.Count, e.Message);
+            logger.LogWarning("{Count} bells could not be rung ({Reason}); their rows are found by the next sweep.", bells.Count,
+                e.Message);
             return false;
         }
     }

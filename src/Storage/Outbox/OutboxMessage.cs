@@ -3,8 +3,13 @@ using LlmQueue.Storage.Commits;
 
 namespace LlmQueue.Storage.Outbox;
 
-/// <summary>An event for the outside, as the object that is published and, should this process die first, as the row that is published instead.</summary>
+/// <summary>
+/// An event for the outside, as the object that is published and, should this process die first, as the row that is published instead.
+/// </summary>
 public sealed record OutboxMessage(Guid Id, object Message, DateTime At)
 {
-    public OutboxRow ToRow() => new() { Id = Id, Type = Message.GetType().Name, Body = JsonSerializer.Serialize(Message, Message.GetType(), UnitOfWork.Json), At = At };
+    public OutboxRow ToRow() => new()
+    {
+        Id = Id, Type = Message.GetType().Name, Body = JsonSerializer.Serialize(Message, Message.GetType(), UnitOfWork.Json), At = At,
+    };
 }

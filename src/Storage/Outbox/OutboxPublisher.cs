@@ -10,8 +10,8 @@ using Npgsql;
 namespace LlmQueue.Storage.Outbox;
 
 /// <summary>
-/// Publishes committed events and deletes their rows. Nobody's message waits for it: the row stands for an event until the broker has confirmed it,
-/// and what a dead process left behind is published by <see cref="PublishLeftBehind"/>.
+/// Publishes committed events and deletes their rows. Nobody's message waits for it: the row stands for an event until the broker has
+/// confirmed it, and what a dead process left behind is published by <see cref="PublishLeftBehind"/>.
 /// </summary>
 public sealed class OutboxPublisher : BackgroundService
 {
@@ -27,7 +27,9 @@ public sealed class OutboxPublisher : BackgroundService
     private readonly ILogger<OutboxPublisher> _logger;
     private readonly GroupLoop<OutboxMessage> _loop;
 
-    public OutboxPublisher(NpgsqlDataSource database, IDbContextFactory<QueueDb> contexts, IServiceProvider services, TimeProvider clock, ILogger<OutboxPublisher> logger)
+    public OutboxPublisher(
+        NpgsqlDataSource database, IDbContextFactory<QueueDb> contexts, IServiceProvider services, TimeProvider clock,
+        ILogger<OutboxPublisher> logger)
     {
         (_database, _contexts, _services, _clock, _logger) = (database, contexts, services, clock, logger);
         // What could not be published, or was not when it stopped, has its row: it needs no end here.
@@ -45,8 +47,11 @@ public sealed class OutboxPublisher : BackgroundService
     {
         var before = _clock.GetUtcNow().UtcDateTime - LeftBehindAfter;
         await using var db = await _contexts.CreateDbContextAsync(cancellationToken);
-        var rows = await db.OutboxMessages.AsNoTracking().Where(a => a.At < before).OrderBy(a => a.At).Take(MaxBatch).ToListAsync(cancellationToken);
-        return rows.Count > 0 && await TryPublish([.. rows.Select(r => new OutboxMessage(r.Id, Read(r), r.At))], cancellationToken) ? rows.Count : 0;
+        var rows = await db.OutboxMessages.AsNoTracking().Where(a => a.At < before).OrderBy(a => a.At).Take(MaxBatch)
+            .ToListAsync(cancellationToken);
+        return rows.Count > 0 && await TryPublish([.. rows.Select(r => new OutboxMessage(r.Id, Read(r), r.At))], cancellationToken)
+            ? rows.Count
+            : 0;
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => _loop.Run(stoppingToken);
@@ -60,7 +65,8 @@ public sealed class OutboxPublisher : BackgroundService
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            _logger.LogWarning("{Count} events could not be published now ({Reason}); their rows stay and are published later.", batch.Count, e.Message);
+            _logger.LogWarning("{Count} events could not be published now ({Reason}); their rows stay and are published later.",
+                batch.Count, e.Message);
             return false;
         }
     }
@@ -70,18 +76,24 @@ public sealed class OutboxPublisher : BackgroundService
         var bus = (IBus)_services.GetService(typeof(IBus))!;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(LeftBehindAfter);
-        await Task.WhenAll(batch.Select(a => bus.Publish(a.Message, a.Message.GetType(), Pipe.Execute<PublishContext>(c => c.MessageId = a.Id), limit.Token)));
+        await Task.WhenAll(batch.Select(
+            a => bus.Publish(a.Message, a.Message.GetType(), Pipe.Execute<PublishContext>(c => c.MessageId = a.Id), limit.Token)));
         await using var connection = await _database.OpenConnectionAsync(cancellationToken);
         await using var delete = new NpgsqlBatch(connection);
-        // A deletion lost in a crash means an event published twice, which every subscriber must bear anyway: it need not wait for the disk.
+        // A deletion lost in a crash means an event published twice, which every subscriber must bear anyway: it need
+        // not wait for the disk.
         delete.BatchCommands.Add(new NpgsqlBatchCommand("set synchronous_commit to off"));
-        delete.BatchCommands.Add(new NpgsqlBatchCommand("delete from announcements where id = any($1)") { Parameters = { new NpgsqlParameter<Guid[]> { TypedValue = [.. batch.Select(a => a.Id)] } } });
+        delete.BatchCommands.Add(new NpgsqlBatchCommand("delete from announcements where id = any($1)")
+        {
+            Parameters = { new NpgsqlParameter<Guid[]> { TypedValue = [.. batch.Select(a => a.Id)] } },
+        });
         delete.BatchCommands.Add(new NpgsqlBatchCommand("set synchronous_commit to on"));
         await delete.ExecuteNonQueryAsync(cancellationToken);
     }
 
     private static object Read(OutboxRow row) =>
         Types.TryGetValue(row.Type, out var type)
-            ? JsonSerializer.Deserialize(row.Body, type, UnitOfWork.Json) ?? throw new InvalidDataException($"Announcement {row.Id} is empty.")
+            ? JsonSerializer.Deserialize(row.Body, type, UnitOfWork.Json)
+                ?? throw new InvalidDataException($"Announcement {row.Id} is empty.")
             : throw new InvalidDataException($"Announcement {row.Id} is of the unknown type '{row.Type}'; a newer program wrote it.");
 }

@@ -72,10 +72,14 @@ public sealed record BreakerStatus(string State, string? Reason, DateTime? Since
 public sealed record WindowStatus(string Name, double Limit, double Level);
 
 /// <summary>A budget whose period runs; null as a limit is unlimited.</summary>
-public sealed record BudgetStatus(string Id, string Scope, DateTime PeriodStart, DateTime PeriodEnd, decimal? LimitUsd, decimal SpentUsd, decimal InFlightUsd, int Waiting);
+public sealed record BudgetStatus(
+    string Id, string Scope, DateTime PeriodStart, DateTime PeriodEnd, decimal? LimitUsd, decimal SpentUsd, decimal InFlightUsd,
+    int Waiting);
 
 /// <summary>A key by its alias; the key itself is stored nowhere.</summary>
-public sealed record KeyStatus(string Alias, string Provider, string Organisation, long Calls, long Throttled, long Faults, long InputTokens, long OutputTokens, DateTime? LastUsedAt, string? RefusedReason, DateTime? RefusedAt);
+public sealed record KeyStatus(
+    string Alias, string Provider, string Organisation, long Calls, long Throttled, long Faults, long InputTokens, long OutputTokens,
+    DateTime? LastUsedAt, string? RefusedReason, DateTime? RefusedAt);
 
 /// <summary>Reads the queue as a whole.</summary>
 public sealed class QueueViews(IDbContextFactory<QueueDb> contexts, CurrentCatalogue catalogue, TimeProvider clock)
@@ -89,15 +93,22 @@ public sealed class QueueViews(IDbContextFactory<QueueDb> contexts, CurrentCatal
         return new QueueView
         {
             At = now,
-            Tasks = InOrder(await db.Tasks.GroupBy(t => t.State).Select(g => new StateCount(g.Key, g.LongCount())).ToListAsync(cancellationToken), TaskStates.All),
-            Summaries = InOrder(await db.Summaries.GroupBy(s => s.State).Select(g => new StateCount(g.Key, g.LongCount())).ToListAsync(cancellationToken), SummaryStates.All),
+            Tasks = InOrder(
+                await db.Tasks.GroupBy(t => t.State).Select(g => new StateCount(g.Key, g.LongCount())).ToListAsync(cancellationToken),
+                TaskStates.All),
+            Summaries = InOrder(
+                await db.Summaries.GroupBy(s => s.State).Select(g => new StateCount(g.Key, g.LongCount())).ToListAsync(cancellationToken),
+                SummaryStates.All),
             Retirements = [.. RetirementRule.Of(catalogue.Now, DateOnly.FromDateTime(now)).Where(r => r.IsWarning)],
             Waiting = await Lines(db, cancellationToken),
             Buckets = [.. (await db.Buckets.AsNoTracking().OrderBy(b => b.Id).ToListAsync(cancellationToken)).Select(b => Sight(b, now))],
             Budgets = [.. (await db.Budgets.AsNoTracking().Where(b => b.PeriodEnd > now).OrderBy(b => b.Id).ToListAsync(cancellationToken))
-                .Select(b => new BudgetStatus(b.Id, b.Scope, b.PeriodStart, b.PeriodEnd, b.LimitUsd, b.SpentUsd, b.InFlightUsd, b.Waiting))],
+                .Select(
+                    b => new BudgetStatus(b.Id, b.Scope, b.PeriodStart, b.PeriodEnd, b.LimitUsd, b.SpentUsd, b.InFlightUsd, b.Waiting))],
             Keys = await db.Keys.AsNoTracking().OrderBy(k => k.Alias)
-                .Select(k => new KeyStatus(k.Alias, k.Provider, k.Organisation, k.Calls, k.Throttled, k.Faults, k.InputTokens, k.OutputTokens, k.LastUsedAt, k.RefusedReason, k.RefusedAt)).ToListAsync(cancellationToken),
+                .Select(k => new KeyStatus(k.Alias, k.Provider, k.Organisation, k.Calls, k.Throttled, k.Faults, k.InputTokens,
+                    k.OutputTokens, k.LastUsedAt, k.RefusedReason, k.RefusedAt))
+                .ToListAsync(cancellationToken),
         };
     }
 
@@ -112,7 +123,8 @@ public sealed class QueueViews(IDbContextFactory<QueueDb> contexts, CurrentCatal
             """).ToListAsync(cancellationToken);
         return groups.ConvertAll(g => new WaitQueueView
         {
-            WaitingFor = g.WaitingFor ?? "", Reason = g.Reason ?? "", Count = g.Count, ExpectedAt = g.ExpectedAt, OldestSince = g.OldestSince,
+            WaitingFor = g.WaitingFor ?? "", Reason = g.Reason ?? "", Count = g.Count, ExpectedAt = g.ExpectedAt,
+            OldestSince = g.OldestSince,
             Buckets = g.Buckets?.Split(' ') ?? (g.Line is null ? [] : [g.Line]),
         });
     }
@@ -126,8 +138,10 @@ public sealed class QueueViews(IDbContextFactory<QueueDb> contexts, CurrentCatal
         {
             Id = row.Id, Model = $"{row.Provider}:{row.Model}", Organisation = row.Organisation,
             Windows = [.. Windows(present)],
-            ClosedUntil = closed ? present.ClosedUntil : null, ClosedReason = closed ? present.ClosedReason : null, DisabledReason = row.DisabledReason,
-            Breaker = new BreakerStatus(BreakerRule.StateOf(row, now).ToString().ToLowerInvariant(), row.BrokenReason, row.BrokenSince, row.ProbeAt, row.AnsweredAt),
+            ClosedUntil = closed ? present.ClosedUntil : null, ClosedReason = closed ? present.ClosedReason : null,
+            DisabledReason = row.DisabledReason,
+            Breaker = new BreakerStatus(BreakerRule.StateOf(row, now).ToString().ToLowerInvariant(), row.BrokenReason, row.BrokenSince,
+                row.ProbeAt, row.AnsweredAt),
             Waiting = row.Waiting,
             RequestsInFlight = row.ReservedRequests - row.SettledRequests - row.ReleasedRequests,
             TokensInFlight = row.ReservedTokens - row.SettledTokens - row.ReleasedTokens,
@@ -139,16 +153,19 @@ public sealed class QueueViews(IDbContextFactory<QueueDb> contexts, CurrentCatal
     {
         (string Name, double? Limit, double Level)[] all =
         [
-            ("requestsPerMinute", row.RequestsPerMinute, row.LevelRequestsMinute), ("requestsPerDay", row.RequestsPerDay, row.LevelRequestsDay),
+            ("requestsPerMinute", row.RequestsPerMinute, row.LevelRequestsMinute),
+            ("requestsPerDay", row.RequestsPerDay, row.LevelRequestsDay),
             ("tokensPerMinute", row.TokensPerMinute, row.LevelTokensMinute), ("tokensPerDay", row.TokensPerDay, row.LevelTokensDay),
         ];
         return all.Where(w => w.Limit is not null).Select(w => new WindowStatus(w.Name, w.Limit!.Value, Math.Round(w.Level, 3)));
     }
 
     private static Dictionary<string, long> InOrder(List<StateCount> counts, IReadOnlyList<string> states) =>
-        states.Concat(counts.Select(c => c.State)).Distinct().Join(counts, s => s, c => c.State, (_, c) => c).ToDictionary(c => c.State, c => c.Count);
+        states.Concat(counts.Select(c => c.State)).Distinct().Join(counts, s => s, c => c.State, (_, c) => c)
+            .ToDictionary(c => c.State, c => c.Count);
 
     private sealed record StateCount(string State, long Count);
 
-    private sealed record LineGroup(string? WaitingFor, string? Line, string? Reason, int Count, DateTime? ExpectedAt, DateTime? OldestSince, string? Buckets);
+    private sealed record LineGroup(
+        string? WaitingFor, string? Line, string? Reason, int Count, DateTime? ExpectedAt, DateTime? OldestSince, string? Buckets);
 }

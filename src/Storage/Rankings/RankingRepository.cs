@@ -11,7 +11,9 @@ namespace LlmQueue.Storage.Rankings;
 /// <param name="Models">Sums by model, faded as of the last of these runs.</param>
 public sealed record RunsSeen(string Subject, string Kind, long Runs, IReadOnlyList<ModelRuns> Models);
 
-/// <summary>The shared sums behind the ranking. Workers add what they saw, so that all learn from all and a restart forgets nothing.</summary>
+/// <summary>
+/// The shared sums behind the ranking. Workers add what they saw, so that all learn from all and a restart forgets nothing.
+/// </summary>
 public sealed class RankingRepository(NpgsqlDataSource database)
 {
     private static readonly string Tell = $"""
@@ -28,12 +30,17 @@ public sealed class RankingRepository(NpgsqlDataSource database)
             {string.Join(", ", new[] { "weight", "successes", "speed", "seconds", "quality", "quality_weight" }.Select(Faded))}
         """;
 
-    private const string ReadAll = "select subject, kind, model, runs, as_of_run, weight, successes, speed, seconds, quality, quality_weight from rankings";
+    private const string ReadAll =
+        "select subject, kind, model, runs, as_of_run, weight, successes, speed, seconds, quality, quality_weight from rankings";
     private const int MostRows = 100_000;
 
-    /// <summary>A sum faded by the runs since, and what is new. What has faded to next to nothing is nothing: the server takes an underflow for an error.</summary>
+    /// <summary>
+    /// A sum faded by the runs since, and what is new. What has faded to next to nothing is nothing: the server takes an
+    /// underflow for an error.
+    /// </summary>
     private static string Faded(string sum) =>
-        $"{sum} = greatest(0, excluded.{sum} + case when r.{sum} < 1e-9 or excluded.as_of_run - r.as_of_run > 500 then 0 else r.{sum} * power($12, (excluded.as_of_run - r.as_of_run)::float8) end)";
+        $"{sum} = greatest(0, excluded.{sum} + case when r.{sum} < 1e-9 or excluded.as_of_run - r.as_of_run > 500 then 0 else r.{sum} * "
+            + "power($12, (excluded.as_of_run - r.as_of_run)::float8) end)";
 
     /// <summary>Adds what was seen, in one transaction for all of it.</summary>
     public async Task Add(IReadOnlyCollection<RunsSeen> seen, CancellationToken cancellationToken)
@@ -48,9 +55,12 @@ public sealed class RankingRepository(NpgsqlDataSource database)
     /// <summary>The sums as of the last run of each subject and kind.</summary>
     /// <param name="keys">Which; null for all.</param>
     /// <param name="cancellationToken">Stops reading.</param>
-    public async Task<Dictionary<(string Subject, string Kind), IReadOnlyList<ModelRuns>>> Read(IReadOnlyCollection<(string Subject, string Kind)>? keys, CancellationToken cancellationToken)
+    public async Task<Dictionary<(string Subject, string Kind), IReadOnlyList<ModelRuns>>> Read(
+        IReadOnlyCollection<(string Subject, string Kind)>? keys, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand(keys is null ? $"{ReadAll} order by seen_at desc limit {MostRows}" : $"{ReadAll} where (subject, kind) in (select k.subject, k.kind from unnest($1::text[], $2::text[]) as k(subject, kind))");
+        await using var command = database.CreateCommand(keys is null
+            ? $"{ReadAll} order by seen_at desc limit {MostRows}"
+            : $"{ReadAll} where (subject, kind) in (select k.subject, k.kind from unnest($1::text[], $2::text[]) as k(subject, kind))");
         if (keys is not null)
         {
             command.Parameters.AddWithValue(keys.Select(k => k.Subject).ToArray());
@@ -62,8 +72,10 @@ public sealed class RankingRepository(NpgsqlDataSource database)
         while (await reader.ReadAsync(cancellationToken))
             rows.Add(new RankingRow
             {
-                Subject = reader.GetString(0), Kind = reader.GetString(1), Model = reader.GetString(2), Runs = reader.GetInt64(3), AsOfRun = reader.GetInt64(4),
-                Weight = reader.GetDouble(5), Successes = reader.GetDouble(6), Speed = reader.GetDouble(7), Seconds = reader.GetDouble(8), Quality = reader.GetDouble(9), QualityWeight = reader.GetDouble(10),
+                Subject = reader.GetString(0), Kind = reader.GetString(1), Model = reader.GetString(2), Runs = reader.GetInt64(3),
+                AsOfRun = reader.GetInt64(4),
+                Weight = reader.GetDouble(5), Successes = reader.GetDouble(6), Speed = reader.GetDouble(7), Seconds = reader.GetDouble(8),
+                Quality = reader.GetDouble(9), QualityWeight = reader.GetDouble(10),
             });
         return rows.GroupBy(r => (r.Subject, r.Kind)).ToDictionary(g => g.Key, g => Present([.. g]));
     }
@@ -75,8 +87,8 @@ public sealed class RankingRepository(NpgsqlDataSource database)
     }
 
     /// <summary>
-    /// Keeps what somebody said of an answer, and adds it to its model's quality in the same transaction. Said again it changes nothing; said otherwise, the later
-    /// word takes the place of the earlier one.
+    /// Keeps what somebody said of an answer, and adds it to its model's quality in the same transaction. Said again it changes nothing;
+    /// said otherwise, the later word takes the place of the earlier one.
     /// </summary>
     public async Task Rate(TaskRow task, double score, string? comment, DateTime now, CancellationToken cancellationToken)
     {
@@ -84,7 +96,10 @@ public sealed class RankingRepository(NpgsqlDataSource database)
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         // The task's row orders two that speak at once; without it both would find no former word.
         await Run("select 1 from tasks where id = $1 for update", task.CorrelationId);
-        await using var former = new NpgsqlCommand("select score from feedback where task_id = $1", connection, transaction) { Parameters = { new() { Value = task.CorrelationId } } };
+        await using var former = new NpgsqlCommand("select score from feedback where task_id = $1", connection, transaction)
+        {
+            Parameters = { new() { Value = task.CorrelationId } },
+        };
         var before = (double?)await former.ExecuteScalarAsync(cancellationToken);
         await Run("""
             insert into feedback (task_id, tenant, model, score, comment, at) values ($1, $2, $3, $4, $5, $6)
@@ -92,7 +107,8 @@ public sealed class RankingRepository(NpgsqlDataSource database)
             """, task.CorrelationId, task.Tenant, task.AnsweredModel!, score, (object?)comment ?? DBNull.Value, now);
         var (subject, kind) = KeyOf(task);
         var change = ModelRuns.None(task.AnsweredModel!) with { Quality = score - (before ?? 0), QualityWeight = before is null ? 1 : 0 };
-        await using var batch = new NpgsqlBatch(connection, transaction) { BatchCommands = { Telling(new RunsSeen(subject, kind, 0, [change])) } };
+        await using var batch =
+            new NpgsqlBatch(connection, transaction) { BatchCommands = { Telling(new RunsSeen(subject, kind, 0, [change])) } };
         await batch.ExecuteNonQueryAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
 
@@ -113,7 +129,10 @@ public sealed class RankingRepository(NpgsqlDataSource database)
         command.Parameters.AddWithValue(seen.Runs);
         command.Parameters.AddWithValue(seen.Models.Select(m => m.Model).ToArray());
         command.Parameters.AddWithValue(seen.Models.Select(m => m.Runs).ToArray());
-        foreach (var sum in new Func<ModelRuns, double>[] { m => m.Weight, m => m.Successes, m => m.Speed, m => m.Seconds, m => m.Quality, m => m.QualityWeight })
+        foreach (var sum in new Func<ModelRuns, double>[]
+        {
+            m => m.Weight, m => m.Successes, m => m.Speed, m => m.Seconds, m => m.Quality, m => m.QualityWeight,
+        })
             command.Parameters.AddWithValue(seen.Models.Select(sum).ToArray());
         command.Parameters.AddWithValue(RankingRule.Fading);
         return command;
@@ -121,5 +140,7 @@ public sealed class RankingRepository(NpgsqlDataSource database)
 
     /// <summary>Where a task's runs are counted.</summary>
     public static (string Subject, string Kind) KeyOf(TaskRow task) =>
-        task.Spread || task.SummaryRole == SummaryRoles.Page ? (RankingRow.Pool, SummaryRoles.Page) : (RankingRow.SubjectOf(task.Tenant, task.Agent), task.Kind ?? "any");
+        task.Spread || task.SummaryRole == SummaryRoles.Page
+            ? (RankingRow.Pool, SummaryRoles.Page)
+            : (RankingRow.SubjectOf(task.Tenant, task.Agent), task.Kind ?? "any");
 }

@@ -1,9 +1,9 @@
 namespace LlmQueue.Storage.Rankings;
 
 /// <summary>
-/// What runs have taught about one model, for one subject and kind of task. Every sum fades with each run of the subject and kind, whichever model made it:
-/// it is as of <see cref="AsOfRun"/>, and what a reader sees at run n is that times RankingRule.Fading to the power of the runs since.
-/// The row without a model counts the runs of all.
+/// What runs have taught about one model, for one subject and kind of task. Every sum fades with each run of the subject and kind,
+/// whichever model made it: it is as of <see cref="AsOfRun"/>, and what a reader sees at run n is that times RankingRule.Fading to the
+/// power of the runs since. The row without a model counts the runs of all.
 /// </summary>
 public sealed class RankingRow
 {

@@ -9,7 +9,8 @@ namespace LlmQueue.Storage.Rankings;
 /// <param name="Seconds">Sum over the answered ones.</param>
 /// <param name="Quality">Sum of the scores that people and critics gave.</param>
 /// <param name="QualityWeight">How many of them have not faded.</param>
-public sealed record ModelRuns(string Model, long Runs, double Weight, double Successes, double Speed, double Seconds, double Quality, double QualityWeight)
+public sealed record ModelRuns(
+    string Model, long Runs, double Weight, double Successes, double Speed, double Seconds, double Quality, double QualityWeight)
 {
     public static ModelRuns None(string model) => new(model, 0, 0, 0, 0, 0, 0, 0);
 
@@ -20,11 +21,16 @@ public sealed record ModelRuns(string Model, long Runs, double Weight, double Su
 
     public ModelRuns Plus(ModelRuns other) => this with
     {
-        Runs = Runs + other.Runs, Weight = Weight + other.Weight, Successes = Successes + other.Successes, Speed = Speed + other.Speed, Seconds = Seconds + other.Seconds,
+        Runs = Runs + other.Runs, Weight = Weight + other.Weight, Successes = Successes + other.Successes, Speed = Speed + other.Speed,
+        Seconds = Seconds + other.Seconds,
         Quality = Quality + other.Quality, QualityWeight = QualityWeight + other.QualityWeight,
     };
 
-    public ModelRuns Faded(double share) => this with { Weight = Weight * share, Successes = Successes * share, Speed = Speed * share, Seconds = Seconds * share, Quality = Quality * share, QualityWeight = QualityWeight * share };
+    public ModelRuns Faded(double share) => this with
+    {
+        Weight = Weight * share, Successes = Successes * share, Speed = Speed * share, Seconds = Seconds * share, Quality = Quality * share,
+        QualityWeight = QualityWeight * share,
+    };
 }
 
 /// <summary>How a model's runs become a score from 0 to 1: success 0.4, speed 0.3, quality 0.3. Pure.</summary>
@@ -37,8 +43,8 @@ public static class RankingRule
     public const int LeastRunsOfModel = 5;
 
     /// <summary>
-    /// What is left of every sum after one more run of the subject and kind: fifty runs are remembered. Whoever is seldom asked is forgotten as fast as whoever is
-    /// asked all the time, so doubt about it grows and it is asked again.
+    /// What is left of every sum after one more run of the subject and kind: fifty runs are remembered. Whoever is seldom asked is
+    /// forgotten as fast as whoever is asked all the time, so doubt about it grows and it is asked again.
     /// </summary>
     public const double Fading = 0.98;
 
@@ -46,7 +52,9 @@ public static class RankingRule
 
     private const double SecondsOfHalfSpeed = 2;
 
-    /// <summary>What an unrated model is taken for, in so many ratings: the mean of the others, or the middle where nobody is rated.</summary>
+    /// <summary>
+    /// What an unrated model is taken for, in so many ratings: the mean of the others, or the middle where nobody is rated.
+    /// </summary>
     private const double QualityDoubt = 2;
 
     public static double SpeedOf(double seconds) => 1 / (1 + (seconds / SecondsOfHalfSpeed));
@@ -54,12 +62,17 @@ public static class RankingRule
     public static double FadedAfter(long runs) => Math.Pow(Fading, runs);
 
     public static ModelRuns At(RankingRow row, long run) =>
-        new ModelRuns(row.Model, row.Runs, row.Weight, row.Successes, row.Speed, row.Seconds, row.Quality, row.QualityWeight).Faded(FadedAfter(run - row.AsOfRun));
+        new ModelRuns(row.Model, row.Runs, row.Weight, row.Successes, row.Speed, row.Seconds, row.Quality, row.QualityWeight)
+            .Faded(FadedAfter(run - row.AsOfRun));
 
     /// <summary>Null for a model that is not judged yet.</summary>
-    public static double? Score(ModelRuns model, IReadOnlyCollection<ModelRuns> all) => model.Runs < LeastRunsOfModel ? null : Raw(model, all);
+    public static double? Score(ModelRuns model, IReadOnlyCollection<ModelRuns> all) =>
+        model.Runs < LeastRunsOfModel ? null : Raw(model, all);
 
-    /// <summary>What the choices made were worth on average, against what always using the best single model would have been. Null before anything is learned.</summary>
+    /// <summary>
+    /// What the choices made were worth on average, against what always using the best single model would have been. Null before
+    /// anything is learned.
+    /// </summary>
     public static Comparison? Compare(IReadOnlyCollection<ModelRuns> all)
     {
         var judged = all.Where(m => m.Runs >= LeastRunsOfModel).ToList();

@@ -10,7 +10,8 @@ namespace LlmQueue.Storage.Rankings;
 /// <param name="BestModel">The best single model.</param>
 /// <param name="BestValue">What always choosing it would have been worth.</param>
 /// <param name="Models">Best first.</param>
-public sealed record RankingView(string Subject, string Kind, long Runs, double? Value, string? BestModel, double? BestValue, IReadOnlyList<RankedModel> Models);
+public sealed record RankingView(
+    string Subject, string Kind, long Runs, double? Value, string? BestModel, double? BestValue, IReadOnlyList<RankedModel> Models);
 
 /// <summary>One model's standing.</summary>
 /// <param name="Model">As <c>provider:model</c>.</param>
@@ -20,7 +21,8 @@ public sealed record RankingView(string Subject, string Kind, long Runs, double?
 /// <param name="SuccessRate">Of recent runs.</param>
 /// <param name="MeanSeconds">Of recent answered runs.</param>
 /// <param name="Quality">Mean of recent feedback and critiques; null without any.</param>
-public sealed record RankedModel(string Model, double? Score, long Runs, double ShareOfRecent, double SuccessRate, double MeanSeconds, double? Quality);
+public sealed record RankedModel(
+    string Model, double? Score, long Runs, double ShareOfRecent, double SuccessRate, double MeanSeconds, double? Quality);
 
 /// <summary>Reads the ranking for the API.</summary>
 public sealed class RankingViews(IDbContextFactory<QueueDb> contexts)
@@ -50,7 +52,8 @@ public sealed class RankingViews(IDbContextFactory<QueueDb> contexts)
         var (compared, weight) = (RankingRule.Compare(models), models.Sum(m => m.Weight));
         return new RankingView(subject, kind, runs, compared?.Value, compared?.BestModel, compared?.BestValue,
         [
-            .. models.Select(m => new RankedModel(m.Model, RankingRule.Score(m, models), m.Runs, weight > 0 ? m.Weight / weight : 0, m.SuccessRate, m.MeanSeconds, m.QualityWeight > 0.01 ? m.Quality / m.QualityWeight : null))
+            .. models.Select(m => new RankedModel(m.Model, RankingRule.Score(m, models), m.Runs, weight > 0 ? m.Weight / weight : 0,
+                m.SuccessRate, m.MeanSeconds, m.QualityWeight > 0.01 ? m.Quality / m.QualityWeight : null))
                 .OrderByDescending(m => m.Score ?? -1).ThenBy(m => m.Model, StringComparer.Ordinal),
         ]);
     }

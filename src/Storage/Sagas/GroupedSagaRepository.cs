@@ -8,12 +8,14 @@ using MassTransit.Saga;
 namespace LlmQueue.Storage.Sagas;
 
 /// <summary>
-/// MassTransit's saga repository over group commits. The machine runs on a row of its own and only records; what it recorded is committed when it has finished,
-/// together with whatever else is ready. A conflict or a lack of room runs the machine again on the fresh row: nothing it did has left the process.
-/// The token of the delivery is not asked: it is canceled when the broker goes away, and what has begun is as true without the broker. The message comes
-/// again and finds that everything is done; an answer that came with no message would be lost, and so would the bells of a commit that nobody awaits.
+/// MassTransit's saga repository over group commits. The machine runs on a row of its own and only records; what it recorded is committed
+/// when it has finished, together with whatever else is ready. A conflict or a lack of room runs the machine again on the fresh row:
+/// nothing it did has left the process. The token of the delivery is not asked: it is canceled when the broker goes away, and what has
+/// begun is as true without the broker. The message comes again and finds that everything is done; an answer that came with no message
+/// would be lost, and so would the bells of a commit that nobody awaits.
 /// </summary>
-public sealed class GroupedSagaRepositoryContextFactory<TSaga>(ISagaStore<TSaga> store, TimeProvider clock) : ISagaRepositoryContextFactory<TSaga>
+public sealed class GroupedSagaRepositoryContextFactory<TSaga>(ISagaStore<TSaga> store, TimeProvider clock)
+    : ISagaRepositoryContextFactory<TSaga>
     where TSaga : class, ISaga
 {
     private const int MaxTries = 100;
@@ -36,7 +38,8 @@ public sealed class GroupedSagaRepositoryContextFactory<TSaga>(ISagaStore<TSaga>
             if (!transition.ChangesNothing && await store.Commit(transition) is not CommitOutcome.Committed)
             {
                 if (attempt == MaxTries)
-                    throw new InvalidOperationException($"{typeof(TSaga).Name} {context.CorrelationId} was decided {MaxTries} times and its row had changed each time; the message goes to the error queue.");
+                    throw new InvalidOperationException($"{typeof(TSaga).Name} {context.CorrelationId} was decided {MaxTries} times and "
+                        + "its row had changed each time; the message goes to the error queue.");
                 continue;
             }
 
@@ -45,13 +48,15 @@ public sealed class GroupedSagaRepositoryContextFactory<TSaga>(ISagaStore<TSaga>
         }
     }
 
-    public Task SendQuery<T>(ConsumeContext<T> context, ISagaQuery<TSaga> query, IPipe<SagaRepositoryQueryContext<TSaga, T>> next) where T : class =>
+    public Task SendQuery<T>(ConsumeContext<T> context, ISagaQuery<TSaga> query, IPipe<SagaRepositoryQueryContext<TSaga, T>> next)
+        where T : class =>
         throw new NotSupportedException("Every message of the queue names its row; none is correlated by a query.");
 
     public void Probe(ProbeContext context) => context.Add("persistence", "postgresql, grouped commits");
 }
 
-internal sealed class GroupedSagaRepositoryContext<TSaga, TMessage>(ConsumeContext<TMessage> context, UnitOfWork transition, ISagaStore<TSaga> store, bool isFirst)
+internal sealed class GroupedSagaRepositoryContext<TSaga, TMessage>(
+    ConsumeContext<TMessage> context, UnitOfWork transition, ISagaStore<TSaga> store, bool isFirst)
     : ConsumeContextScope<TMessage>(context, transition), SagaRepositoryContext<TSaga, TMessage>
     where TSaga : class, ISaga
     where TMessage : class
@@ -64,7 +69,9 @@ internal sealed class GroupedSagaRepositoryContext<TSaga, TMessage>(ConsumeConte
         return Wrap(instance, SagaConsumeContextMode.Add);
     }
 
-    /// <summary>The first try of a creating message writes without looking; if the row exists the commit says so, and the second try loads it.</summary>
+    /// <summary>
+    /// The first try of a creating message writes without looking; if the row exists the commit says so, and the second try loads it.
+    /// </summary>
     public async Task<SagaConsumeContext<TSaga, TMessage>> Insert(TSaga instance)
     {
         if (!isFirst)
@@ -73,7 +80,10 @@ internal sealed class GroupedSagaRepositoryContext<TSaga, TMessage>(ConsumeConte
         return await Wrap(instance, SagaConsumeContextMode.Insert);
     }
 
-    /// <summary>The first try takes a row that the sender has just written itself; had it changed since, the commit would say so, and the second try loads it.</summary>
+    /// <summary>
+    /// The first try takes a row that the sender has just written itself; had it changed since, the commit would say so, and the
+    /// second try loads it.
+    /// </summary>
     public async Task<SagaConsumeContext<TSaga, TMessage>> Load(Guid correlationId)
     {
         if ((isFirst && TryGetPayload<TSaga>(out var known) ? known : await store.Load(correlationId)) is not { } instance)
@@ -95,16 +105,19 @@ internal sealed class GroupedSagaRepositoryContext<TSaga, TMessage>(ConsumeConte
 
     public Task Update(SagaConsumeContext<TSaga> context) => NextVersion();
 
-    public Task Delete(SagaConsumeContext<TSaga> context) => throw new NotSupportedException("Ended tasks stay as rows; the Pruner removes them.");
+    public Task Delete(SagaConsumeContext<TSaga> context) =>
+        throw new NotSupportedException("Ended tasks stay as rows; the Pruner removes them.");
 
     public Task Discard(SagaConsumeContext<TSaga> context) => Task.CompletedTask;
 
     public Task Undo(SagaConsumeContext<TSaga> context) => Task.CompletedTask;
 
-    public Task<SagaConsumeContext<TSaga, T>> CreateSagaConsumeContext<T>(ConsumeContext<T> consumeContext, TSaga instance, SagaConsumeContextMode mode) where T : class =>
+    public Task<SagaConsumeContext<TSaga, T>> CreateSagaConsumeContext<T>(
+        ConsumeContext<T> consumeContext, TSaga instance, SagaConsumeContextMode mode) where T : class =>
         _factory.CreateSagaConsumeContext(transition, consumeContext, instance, mode);
 
-    private Task<SagaConsumeContext<TSaga, TMessage>> Wrap(TSaga instance, SagaConsumeContextMode mode) => _factory.CreateSagaConsumeContext(transition, this, instance, mode);
+    private Task<SagaConsumeContext<TSaga, TMessage>> Wrap(TSaga instance, SagaConsumeContextMode mode) =>
+        _factory.CreateSagaConsumeContext(transition, this, instance, mode);
 
     private void Created(TSaga instance)
     {

@@ -18,7 +18,9 @@ public interface ISagaStore<TRow> where TRow : class, ISaga
 }
 
 /// <summary>PostgreSQL, in groups.</summary>
-public sealed class GroupedSagaStore<TRow>(GroupCommit commits, GroupLoads<TRow> loads, CommandSender commandSender) : ISagaStore<TRow> where TRow : class, ISaga
+public sealed class GroupedSagaStore<TRow>(GroupCommit commits, GroupLoads<TRow> loads, CommandSender commandSender)
+    : ISagaStore<TRow>
+    where TRow : class, ISaga
 {
     public Task<TRow?> Load(Guid id) => loads.Load(id);
 

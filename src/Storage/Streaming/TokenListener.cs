@@ -7,7 +7,9 @@ using Npgsql;
 
 namespace LlmQueue.Storage.Streaming;
 
-/// <summary>Hears what is being said, on one connection for all who wait; there is none until somebody listens for the first time.</summary>
+/// <summary>
+/// Hears what is being said, on one connection for all who wait; there is none until somebody listens for the first time.
+/// </summary>
 public sealed class TokenListener(NpgsqlDataSource database, TimeProvider clock, ILogger<TokenListener> logger) : BackgroundService
 {
     private static readonly TimeSpan AfterLoss = TimeSpan.FromSeconds(1);
@@ -15,7 +17,10 @@ public sealed class TokenListener(NpgsqlDataSource database, TimeProvider clock,
     private readonly TaskCompletionSource _wanted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile TaskCompletionSource _hears = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>The pieces of one answer from now on, until disposed. Waits a moment for the connection; without one the answer comes whole at its end.</summary>
+    /// <summary>
+    /// The pieces of one answer from now on, until disposed. Waits a moment for the connection; without one the answer
+    /// comes whole at its end.
+    /// </summary>
     public async Task<TokenSubscription> Listen(Guid task, CancellationToken cancellationToken)
     {
         _wanted.TrySetResult();
@@ -45,7 +50,8 @@ public sealed class TokenListener(NpgsqlDataSource database, TimeProvider clock,
                 }
                 catch (Exception e) when (DatabaseFaults.IsPassing(e) || e is InvalidOperationException)
                 {
-                    logger.LogInformation("Answers are not heard while they are written ({Reason}); they come whole until that is mended.", e.Message);
+                    logger.LogInformation("Answers are not heard while they are written ({Reason}); they come whole until that is mended.",
+                        e.Message);
                     _hears = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                     await Task.Delay(AfterLoss, clock, stoppingToken);
                 }
@@ -60,7 +66,10 @@ public sealed class TokenListener(NpgsqlDataSource database, TimeProvider clock,
     private async Task Hear(CancellationToken cancellationToken)
     {
         // The data source hides its password; a connection of its own takes everything else from it.
-        var settings = new NpgsqlConnectionStringBuilder(database.ConnectionString) { Pooling = false, CommandTimeout = 0, ApplicationName = "LlmQueue tokens", KeepAlive = 5 };
+        var settings = new NpgsqlConnectionStringBuilder(database.ConnectionString)
+        {
+            Pooling = false, CommandTimeout = 0, ApplicationName = "LlmQueue tokens", KeepAlive = 5,
+        };
         await using var connection = await Clone(settings, cancellationToken);
         connection.Notification += (_, heard) =>
         {

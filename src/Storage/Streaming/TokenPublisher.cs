@@ -14,8 +14,9 @@ namespace LlmQueue.Storage.Streaming;
 public sealed record TokenChunk(Guid TaskId, int Attempt, int Offset, string Text);
 
 /// <summary>
-/// Tells whoever listens what a provider has said so far. Only for the eye: nothing is stored, a piece may be lost, and the answer itself comes from its row.
-/// Pieces of all answers go out together every 40 ms: a NOTIFY takes a lock of the whole database, so there must be few of them.
+/// Tells whoever listens what a provider has said so far. Only for the eye: nothing is stored, a piece may be lost, and the answer
+/// itself comes from its row. Pieces of all answers go out together every 40 ms: a NOTIFY takes a lock of the whole database, so there
+/// must be few of them.
 /// </summary>
 public sealed class TokenPublisher(NpgsqlDataSource database, TimeProvider clock, ILogger<TokenPublisher> logger)
 {
@@ -38,7 +39,8 @@ public sealed class TokenPublisher(NpgsqlDataSource database, TimeProvider clock
     public static TokenChunk? Read(string payload)
     {
         var end = payload.IndexOf('\n');
-        return end > 0 && payload[..end].Split(' ') is [var task, var attempt, var offset] && Guid.TryParse(task, out var id) && int.TryParse(attempt, out var number) && int.TryParse(offset, out var place)
+        return end > 0 && payload[..end].Split(' ') is [var task, var attempt, var offset] && Guid.TryParse(task, out var id)
+            && int.TryParse(attempt, out var number) && int.TryParse(offset, out var place)
             ? new TokenChunk(id, number, place, payload[(end + 1)..]) : null;
     }
 
@@ -70,7 +72,8 @@ public sealed class TokenPublisher(NpgsqlDataSource database, TimeProvider clock
         var pieces = new List<TokenChunk>();
         while (_waiting.TryDequeue(out var piece))
             pieces.Add(piece);
-        return [.. pieces.GroupBy(p => (p.TaskId, p.Attempt)).SelectMany(g => Cut(g.Key.TaskId, g.Key.Attempt, g.First().Offset, string.Concat(g.Select(p => p.Text))))];
+        return [.. pieces.GroupBy(p => (p.TaskId, p.Attempt))
+            .SelectMany(g => Cut(g.Key.TaskId, g.Key.Attempt, g.First().Offset, string.Concat(g.Select(p => p.Text))))];
     }
 
     private static IEnumerable<string> Cut(Guid task, int attempt, int offset, string text)

@@ -3,7 +3,9 @@ using MassTransit;
 
 namespace LlmQueue.Storage.Summaries;
 
-/// <summary>A set of pages on its way to one summary: the parent saga. Its pages, merges, synthesis and answer are ordinary tasks.</summary>
+/// <summary>
+/// A set of pages on its way to one summary: the parent saga. Its pages, merges, synthesis and answer are ordinary tasks.
+/// </summary>
 public sealed class SummaryRow : SagaStateMachineInstance
 {
     public Guid CorrelationId { get; set; }
@@ -43,7 +45,8 @@ public static class SummaryStates
     public const string Failed = "Failed";
     public const string Canceled = "Canceled";
 
-    public static readonly IReadOnlyList<string> All = [Submitted, Planning, SummarizingPages, Merging, Synthesizing, Answering, Completed, Failed, Canceled];
+    public static readonly IReadOnlyList<string> All =
+        [Submitted, Planning, SummarizingPages, Merging, Synthesizing, Answering, Completed, Failed, Canceled];
     public static readonly IReadOnlyList<string> Ends = [Completed, Failed, Canceled];
 }
 

@@ -24,7 +24,10 @@ public sealed class SummaryViews(IDbContextFactory<QueueDb> contexts)
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         if (await ReadProgress(db, id, cancellationToken) is not { } standing)
             return null;
-        var results = await db.Payloads.AsNoTracking().Where(p => p.SubjectId == id && (p.Part == PayloadRow.Summary || p.Part == PayloadRow.ExtractedSummary || p.Part == PayloadRow.Answer)).ToDictionaryAsync(p => p.Part, p => p.Content, cancellationToken);
+        var results = await db.Payloads.AsNoTracking()
+            .Where(p => p.SubjectId == id
+                && (p.Part == PayloadRow.Summary || p.Part == PayloadRow.ExtractedSummary || p.Part == PayloadRow.Answer))
+            .ToDictionaryAsync(p => p.Part, p => p.Content, cancellationToken);
         return new SummaryView(standing)
         {
             Pages = await ReadPages(db, id, standing, cancellationToken),
@@ -47,7 +50,8 @@ public sealed class SummaryViews(IDbContextFactory<QueueDb> contexts)
     public async Task<Standing?> Known(Guid id, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        return await db.Summaries.AsNoTracking().Where(s => s.CorrelationId == id).Select(s => new Standing(s.CorrelationId, s.Tenant, s.State)).FirstOrDefaultAsync(cancellationToken);
+        return await db.Summaries.AsNoTracking().Where(s => s.CorrelationId == id)
+            .Select(s => new Standing(s.CorrelationId, s.Tenant, s.State)).FirstOrDefaultAsync(cancellationToken);
     }
 
     private static async Task<SummaryProgress?> ReadProgress(QueueDb db, Guid id, CancellationToken cancellationToken)
@@ -60,7 +64,8 @@ public sealed class SummaryViews(IDbContextFactory<QueueDb> contexts)
                 sum(input_tokens)::bigint as "InputTokens", sum(output_tokens)::bigint as "OutputTokens", sum(cost_usd) as "CostUsd", bool_or(cost_unknown) as "CostUnknown"
             from tasks where summary_id = {id} group by 1, 2, 3
             """).ToListAsync(cancellationToken);
-        // A page too long for one call is several tasks: it is done when all of them are, and failed when all have ended and one without an answer.
+        // A page too long for one call is several tasks: it is done when all of them are, and failed when all have ended and
+        // one without an answer.
         var pages = await db.Database.SqlQuery<PageCount>($"""
             select (count(*) filter (where done and extract is null))::int as "Done", (count(extract))::int as "Extracted", (count(*) filter (where ended and not done and extract is null))::int as "Failed"
             from (select page_number as number, bool_and(state = 'Completed') as done, bool_and(ended_at is not null) as ended from tasks
@@ -89,7 +94,8 @@ public sealed class SummaryViews(IDbContextFactory<QueueDb> contexts)
                 .Select(g => new WaitView(g.Key.WaitingFor!, g.Key.WaitReason ?? "", g.Sum(x => x.Tasks), g.Min(x => x.ExpectedAt)))
                 .OrderByDescending(w => w.Count).ThenBy(w => w.Reason, StringComparer.Ordinal).Take(MostReasons)],
             Models = [.. groups.Where(g => g.Model is not null).GroupBy(g => g.Model!)
-                .Select(g => new ModelUse(g.Key, g.Sum(x => x.Tasks), g.Sum(x => x.Pages), g.Sum(x => x.InputTokens), g.Sum(x => x.OutputTokens), Cost(g)))
+                .Select(g => new ModelUse(g.Key, g.Sum(x => x.Tasks), g.Sum(x => x.Pages), g.Sum(x => x.InputTokens),
+                    g.Sum(x => x.OutputTokens), Cost(g)))
                 .OrderByDescending(m => m.Tasks).ThenBy(m => m.Model, StringComparer.Ordinal)],
             Usage = new LlmUsage(groups.Sum(g => g.InputTokens), groups.Sum(g => g.OutputTokens)),
             CostUsd = Cost(groups), CallTotals = calls,
@@ -102,26 +108,40 @@ public sealed class SummaryViews(IDbContextFactory<QueueDb> contexts)
         return list.Exists(g => g.CostUnknown) ? null : list.Sum(g => g.CostUsd);
     }
 
-    private static async Task<List<PageResult>> ReadPages(QueueDb db, Guid id, SummaryProgress standing, CancellationToken cancellationToken)
+    private static async Task<List<PageResult>> ReadPages(
+        QueueDb db, Guid id, SummaryProgress standing, CancellationToken cancellationToken)
     {
         var parts = await (
             from task in db.Tasks.AsNoTracking()
             where task.SummaryId == id && task.SummaryRole == SummaryRoles.Page
             from answer in db.Payloads.Where(p => p.SubjectId == task.CorrelationId && p.Part == PayloadRow.Answer).DefaultIfEmpty()
             orderby task.PageNumber, task.PartNumber
-            select new PagePart(task.PageNumber ?? 0, task.Title, task.State, task.AnsweredModel, answer!.Content, task.FailureReason)).ToListAsync(cancellationToken);
+            select new PagePart(task.PageNumber ?? 0, task.Title, task.State, task.AnsweredModel, answer!.Content,
+                task.FailureReason)).ToListAsync(cancellationToken);
         var byNumber = parts.GroupBy(p => p.Number).ToDictionary(g => g.Key, g => g.ToList());
-        var extracts = standing.Progress.PagesExtracted == 0 ? [] : (await db.Payloads.AsNoTracking().Where(p => p.SubjectId == id && p.Part.StartsWith("extract/")).Select(p => p.Content).ToListAsync(cancellationToken))
+        var extracts = standing.Progress.PagesExtracted == 0
+            ? []
+            : (await db.Payloads.AsNoTracking().Where(p => p.SubjectId == id && p.Part.StartsWith("extract/"))
+                .Select(p => p.Content).ToListAsync(cancellationToken))
             .Select(c => JsonSerializer.Deserialize<Extract>(c, UnitOfWork.Json)!).ToDictionary(e => e.Number);
-        return [.. Enumerable.Range(1, standing.Progress.Pages).Select(n => Extracted(byNumber.TryGetValue(n, out var page) ? Page(n, page) : NotYet(n, standing), extracts.GetValueOrDefault(n)))];
+        return [.. Enumerable.Range(1, standing.Progress.Pages).Select(
+            n => Extracted(byNumber.TryGetValue(n, out var page) ? Page(n, page) : NotYet(n, standing), extracts.GetValueOrDefault(n)))];
     }
 
-    /// <summary>A page that has no task: it is too early, or the summary ended before. Its title is in its text, which is too much to read for that.</summary>
+    /// <summary>
+    /// A page that has no task: it is too early, or the summary ended before. Its title is in its text, which is too much to read for that.
+    /// </summary>
     private static PageResult NotYet(int number, SummaryProgress standing) =>
-        new() { Number = number, Title = $"Page {number}", State = standing.EndedAt is null ? SummaryStates.Submitted : standing.State, Reason = standing.EndedAt is null ? null : standing.Reason };
+        new()
+        {
+            Number = number, Title = $"Page {number}", State = standing.EndedAt is null ? SummaryStates.Submitted : standing.State,
+            Reason = standing.EndedAt is null ? null : standing.Reason,
+        };
 
     private static PageResult Extracted(PageResult page, Extract? extract) =>
-        extract is null ? page : page with { Title = extract.Title, State = PageStates.Extracted, Summary = extract.Text, Reason = extract.Reason };
+        extract is null
+            ? page
+            : page with { Title = extract.Title, State = PageStates.Extracted, Summary = extract.Text, Reason = extract.Reason };
 
     private static PageResult Page(int number, List<PagePart> parts)
     {
@@ -145,5 +165,7 @@ public sealed class SummaryViews(IDbContextFactory<QueueDb> contexts)
     /// <summary>As its row keeps it.</summary>
     private sealed record Extract(int Number, string Title, string Text, string Reason);
 
-    private sealed record TaskGroup(string? Model, string? WaitingFor, string? WaitReason, DateTime? ExpectedAt, int Tasks, int Pages, long InputTokens, long OutputTokens, decimal CostUsd, bool CostUnknown);
+    private sealed record TaskGroup(
+        string? Model, string? WaitingFor, string? WaitReason, DateTime? ExpectedAt, int Tasks, int Pages, long InputTokens,
+        long OutputTokens, decimal CostUsd, bool CostUnknown);
 }

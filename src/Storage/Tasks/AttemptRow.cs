@@ -11,7 +11,9 @@ public sealed class AttemptRow
     public string Why { get; set; } = "";
     public long ReservedTokens { get; set; }
     public decimal? ReservedUsd { get; set; }
-    /// <summary>The task that leads the reservation which this attempt shares, its own where it leads; null for a call of its own.</summary>
+    /// <summary>
+    /// The task that leads the reservation which this attempt shares, its own where it leads; null for a call of its own.
+    /// </summary>
     public Guid? Pack { get; set; }
     public DateTime CreatedAt { get; set; }
     /// <summary>The worker that makes the call; null until one has claimed it. Only the one that set it may call.</summary>

@@ -5,8 +5,8 @@ using Npgsql;
 namespace LlmQueue.Storage.Tasks;
 
 /// <summary>
-/// A wish to cancel is a row before it is a message: when a method returns, it is durable, and the bell that follows may be lost with its broker. The Rescuer rings again for whoever
-/// has not ended, and takes the row away once it has.
+/// A wish to cancel is a row before it is a message: when a method returns, it is durable, and the bell that follows may be lost with its
+/// broker. The Rescuer rings again for whoever has not ended, and takes the row away once it has.
 /// </summary>
 public sealed class Cancellations(NpgsqlDataSource database, CommandSender commandSender, TimeProvider clock)
 {

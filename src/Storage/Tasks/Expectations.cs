@@ -4,8 +4,8 @@ using Microsoft.EntityFrameworkCore;
 namespace LlmQueue.Storage.Tasks;
 
 /// <summary>
-/// When waiting tasks are expected to move, told anew from where they stand now: what was told when they came to wait has aged with every refusal, every limit that was
-/// learned and every task that went before them. Reads the few rows of limits, never the lines.
+/// When waiting tasks are expected to move, told anew from where they stand now: what was told when they came to wait has aged with every
+/// refusal, every limit that was learned and every task that went before them. Reads the few rows of limits, never the lines.
 /// </summary>
 internal sealed class Expectations
 {
@@ -16,7 +16,8 @@ internal sealed class Expectations
     private readonly int _activeTenants;
     private readonly DateTime _now;
 
-    private Expectations(Dictionary<string, TokenBucket> buckets, Dictionary<string, WaitQueue> lines, List<TenantShare> tenants, DateTime now)
+    private Expectations(
+        Dictionary<string, TokenBucket> buckets, Dictionary<string, WaitQueue> lines, List<TenantShare> tenants, DateTime now)
     {
         (_buckets, _lines, _now) = (buckets, lines, now);
         _weights = tenants.ToDictionary(t => t.Name, t => t.Weight, StringComparer.Ordinal);
@@ -30,10 +31,12 @@ internal sealed class Expectations
         var lines = rows.Where(StandsInLine).Select(r => r.Line!).Distinct().ToList();
         if (lines.Count == 0)
             return null;
-        var buckets = await db.Buckets.AsNoTracking().Where(b => b.Waiting > 0).ToDictionaryAsync(b => b.Id, StringComparer.Ordinal, cancellationToken);
+        var buckets = await db.Buckets.AsNoTracking().Where(b => b.Waiting > 0)
+            .ToDictionaryAsync(b => b.Id, StringComparer.Ordinal, cancellationToken);
         foreach (var bucket in buckets.Values)
             BucketRule.Refill(bucket, now);
-        return new Expectations(buckets, await db.Lines.AsNoTracking().Where(l => lines.Contains(l.Id)).ToDictionaryAsync(l => l.Id, StringComparer.Ordinal, cancellationToken),
+        return new Expectations(buckets, await db.Lines.AsNoTracking().Where(l => lines.Contains(l.Id))
+            .ToDictionaryAsync(l => l.Id, StringComparer.Ordinal, cancellationToken),
             await db.Tenants.AsNoTracking().ToListAsync(cancellationToken), now);
     }
 

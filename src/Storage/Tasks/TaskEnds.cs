@@ -7,8 +7,8 @@ using Microsoft.Extensions.Logging;
 namespace LlmQueue.Storage.Tasks;
 
 /// <summary>
-/// Tells those who wait for tasks that they have ended: one statement for all of them, every 30 ms while anybody waits, and none while nobody does. The row is asked and
-/// not the bus: an event may come late or twice, and every process would hear of every task.
+/// Tells those who wait for tasks that they have ended: one statement for all of them, every 30 ms while anybody waits, and none while
+/// nobody does. The row is asked and not the bus: an event may come late or twice, and every process would hear of every task.
 /// </summary>
 public sealed class TaskEnds(IDbContextFactory<QueueDb> contexts, TimeProvider clock, ILogger<TaskEnds> logger)
 {
@@ -39,11 +39,15 @@ public sealed class TaskEnds(IDbContextFactory<QueueDb> contexts, TimeProvider c
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         if (await db.Tasks.AsNoTracking().FirstOrDefaultAsync(t => t.CorrelationId == task, cancellationToken) is not { } row)
             return null;
-        var parts = row.EndedAt is null ? [] : await db.Payloads.AsNoTracking().Where(p => p.SubjectId == task && (p.Part == PayloadRow.Answer || p.Part == PayloadRow.Ending))
+        var parts = row.EndedAt is null
+            ? []
+            : await db.Payloads.AsNoTracking()
+                .Where(p => p.SubjectId == task && (p.Part == PayloadRow.Answer || p.Part == PayloadRow.Ending))
             .ToDictionaryAsync(p => p.Part, p => p.Content, cancellationToken);
         return new BatchResult
         {
-            CustomId = "", TaskId = task, State = row.State, Model = row.AnsweredModel, InputTokens = row.InputTokens, OutputTokens = row.OutputTokens, Reason = row.FailureReason ?? row.WaitReason, EndedAt = row.EndedAt,
+            CustomId = "", TaskId = task, State = row.State, Model = row.AnsweredModel, InputTokens = row.InputTokens,
+            OutputTokens = row.OutputTokens, Reason = row.FailureReason ?? row.WaitReason, EndedAt = row.EndedAt,
             Answer = parts.GetValueOrDefault(PayloadRow.Answer), Ending = parts.GetValueOrDefault(PayloadRow.Ending),
         };
     }
@@ -58,7 +62,8 @@ public sealed class TaskEnds(IDbContextFactory<QueueDb> contexts, TimeProvider c
                 {
                     Guid[] ids = [.. _waiters.Keys];
                     await using var db = await contexts.CreateDbContextAsync();
-                    foreach (var ended in await db.Tasks.Where(t => ids.Contains(t.CorrelationId) && t.EndedAt != null).Select(t => t.CorrelationId).ToListAsync())
+                    foreach (var ended in await db.Tasks.Where(t => ids.Contains(t.CorrelationId) && t.EndedAt != null)
+                        .Select(t => t.CorrelationId).ToListAsync())
                         if (_waiters.TryGetValue(ended, out var waiter))
                             waiter.Ended.TrySetResult();
                 }

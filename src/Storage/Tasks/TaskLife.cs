@@ -16,11 +16,18 @@ public sealed class TaskLife(IDbContextFactory<QueueDb> contexts)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         // The row first: what it says has ended has all its history.
-        var row = await db.Tasks.AsNoTracking().Where(t => t.CorrelationId == task).Select(t => new { t.Version, t.State }).FirstOrDefaultAsync(cancellationToken);
+        var row = await db.Tasks.AsNoTracking().Where(t => t.CorrelationId == task)
+            .Select(t => new { t.Version, t.State }).FirstOrDefaultAsync(cancellationToken);
         if (row is null)
             return ([], true);
         var version = (int)(place >> 16);
-        var entries = await db.History.AsNoTracking().Where(h => h.SubjectId == task && h.Version >= version && h.Version <= row.Version).OrderBy(h => h.Version).ThenBy(h => h.Ordinal).ToListAsync(cancellationToken);
-        return ([.. entries.Select(h => new TaskMoment(((long)h.Version << 16) + h.Ordinal + 1, new HistoryView(h.At, h.Entry, h.State, h.Reason))).Where(m => m.Place > place)], TaskStates.Ends.Contains(row.State));
+        var entries = await db.History.AsNoTracking()
+            .Where(h => h.SubjectId == task && h.Version >= version && h.Version <= row.Version).OrderBy(h => h.Version)
+            .ThenBy(h => h.Ordinal).ToListAsync(cancellationToken);
+        return (
+            [.. entries.Select(
+                h => new TaskMoment(((long)h.Version << 16) + h.Ordinal + 1, new HistoryView(h.At, h.Entry, h.State, h.Reason)))
+                .Where(m => m.Place > place)],
+            TaskStates.Ends.Contains(row.State));
     }
 }

@@ -5,7 +5,9 @@ using MassTransit;
 
 namespace LlmQueue.Storage.Tasks;
 
-/// <summary>What a call of a task is for, when it takes more than one. Each is an ordinary call: reserved, admitted, claimed, settled.</summary>
+/// <summary>
+/// What a call of a task is for, when it takes more than one. Each is an ordinary call: reserved, admitted, claimed, settled.
+/// </summary>
 public static class TaskPasses
 {
     /// <summary>A model that reads images makes JSON of them.</summary>
@@ -57,7 +59,8 @@ public static class TaskPasses
     public static readonly IReadOnlyList<string> Kept = [Extraction, Draft, Critique, Revision, Verdict];
 
     /// <summary>The place of what a pass gave among the others'.</summary>
-    public static int Order(string kept) => kept == Extraction ? 0 : IsPart(kept) ? PlaceOf(kept).Number : MostParts + Kept.ToList().IndexOf(kept);
+    public static int Order(string kept) =>
+        kept == Extraction ? 0 : IsPart(kept) ? PlaceOf(kept).Number : MostParts + Kept.ToList().IndexOf(kept);
 
     /// <summary>The state of a task whose call for this pass is on its way.</summary>
     public static string StateOf(string? pass) => pass switch

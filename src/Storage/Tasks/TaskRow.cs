@@ -86,7 +86,10 @@ public sealed class TaskRow : SagaStateMachineInstance
     public int CallOutputTokens => PassOutputTokens ?? MaxOutputTokens;
     /// <summary>What such calls have in common, for what is learned of the length of their answers.</summary>
     public string? CallKind => TaskPasses.IsPart(Pass) ? TaskPasses.Part : Pass ?? Kind;
-    /// <summary>The task that leads the reservation this one has joined: one call, and its one request, serve both. Null for a reservation of its own.</summary>
+    /// <summary>
+    /// The task that leads the reservation this one has joined: one call, and its one request, serve both. Null for a
+    /// reservation of its own.
+    /// </summary>
     public Guid? PackedWith { get; set; }
 
     // The open attempt and what is reserved for it: a reservation is part of its task's row, so it cannot leak
@@ -116,7 +119,10 @@ public sealed class TaskRow : SagaStateMachineInstance
     public double LineTokens { get; set; }
     /// <summary>Room is booked and the bell was rung; null while it only waits.</summary>
     public DateTime? GrantedAt { get; set; }
-    /// <summary>When its doorbell was last rung, so that the Rescuer does not ring in a loop; never (DateTime.MaxValue) for a batch's line that waits for its portion.</summary>
+    /// <summary>
+    /// When its doorbell was last rung, so that the Rescuer does not ring in a loop; never (DateTime.MaxValue) for a batch's line that
+    /// waits for its portion.
+    /// </summary>
     public DateTime RungAt { get; set; }
 
     // What became of it

@@ -23,7 +23,8 @@ public static class TaskStates
     public const string Expired = "Expired";
 
     public static readonly IReadOnlyList<string> All =
-        [Submitted, Classifying, Extracting, WaitingForCapacity, WaitingForBudget, WaitingToRetry, Calling, Critiquing, Revising, Completed, Failed, Rejected, Canceled, Expired];
+        [Submitted, Classifying, Extracting, WaitingForCapacity, WaitingForBudget, WaitingToRetry, Calling, Critiquing, Revising, Completed,
+            Failed, Rejected, Canceled, Expired];
 
     public static readonly IReadOnlyList<string> Ends = [Completed, Failed, Rejected, Canceled, Expired];
 

@@ -62,7 +62,10 @@ public sealed record TaskView : TaskItem
     public int MaxOutputTokens { get; init; }
     public DateTime? Deadline { get; init; }
 
-    /// <summary>Who said what kind of task it is: <c>producer</c>, <c>rules</c>, <c>cache</c>, <c>model</c> or <c>default</c>; and how sure they were, 0 to 1.</summary>
+    /// <summary>
+    /// Who said what kind of task it is: <c>producer</c>, <c>rules</c>, <c>cache</c>, <c>model</c> or <c>default</c>; and how
+    /// sure they were, 0 to 1.
+    /// </summary>
     public string? ClassifiedBy { get; init; }
     public double? Confidence { get; init; }
 
@@ -119,7 +122,8 @@ public sealed record AttemptView
 }
 
 /// <summary>What one pass gave.</summary>
-/// <param name="Pass"><c>extraction</c>, <c>draft</c>, <c>critique</c>, <c>revision</c> or <c>verdict</c>: the critique of the revision.</param>
+/// <param name="Pass"><c>extraction</c>, <c>draft</c>, <c>critique</c>, <c>revision</c> or <c>verdict</c>: the critique of
+/// the revision.</param>
 /// <param name="Text">As the model wrote it.</param>
 public sealed record PassView(string Pass, string Text);
 

@@ -12,20 +12,28 @@ public sealed class TaskViews(IDbContextFactory<QueueDb> contexts, TimeProvider 
 {
     public Task<TaskView?> Read(Guid id, CancellationToken cancellationToken) => Read(id, null, cancellationToken);
 
-    /// <summary>Null as well when it is another tenant's, and as quickly: how long an answer takes must not tell that there is something. Every tenant's when <paramref name="tenant"/> is null.</summary>
+    /// <summary>
+    /// Null as well when it is another tenant's, and as quickly: how long an answer takes must not tell that there is something. Every
+    /// tenant's when <paramref name="tenant"/> is null.
+    /// </summary>
     public async Task<TaskView?> Read(Guid id, string? tenant, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        if (await db.Tasks.AsNoTracking().FirstOrDefaultAsync(t => t.CorrelationId == id && (tenant == null || t.Tenant == tenant), cancellationToken) is not { } row)
+        if (await db.Tasks.AsNoTracking()
+            .FirstOrDefaultAsync(t => t.CorrelationId == id && (tenant == null || t.Tenant == tenant), cancellationToken) is not { } row)
             return null;
         var attempts = await db.Attempts.AsNoTracking().Where(a => a.TaskId == id).OrderBy(a => a.Number).ToListAsync(cancellationToken);
         // The task may have moved on since its row was read; its history must not know more than its state says.
-        var history = await db.History.AsNoTracking().Where(h => h.SubjectId == id && h.Version <= row.Version).OrderBy(h => h.Version).ThenBy(h => h.Ordinal)
+        var history = await db.History.AsNoTracking().Where(h => h.SubjectId == id && h.Version <= row.Version)
+            .OrderBy(h => h.Version).ThenBy(h => h.Ordinal)
             .Select(h => new HistoryView(h.At, h.Entry, h.State, h.Reason)).ToListAsync(cancellationToken);
         var output = row.State != TaskStates.Completed ? null
-            : await db.Payloads.AsNoTracking().Where(p => p.SubjectId == id && p.Part == PayloadRow.Answer).Select(p => p.Content).FirstOrDefaultAsync(cancellationToken);
+            : await db.Payloads.AsNoTracking().Where(p => p.SubjectId == id && p.Part == PayloadRow.Answer)
+                .Select(p => p.Content).FirstOrDefaultAsync(cancellationToken);
         var passes = row is { HighStakes: false, Pass: null } ? []
-            : await db.Payloads.AsNoTracking().Where(p => p.SubjectId == id && (TaskPasses.Kept.Contains(p.Part) || p.Part.StartsWith(TaskPasses.Part + "-"))).Select(p => new PassView(p.Part, p.Content)).ToListAsync(cancellationToken);
+            : await db.Payloads.AsNoTracking()
+                .Where(p => p.SubjectId == id && (TaskPasses.Kept.Contains(p.Part) || p.Part.StartsWith(TaskPasses.Part + "-")))
+                .Select(p => new PassView(p.Part, p.Content)).ToListAsync(cancellationToken);
         var expectations = await Expectations.For(db, [row], clock.GetUtcNow().UtcDateTime, cancellationToken);
         return Whole(row, expectations, attempts, history, output) with
         {
@@ -70,29 +78,36 @@ public sealed class TaskViews(IDbContextFactory<QueueDb> contexts, TimeProvider 
         var call = await db.Webhooks.AsNoTracking().FirstOrDefaultAsync(w => w.TaskId == row.CorrelationId, cancellationToken);
         return call is null
             ? new WebhookView(null, url, "waiting", 0, null, null, null)
-            : new WebhookView(call.Id, url, WebhookViews.StateOf(call), call.Attempts, call.LastResult, call.DoneAt is null ? call.DueAt : null, call.DoneAt);
+            : new WebhookView(call.Id, url, WebhookViews.StateOf(call), call.Attempts, call.LastResult,
+                call.DoneAt is null ? call.DueAt : null, call.DoneAt);
     }
 
     private static TaskItem Item(TaskRow row, Expectations? expectations) => new()
     {
         Id = row.CorrelationId, State = row.State, Tenant = row.Tenant, Title = row.Title, Kind = row.Kind, Complexity = row.Complexity,
         Priority = Priorities.Name(row.Priority), Model = row.AnsweredModel,
-        WaitingFor = row.WaitingFor, WaitReason = row.WaitReason, WaitingSince = row.WaitingSince, ExpectedAt = expectations is null ? row.ExpectedAt : expectations.Of(row),
-        Usage = new LlmUsage(row.InputTokens, row.OutputTokens), CostUsd = row.CostUnknown ? null : row.CostUsd, CostUnknown = row.CostUnknown,
+        WaitingFor = row.WaitingFor, WaitReason = row.WaitReason, WaitingSince = row.WaitingSince,
+        ExpectedAt = expectations is null ? row.ExpectedAt : expectations.Of(row),
+        Usage = new LlmUsage(row.InputTokens, row.OutputTokens), CostUsd = row.CostUnknown ? null : row.CostUsd,
+        CostUnknown = row.CostUnknown,
         Reason = row.FailureReason, SubmittedAt = row.SubmittedAt, EndedAt = row.EndedAt, SummaryId = row.SummaryId,
     };
 
-    private static TaskView Whole(TaskRow row, Expectations? expectations, List<AttemptRow> attempts, List<HistoryView> history, string? output) => new(Item(row, expectations))
+    private static TaskView Whole(
+        TaskRow row, Expectations? expectations, List<AttemptRow> attempts, List<HistoryView> history, string? output) =>
+        new(Item(row, expectations))
     {
         HighStakes = row.HighStakes, Agent = row.Agent, Conversation = row.Conversation, RequestedModel = row.RequestedModel,
-        MaxOutputTokens = row.MaxOutputTokens, Deadline = row.Deadline, ClassifiedBy = row.ClassifiedBy, Confidence = row.Confidence, Route = row.Route,
+        MaxOutputTokens = row.MaxOutputTokens, Deadline = row.Deadline, ClassifiedBy = row.ClassifiedBy, Confidence = row.Confidence,
+        Route = row.Route,
         Chain = row.Chain?.Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [],
         Attempts = [.. attempts.Select(Attempt)], History = history, Output = output, Metadata = Labels(row.Metadata),
     };
 
     private static AttemptView Attempt(AttemptRow row) => new()
     {
-        Number = row.Number, Model = row.Model, ModelVersion = row.ModelVersion, KeyAlias = row.KeyAlias, Outcome = row.Outcome, Detail = row.Detail,
+        Number = row.Number, Model = row.Model, ModelVersion = row.ModelVersion, KeyAlias = row.KeyAlias, Outcome = row.Outcome,
+        Detail = row.Detail,
         InputTokens = row.InputTokens, OutputTokens = row.OutputTokens, CostUsd = row.CostUsd, Ms = row.LatencyMs, Why = row.Why,
         StartedAt = row.StartedAt, EndedAt = row.EndedAt,
     };

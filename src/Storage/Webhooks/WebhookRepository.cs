@@ -38,8 +38,10 @@ public sealed class WebhookRepository(NpgsqlDataSource database)
             due.Add(new DueWebhook(
                 new WebhookRow
                 {
-                    Id = reader.GetGuid(0), TaskId = reader.IsDBNull(1) ? null : reader.GetGuid(1), BatchId = reader.IsDBNull(2) ? null : reader.GetGuid(2), Tenant = reader.GetString(3), Url = reader.GetString(4),
-                    Type = reader.GetString(5), CreatedAt = reader.GetDateTime(6), DueAt = reader.GetDateTime(7), Attempts = reader.GetInt32(8), TriesBefore = reader.GetInt32(9),
+                    Id = reader.GetGuid(0), TaskId = reader.IsDBNull(1) ? null : reader.GetGuid(1),
+                    BatchId = reader.IsDBNull(2) ? null : reader.GetGuid(2), Tenant = reader.GetString(3), Url = reader.GetString(4),
+                    Type = reader.GetString(5), CreatedAt = reader.GetDateTime(6), DueAt = reader.GetDateTime(7),
+                    Attempts = reader.GetInt32(8), TriesBefore = reader.GetInt32(9),
                 },
                 Text(reader, 10), Text(reader, 11), Text(reader, 12), reader.GetBoolean(13)));
         return due;
@@ -60,15 +62,17 @@ public sealed class WebhookRepository(NpgsqlDataSource database)
         Tried($"{Try}, done_at = now() where id = $1 and attempts = $2 and done_at is null", webhook, result, took, cancellationToken);
 
     public Task TryAgain(WebhookRow webhook, string result, TimeSpan took, TimeSpan pause, CancellationToken cancellationToken) =>
-        Tried($"{Try}, due_at = now() + $5 where id = $1 and attempts = $2 and done_at is null", webhook, result, took, cancellationToken, pause);
+        Tried($"{Try}, due_at = now() + $5 where id = $1 and attempts = $2 and done_at is null", webhook, result, took, cancellationToken,
+            pause);
 
     /// <summary>The receiver wants no calls any more.</summary>
     public Task Gone(WebhookRow webhook, CancellationToken cancellationToken) =>
-        Execute("insert into gone_addresses (tenant, url, at) values ($1, $2, now()) on conflict (tenant, url) do update set at = now()", cancellationToken, webhook.Tenant, webhook.Url);
+        Execute("insert into gone_addresses (tenant, url, at) values ($1, $2, now()) on conflict (tenant, url) do update set at = now()",
+            cancellationToken, webhook.Tenant, webhook.Url);
 
     /// <summary>
-    /// Calls again at once, under the same id and with the whole schedule before it; an address that had answered 410 is tried anew, for its owner has asked.
-    /// False while a worker is calling: there is nothing to repeat yet.
+    /// Calls again at once, under the same id and with the whole schedule before it; an address that had answered 410 is tried anew, for
+    /// its owner has asked. False while a worker is calling: there is nothing to repeat yet.
     /// </summary>
     public async Task<bool> Replay(Guid id, CancellationToken cancellationToken) =>
         await Execute("""
@@ -77,7 +81,8 @@ public sealed class WebhookRepository(NpgsqlDataSource database)
             select count(*)::int from again
             """, cancellationToken, id, Lease) is 1;
 
-    private Task<object?> Tried(string sql, WebhookRow webhook, string result, TimeSpan took, CancellationToken cancellationToken, params object[] more) =>
+    private Task<object?> Tried(
+        string sql, WebhookRow webhook, string result, TimeSpan took, CancellationToken cancellationToken, params object[] more) =>
         Execute(sql, cancellationToken, [webhook.Id, webhook.Attempts, (int)took.TotalMilliseconds, result, .. more]);
 
     private async Task<object?> Execute(string sql, CancellationToken cancellationToken, params object[] values)

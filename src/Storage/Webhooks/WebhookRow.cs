@@ -1,6 +1,9 @@
 namespace LlmQueue.Storage.Webhooks;
 
-/// <summary>A call that tells a tenant's address that a task or a batch has ended: written in the transaction that ended it, kept until it was taken or given up.</summary>
+/// <summary>
+/// A call that tells a tenant's address that a task or a batch has ended: written in the transaction that ended it, kept until it
+/// was taken or given up.
+/// </summary>
 public sealed class WebhookRow
 {
     /// <summary>The receiver knows a call that comes twice by it.</summary>

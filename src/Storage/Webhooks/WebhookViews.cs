@@ -65,16 +65,19 @@ public sealed class WebhookViews(IDbContextFactory<QueueDb> contexts)
     public async Task<DeliveryView?> Read(Guid id, string? tenant, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        if (await db.Webhooks.AsNoTracking().FirstOrDefaultAsync(w => w.Id == id && (tenant == null || w.Tenant == tenant), cancellationToken) is not { } row)
+        if (await db.Webhooks.AsNoTracking()
+            .FirstOrDefaultAsync(w => w.Id == id && (tenant == null || w.Tenant == tenant), cancellationToken) is not { } row)
             return null;
-        var tries = await db.WebhookTries.AsNoTracking().Where(t => t.WebhookId == id).OrderBy(t => t.Number).Select(t => new TryView(t.Number, t.At, t.Milliseconds, t.Result)).ToListAsync(cancellationToken);
+        var tries = await db.WebhookTries.AsNoTracking().Where(t => t.WebhookId == id).OrderBy(t => t.Number)
+            .Select(t => new TryView(t.Number, t.At, t.Milliseconds, t.Result)).ToListAsync(cancellationToken);
         return new DeliveryView(Item(row)) { Tries = tries };
     }
 
     public async Task<DeliveryPage> List(DeliveryFilter filter, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var found = db.Webhooks.AsNoTracking().Where(w => (filter.Tenant == null || w.Tenant == filter.Tenant) && (filter.TaskId == null || w.TaskId == filter.TaskId)
+        var found = db.Webhooks.AsNoTracking()
+            .Where(w => (filter.Tenant == null || w.Tenant == filter.Tenant) && (filter.TaskId == null || w.TaskId == filter.TaskId)
             && (filter.BatchId == null || w.BatchId == filter.BatchId) && (filter.After == null || w.Id < filter.After));
         found = filter.State switch
         {
@@ -90,7 +93,9 @@ public sealed class WebhookViews(IDbContextFactory<QueueDb> contexts)
 
     private static DeliveryItem Item(WebhookRow row) => new()
     {
-        Id = row.Id, MessageId = row.MessageId, Type = row.Type, TaskId = row.TaskId, BatchId = row.BatchId is { } batch ? OpenAiFormat.Id(OpenAiFormat.BatchPrefix, batch) : null, Tenant = row.Tenant, Url = row.Url,
-        State = StateOf(row), Attempts = row.Attempts, LastResult = row.LastResult, CreatedAt = row.CreatedAt, NextAt = row.DoneAt is null ? row.DueAt : null, DoneAt = row.DoneAt,
+        Id = row.Id, MessageId = row.MessageId, Type = row.Type, TaskId = row.TaskId,
+        BatchId = row.BatchId is { } batch ? OpenAiFormat.Id(OpenAiFormat.BatchPrefix, batch) : null, Tenant = row.Tenant, Url = row.Url,
+        State = StateOf(row), Attempts = row.Attempts, LastResult = row.LastResult, CreatedAt = row.CreatedAt,
+        NextAt = row.DoneAt is null ? row.DueAt : null, DoneAt = row.DoneAt,
     };
 }

@@ -10,7 +10,8 @@ using LlmQueue.Worker.Ranking;
 namespace LlmQueue.Worker.Admission;
 
 /// <summary>Decides on this process's view of the limits and holds what it decided until the commit has made it true, or not.</summary>
-public sealed class AdmissionController(BucketDirectory directory, LimitViews views, BudgetRepository budgets, CallEstimates estimates, PagePool pool, WorkerOptions options)
+public sealed class AdmissionController(
+    BucketDirectory directory, LimitViews views, BudgetRepository budgets, CallEstimates estimates, PagePool pool, WorkerOptions options)
 {
     /// <summary>Admits the task if it can: then its reservation is in the transition and its row names the bucket.</summary>
     public async ValueTask<AdmissionDecision> Decide(TaskRow task, UnitOfWork transition, AdmissionRequest errand)
@@ -20,11 +21,14 @@ public sealed class AdmissionController(BucketDirectory directory, LimitViews vi
         await budgets.Open(drawn);
         var wanted = Candidates(errand, now);
         var (share, tightest) = TightestOf(drawn);
-        var ordered = OrderRule.Decide(wanted, errand.Spread, IsBound(task), share, tightest, now, errand.Spread ? Weight(wanted, task.Complexity) : null);
+        var ordered = OrderRule.Decide(wanted, errand.Spread, IsBound(task), share, tightest, now,
+            errand.Spread ? Weight(wanted, task.Complexity) : null);
         var candidates = ordered.Candidates;
         var decision = AdmissionRule.Decide(candidates, ordered.IsSpread, now);
-        // Whoever could not pay anywhere does not stand in a line: at its head it would be sent away, come back behind the others and turn in circles.
-        if (decision is AdmissionDecision.NoRoom full && WhyNoMoney([.. candidates.Where(c => full.Buckets.Contains(c.BucketId))], drawn, now) is { } broke)
+        // Whoever could not pay anywhere does not stand in a line: at its head it would be sent away, come back behind the others
+        // and turn in circles.
+        if (decision is AdmissionDecision.NoRoom full
+            && WhyNoMoney([.. candidates.Where(c => full.Buckets.Contains(c.BucketId))], drawn, now) is { } broke)
             return AtLimit(broke);
         if (decision is not AdmissionDecision.Open open)
             return decision;
@@ -59,12 +63,16 @@ public sealed class AdmissionController(BucketDirectory directory, LimitViews vi
         if (noMoney is not null)
             return AtLimit(noMoney);
         // Others took the room between the look and the hold: the task stands behind them.
-        return new AdmissionDecision.NoRoom([.. candidates.Where(c => c.Bucket.DisabledReason is null && BucketRule.CanEverFit(c.Bucket, c.Demand)).Select(c => c.BucketId)],
+        return new AdmissionDecision.NoRoom([
+            .. candidates.Where(c => c.Bucket.DisabledReason is null && BucketRule.CanEverFit(c.Bucket, c.Demand)).Select(c => c.BucketId)],
             AdmissionRule.WhyClosed(open.InOrder[0], now), now, AdmissionRule.Mean(candidates));
     }
 
     private AdmissionDecision AtLimit(AdmissionDecision.NoMoney broke) =>
-        options.RejectAtBudgetLimit ? new AdmissionDecision.Impossible($"{broke.Reason}, and at the limit tasks are rejected (BUDGET_AT_LIMIT). Raise the budget and hand it in again") : broke;
+        options.RejectAtBudgetLimit
+            ? new AdmissionDecision.Impossible(
+                $"{broke.Reason}, and at the limit tasks are rejected (BUDGET_AT_LIMIT). Raise the budget and hand it in again")
+            : broke;
 
     /// <summary>Why a task that has waited was given another model than its first choice.</summary>
     public string WhyGranted(TaskRow task, DateTime now)
@@ -87,8 +95,11 @@ public sealed class AdmissionController(BucketDirectory directory, LimitViews vi
                     continue;
                 var row = view.At(now);
                 if (info.Keys.All(k => views.WhyKeyRefused(k.Alias) is not null))
-                    row.DisabledReason ??= $"{DisabledReasons.Refused}: {info.Keys[0].Alias} was refused ({views.WhyKeyRefused(info.Keys[0].Alias)}). Put a valid key into the environment and start again";
-                candidates.Add(new Candidate(info.Id, info.Model, row, estimates.Demand(info.Model, errand.Kind, errand.InputUnits, errand.OutputTokens) with { Requests = errand.Requests }, estimates.MostUsd(info.Model, errand.InputUnits, errand.OutputTokens)));
+                    row.DisabledReason ??= $"{DisabledReasons.Refused}: {info.Keys[0].Alias} was refused "
+                        + $"({views.WhyKeyRefused(info.Keys[0].Alias)}). Put a valid key into the environment and start again";
+                candidates.Add(new Candidate(info.Id, info.Model, row,
+                    estimates.Demand(info.Model, errand.Kind, errand.InputUnits, errand.OutputTokens) with { Requests = errand.Requests },
+                    estimates.MostUsd(info.Model, errand.InputUnits, errand.OutputTokens)));
             }
         }
 
@@ -102,7 +113,8 @@ public sealed class AdmissionController(BucketDirectory directory, LimitViews vi
     }
 
     private (double Share, string Budget) TightestOf(IReadOnlyList<string> drawn) =>
-        drawn.Select(id => (Share: views.Budget(id) is { } budget ? ThresholdRule.UsedShare(budget.Row) : 0, Budget: id)).MaxBy(b => b.Share);
+        drawn.Select(id => (Share: views.Budget(id) is { } budget ? ThresholdRule.UsedShare(budget.Row) : 0, Budget: id))
+            .MaxBy(b => b.Share);
 
     /// <summary>Why none of these can be paid now; null when one can.</summary>
     private AdmissionDecision.NoMoney? WhyNoMoney(IReadOnlyList<Candidate> ways, IReadOnlyList<string> drawn, DateTime now)
@@ -131,11 +143,16 @@ public sealed class AdmissionController(BucketDirectory directory, LimitViews vi
             if (budget.Row.LimitUsd is not { } limit)
                 continue;
             if (candidate.PriceUsd is not { } price)
-                return Refuse(new AdmissionDecision.NoMoney(id, $"the price of {candidate.Model.Id} is unknown and the budget {id} is limited to ${limit:0.00}: without a price it cannot be kept. Add the price to the catalogue, or name a model that has one", budget.Row.PeriodEnd, null));
+                return Refuse(new AdmissionDecision.NoMoney(id,
+                    $"the price of {candidate.Model.Id} is unknown and the budget {id} is limited to ${limit:0.00}: "
+                        + "without a price it cannot be kept. Add the price to the catalogue, or name a model that has one",
+                    budget.Row.PeriodEnd, null));
             if (budget.TryHold(price) is { } unhold)
                 unholdAll += unhold;
             else
-                return Refuse(new AdmissionDecision.NoMoney(id, $"the budget {id} has ${budget.LeftUsd:0.000000} of ${limit:0.00} left and the task may cost ${price:0.000000}", budget.Row.PeriodEnd, price));
+                return Refuse(new AdmissionDecision.NoMoney(id,
+                    $"the budget {id} has ${budget.LeftUsd:0.000000} of ${limit:0.00} left and the task may cost ${price:0.000000}",
+                    budget.Row.PeriodEnd, price));
         }
 
         return (unholdAll, null);
@@ -165,9 +182,12 @@ public sealed class AdmissionController(BucketDirectory directory, LimitViews vi
 /// <param name="OutputTokens">The longest answer.</param>
 /// <param name="Kind">What the task is.</param>
 /// <param name="Requests">1 for a call of its own, 0 for what goes along with another.</param>
-public sealed record AdmissionRequest(IReadOnlyList<ModelId> Chain, bool Spread, double InputUnits, int OutputTokens, string? Kind, int Requests = 1)
+public sealed record AdmissionRequest(
+    IReadOnlyList<ModelId> Chain, bool Spread, double InputUnits, int OutputTokens, string? Kind, int Requests = 1)
 {
-    public static AdmissionRequest Of(TaskRow task) => new(Models(task.Chain), task.Spread, task.PromptUnits, task.CallOutputTokens, task.CallKind);
+    public static AdmissionRequest Of(TaskRow task) =>
+        new(Models(task.Chain), task.Spread, task.PromptUnits, task.CallOutputTokens, task.CallKind);
 
-    public static IReadOnlyList<ModelId> Models(string? chain) => [.. (chain ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(ModelId.Parse)];
+    public static IReadOnlyList<ModelId> Models(string? chain) =>
+        [.. (chain ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(ModelId.Parse)];
 }

@@ -40,11 +40,13 @@ public static class AdmissionRule
     public static AdmissionDecision Decide(IReadOnlyList<Candidate> candidates, bool spread, DateTime now)
     {
         if (candidates.Count == 0)
-            return new AdmissionDecision.Impossible("No model is left that may answer this task. See its attempts for what each one said; submit it again with another model.");
+            return new AdmissionDecision.Impossible(
+                "No model is left that may answer this task. See its attempts for what each one said; submit it again with another model.");
 
         var gone = candidates.Where(c => DisabledReasons.IsGone(c.Bucket.DisabledReason)).ToList();
         if (gone.Count == candidates.Count)
-            return new AdmissionDecision.Impossible($"Every model that may answer is gone: {Sentence(gone[0])}. Name a model in service, or mend the catalogue's routes.");
+            return new AdmissionDecision.Impossible(
+                $"Every model that may answer is gone: {Sentence(gone[0])}. Name a model in service, or mend the catalogue's routes.");
 
         // Who is gone opens for nobody: a task that fits nowhere else would stand in a line without a bucket.
         var fitting = candidates.Except(gone).Where(c => BucketRule.CanEverFit(c.Bucket, c.Demand)).ToList();
@@ -66,15 +68,21 @@ public static class AdmissionRule
         }
 
         var soonest = openings.MinBy(o => o.Opening.At);
-        return new AdmissionDecision.NoRoom([.. usable.Select(c => c.BucketId)], WhyClosed(soonest.Candidate, now), soonest.Opening.At, Mean(usable));
+        return new AdmissionDecision.NoRoom([.. usable.Select(c => c.BucketId)], WhyClosed(soonest.Candidate, now), soonest.Opening.At,
+            Mean(usable));
     }
 
     /// <summary>What a call takes on average over the ways it may go.</summary>
-    public static double Mean(IReadOnlyList<Candidate> candidates) => candidates.Count == 0 ? 0 : candidates.Average(c => (double)c.Demand.Tokens);
+    public static double Mean(IReadOnlyList<Candidate> candidates) =>
+        candidates.Count == 0 ? 0 : candidates.Average(c => (double)c.Demand.Tokens);
 
-    /// <summary>A pool's ways, the one with the largest weighted share of free room first; of equal ones, as where nothing is limited, the one with fewer calls open.</summary>
+    /// <summary>
+    /// A pool's ways, the one with the largest weighted share of free room first; of equal ones, as where nothing is limited, the one
+    /// with fewer calls open.
+    /// </summary>
     public static List<Candidate> Emptiest(IEnumerable<Candidate> ways, Func<Candidate, double>? weight, DateTime now) =>
-        [.. ways.OrderByDescending(c => BucketRule.FreeShare(c.Bucket, now) * (weight?.Invoke(c) ?? 1)).ThenBy(c => c.Bucket.ReservedRequests - c.Bucket.SettledRequests - c.Bucket.ReleasedRequests)];
+        [.. ways.OrderByDescending(c => BucketRule.FreeShare(c.Bucket, now) * (weight?.Invoke(c) ?? 1))
+            .ThenBy(c => c.Bucket.ReservedRequests - c.Bucket.SettledRequests - c.Bucket.ReleasedRequests)];
 
     /// <summary>Why a candidate cannot be called now, as a sentence for people.</summary>
     public static string WhyClosed(Candidate candidate, DateTime now)
@@ -83,16 +91,19 @@ public static class AdmissionRule
         if (bucket.DisabledReason is not null)
             return Sentence(candidate);
         if (!BucketRule.CanEverFit(bucket, candidate.Demand))
-            return $"{candidate.Model.Id} of {bucket.Organisation} can never take it: it needs {candidate.Demand.Tokens:N0} tokens, its limit is {bucket.TokensPerMinute:N0} a minute";
+            return $"{candidate.Model.Id} of {bucket.Organisation} can never take it: "
+                + $"it needs {candidate.Demand.Tokens:N0} tokens, its limit is {bucket.TokensPerMinute:N0} a minute";
         if (BreakerRule.StateOf(bucket, now) == BreakerState.Open)
-            return $"{candidate.Model.Id} of {bucket.Organisation} has its circuit breaker open until {BreakerRule.OpensAt(bucket, candidate.Demand.Requests, now):HH:mm:ss.fff} UTC: {bucket.BrokenReason}";
+            return $"{candidate.Model.Id} of {bucket.Organisation} has its circuit breaker open until "
+                + $"{BreakerRule.OpensAt(bucket, candidate.Demand.Requests, now):HH:mm:ss.fff} UTC: {bucket.BrokenReason}";
         var opening = BucketRule.OpensAt(bucket, candidate.Demand, now);
         if (BreakerRule.OpensAt(bucket, candidate.Demand.Requests, now) > now && opening.Window is null)
             return $"{candidate.Model.Id} of {bucket.Organisation} comes back step by step after an outage";
         if (bucket.ClosedUntil is { } until && until > now && opening.Window is null)
             return $"{candidate.Model.Id} of {bucket.Organisation} is closed until {until:HH:mm:ss.fff} UTC: {bucket.ClosedReason}";
         return opening.At > now
-            ? $"{candidate.Model.Id} of {bucket.Organisation} has no room: {Words(opening.Window)} are used up until {opening.At:HH:mm:ss.fff} UTC"
+            ? $"{candidate.Model.Id} of {bucket.Organisation} has no room: "
+                + $"{Words(opening.Window)} are used up until {opening.At:HH:mm:ss.fff} UTC"
             : $"{candidate.Model.Id} of {bucket.Organisation} serves tasks that came before";
     }
 
@@ -107,10 +118,13 @@ public static class AdmissionRule
     {
         var widest = candidates.MaxBy(c => c.Bucket.TokensPerMinute ?? double.MaxValue)!;
         var limit = Math.Min(widest.Bucket.TokensPerMinute ?? double.MaxValue, widest.Bucket.TokensPerDay ?? double.MaxValue);
-        return $"The task needs {widest.Demand.Tokens:N0} tokens (prompt and longest answer together); the largest limit of a model that may answer is {limit:N0} ({widest.Model.Id} of {widest.Bucket.Organisation}), so no wait would help. Shorten the prompt, lower maxOutputTokens, split the task, or add a key with a higher limit.";
+        return $"The task needs {widest.Demand.Tokens:N0} tokens (prompt and longest answer together); "
+            + $"the largest limit of a model that may answer is {limit:N0} ({widest.Model.Id} of {widest.Bucket.Organisation}), "
+            + "so no wait would help. Shorten the prompt, lower maxOutputTokens, split the task, or add a key with a higher limit.";
     }
 
-    private static string Sentence(Candidate candidate) => $"{candidate.Model.Id} of {candidate.Bucket.Organisation}: {candidate.Bucket.DisabledReason}";
+    private static string Sentence(Candidate candidate) =>
+        $"{candidate.Model.Id} of {candidate.Bucket.Organisation}: {candidate.Bucket.DisabledReason}";
 
     private static string Words(LimitWindow? window) => window switch
     {

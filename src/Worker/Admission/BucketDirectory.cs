@@ -63,7 +63,8 @@ public sealed record BucketInfo(string Id, ModelEntry Model, string Organisation
         var row = new TokenBucket
         {
             Id = Id, Provider = Model.Id.Provider, Organisation = Organisation, Model = Model.Id.Name, AsOf = now,
-            RequestsPerMinute = limits.RequestsPerMinute, RequestsPerDay = limits.RequestsPerDay, TokensPerMinute = limits.TokensPerMinute, TokensPerDay = limits.TokensPerDay,
+            RequestsPerMinute = limits.RequestsPerMinute, RequestsPerDay = limits.RequestsPerDay, TokensPerMinute = limits.TokensPerMinute,
+            TokensPerDay = limits.TokensPerDay,
             CatalogueLimits = $"{limits.RequestsPerMinute}/{limits.RequestsPerDay}/{limits.TokensPerMinute}/{limits.TokensPerDay}",
             ClaimedRequestsPerMinute = limits.RequestsPerMinute,
         };

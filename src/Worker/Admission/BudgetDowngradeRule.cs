@@ -7,7 +7,10 @@ namespace LlmQueue.Worker.Admission;
 /// <param name="Why">What the budget changed about them, as a sentence; null when nothing.</param>
 public sealed record BudgetDowngrade(IReadOnlyList<Candidate> Candidates, string? Why);
 
-/// <summary>Approaching a budget's limit the queue spends less on purpose and says so: from 90 % the cheaper model first, from 95 % the cheapest only. Pure.</summary>
+/// <summary>
+/// Approaching a budget's limit the queue spends less on purpose and says so: from 90 % the cheaper model first, from 95 % the
+/// cheapest only. Pure.
+/// </summary>
 public static class BudgetDowngradeRule
 {
     private const double PreferCheaper = 0.90;
@@ -27,7 +30,11 @@ public static class BudgetDowngradeRule
             return Changed(candidates, cheapestFirst, $"{why}: from {PreferCheaper:P0} the cheaper model goes first");
         // The cheapest that could ever take it; its other organisations cost the same.
         var cheapest = cheapestFirst.Find(c => BucketRule.CanEverFit(c.Bucket, c.Demand)) ?? cheapestFirst[0];
-        return Changed(candidates, cheapestFirst.FindAll(c => c.PriceUsd == cheapest.PriceUsd && c.PriceUsd is not null) is { Count: > 0 } same ? same : [cheapest], $"{why}: from {CheapestOnly:P0} only the cheapest model is used");
+        return Changed(candidates,
+            cheapestFirst.FindAll(c => c.PriceUsd == cheapest.PriceUsd && c.PriceUsd is not null) is { Count: > 0 } same
+                ? same
+                : [cheapest],
+            $"{why}: from {CheapestOnly:P0} only the cheapest model is used");
     }
 
     private static BudgetDowngrade Changed(IReadOnlyList<Candidate> before, List<Candidate> after, string why) =>

@@ -9,8 +9,8 @@ namespace LlmQueue.Worker.Admission;
 public sealed record WaysInOrder(IReadOnlyList<Candidate> Candidates, string? Why, bool IsSpread);
 
 /// <summary>
-/// The one order of a task's ways, for who comes (AdmissionDesk) and for who has waited (the Pacer) alike: money has the first word, then the days' quotas, then the chain's own
-/// order, or the pool's emptiest. Pure.
+/// The one order of a task's ways, for who comes (AdmissionDesk) and for who has waited (the Pacer) alike: money has the first word, then
+/// the days' quotas, then the chain's own order, or the pool's emptiest. Pure.
 /// </summary>
 public static class OrderRule
 {
@@ -21,7 +21,9 @@ public static class OrderRule
     /// <param name="budget">That budget's id.</param>
     /// <param name="now">The present.</param>
     /// <param name="weight">How much a way of a pool is preferred over an equally empty one; left out: all alike.</param>
-    public static WaysInOrder Decide(IReadOnlyList<Candidate> candidates, bool spread, bool bound, double usedShare, string budget, DateTime now, Func<Candidate, double>? weight = null)
+    public static WaysInOrder Decide(
+        IReadOnlyList<Candidate> candidates, bool spread, bool bound, double usedShare, string budget, DateTime now,
+        Func<Candidate, double>? weight = null)
     {
         var governed = BudgetDowngradeRule.Decide(candidates, usedShare, budget, bound);
         if (governed.Why is not null)
@@ -33,8 +35,9 @@ public static class OrderRule
 }
 
 /// <summary>
-/// A day's quota that runs out is spared before it is gone, so that what must have that model still finds it: from 80 % a model with more left goes first (warn and shift), from 90 %
-/// the rest fall back whatever is left elsewhere (critical), from 95 % the models of another provider, or of another organisation, go before all others of its own (emergency). Pure.
+/// A day's quota that runs out is spared before it is gone, so that what must have that model still finds it: from 80 % a model with more
+/// left goes first (warn and shift), from 90 % the rest fall back whatever is left elsewhere (critical), from 95 % the models of another
+/// provider, or of another organisation, go before all others of its own (emergency). Pure.
 /// </summary>
 public static class QuotaRule
 {
@@ -42,7 +45,8 @@ public static class QuotaRule
 
     /// <param name="candidates">The ways in their own order.</param>
     /// <param name="bound">True when the task keeps its first choice.</param>
-    /// <returns>The ways, and a sentence when another model goes first; where only another organisation of the same model does, nothing is said.</returns>
+    /// <returns>The ways, and a sentence when another model goes first; where only another organisation of the same model does,
+    /// nothing is said.</returns>
     public static (IReadOnlyList<Candidate> Candidates, string? Why) Decide(IReadOnlyList<Candidate> candidates, bool bound)
     {
         if (bound || candidates.Count < 2 || LevelOf(candidates[0]) == 0)
@@ -52,7 +56,10 @@ public static class QuotaRule
         // In an emergency what the organisation has left at that provider is spared as well.
         bool IsIts(Candidate c) => c.Model.Id.Provider == first.Model.Id.Provider && c.Bucket.Organisation == first.Bucket.Organisation;
         var shifted = candidates.OrderBy(c => LevelOf(c) == Emergency).ThenBy(c => level == Emergency && IsIts(c)).ThenBy(LevelOf).ToList();
-        return (shifted, shifted[0].Model.Id == first.Model.Id ? null : $"the day's quota of {first.Model.Id} of {first.Bucket.Organisation} is used up to {ThresholdRule.UsedDayShare(first.Bucket):P0}: {Words(level)}");
+        return (shifted, shifted[0].Model.Id == first.Model.Id
+            ? null
+            : $"the day's quota of {first.Model.Id} of {first.Bucket.Organisation} is used up to "
+                + $"{ThresholdRule.UsedDayShare(first.Bucket):P0}: {Words(level)}");
     }
 
     private static int LevelOf(Candidate candidate) => ThresholdRule.UsedDayShare(candidate.Bucket) switch

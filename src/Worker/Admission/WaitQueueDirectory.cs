@@ -17,7 +17,9 @@ public sealed class WaitQueueDirectory(IDbContextFactory<QueueDb> contexts)
         if (_lines.TryGetValue(id, out var line))
             return line;
         await using var db = await contexts.CreateDbContextAsync();
-        line = await db.Lines.AsNoTracking().FirstOrDefaultAsync(l => l.Id == id) ?? throw new InvalidOperationException($"The line '{id}' has tasks but no row; it is written in the same transaction as the first of them.");
+        line = await db.Lines.AsNoTracking().FirstOrDefaultAsync(l => l.Id == id)
+            ?? throw new InvalidOperationException(
+                $"The line '{id}' has tasks but no row; it is written in the same transaction as the first of them.");
         Know(line);
         return line;
     }

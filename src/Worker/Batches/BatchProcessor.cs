@@ -10,13 +10,17 @@ using Microsoft.Extensions.Logging;
 namespace LlmQueue.Worker.Batches;
 
 /// <summary>
-/// Moves batches on: reads their files, sees when their tasks have ended, asks for the end of those that are canceled or out of time, writes their results.
-/// Every step can be done again from the row; a process that dies in one gives its lock back, and whichever worker looks next goes on.
+/// Moves batches on: reads their files, sees when their tasks have ended, asks for the end of those that are canceled or out of time,
+/// writes their results. Every step can be done again from the row; a process that dies in one gives its lock back, and whichever
+/// worker looks next goes on.
 /// </summary>
-public sealed class BatchProcessor(BatchRepository batches, BatchReader reader, BatchOutput output, BatchLock locks, FileStore files, CommandSender commandSender, LineBell lineBell, Signal<BatchRow> batchMoves, TimeProvider clock, ILogger<BatchProcessor> logger) : BackgroundService
+public sealed class BatchProcessor(
+    BatchRepository batches, BatchReader reader, BatchOutput output, BatchLock locks, FileStore files, CommandSender commandSender,
+    LineBell lineBell, Signal<BatchRow> batchMoves, TimeProvider clock, ILogger<BatchProcessor> logger) : BackgroundService
 {
     private const int EndedTogether = 1_000;
-    private static readonly TimeSpan Busy = TimeSpan.FromMilliseconds(500), Idle = TimeSpan.FromSeconds(5), AfterFault = TimeSpan.FromSeconds(30), BetweenRemovals = TimeSpan.FromHours(1);
+    private static readonly TimeSpan Busy = TimeSpan.FromMilliseconds(500), Idle = TimeSpan.FromSeconds(5),
+        AfterFault = TimeSpan.FromSeconds(30), BetweenRemovals = TimeSpan.FromHours(1);
 
     private readonly Dictionary<Guid, DateTimeOffset> _resting = [];
     private DateTimeOffset _nextRemoval;
@@ -64,9 +68,11 @@ public sealed class BatchProcessor(BatchRepository batches, BatchReader reader, 
                 await Move(batch, cancellationToken);
                 _resting.Remove(batch.Id);
             }
-            catch (Exception e) when (e is not OutOfMemoryException && !cancellationToken.IsCancellationRequested && !DatabaseFaults.IsPassing(e))
+            catch (Exception e)
+                when (e is not OutOfMemoryException && !cancellationToken.IsCancellationRequested && !DatabaseFaults.IsPassing(e))
             {
-                logger.LogError(e, "Batch {Batch} met a fault while it was {Status}; it is tried again in {Seconds} s.", batch.Id, batch.Status, AfterFault.TotalSeconds);
+                logger.LogError(e, "Batch {Batch} met a fault while it was {Status}; it is tried again in {Seconds} s.", batch.Id,
+                    batch.Status, AfterFault.TotalSeconds);
                 _resting[batch.Id] = clock.GetUtcNow() + AfterFault;
             }
         }
@@ -107,7 +113,9 @@ public sealed class BatchProcessor(BatchRepository batches, BatchReader reader, 
         }
     }
 
-    /// <summary>The tasks' own machine ends them, so that each has its history and its event; a bell that is lost is rung again in the next round.</summary>
+    /// <summary>
+    /// The tasks' own machine ends them, so that each has its history and its event; a bell that is lost is rung again in the next round.
+    /// </summary>
     private async Task RingForWaiting(Guid batch, Func<Guid, object> bellOf, CancellationToken cancellationToken) =>
         await commandSender.Send([.. (await batches.Waiting(batch, EndedTogether, cancellationToken)).Select(bellOf)], cancellationToken);
 
@@ -115,7 +123,8 @@ public sealed class BatchProcessor(BatchRepository batches, BatchReader reader, 
     {
         var (outputFile, errorFile) = await output.Write(batch, cancellationToken);
         var counts = await batches.CountAll(batch.Id, cancellationToken);
-        var status = batch.Status == BatchStatuses.Cancelling ? BatchStatuses.Cancelled : counts.Expired > 0 ? BatchStatuses.Expired : BatchStatuses.Completed;
+        var status = batch.Status == BatchStatuses.Cancelling ? BatchStatuses.Cancelled
+            : counts.Expired > 0 ? BatchStatuses.Expired : BatchStatuses.Completed;
         if (!await batches.End(batch.Id, status, counts, outputFile, errorFile, cancellationToken))
         {
             // Somebody else has ended it; nobody will ever ask for these.
@@ -125,7 +134,8 @@ public sealed class BatchProcessor(BatchRepository batches, BatchReader reader, 
             return;
         }
 
-        logger.LogInformation("Batch {Batch} is {Status}: {Completed} of {Total} completed, {Failed} not.", batch.Id, status, counts.Completed, counts.Total, counts.Failed);
+        logger.LogInformation("Batch {Batch} is {Status}: {Completed} of {Total} completed, {Failed} not.", batch.Id, status,
+            counts.Completed, counts.Total, counts.Failed);
     }
 
     private async Task Pause(CancellationToken cancellationToken)

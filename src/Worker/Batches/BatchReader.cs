@@ -6,8 +6,9 @@ using LlmQueue.Storage.Files;
 namespace LlmQueue.Worker.Batches;
 
 /// <summary>
-/// Validates a batch's file and makes its lines tasks, in one pass: while one portion is written the next is read. Memory holds two portions and the lines' names,
-/// whatever the file's size. A file that proves wrong at its last line takes back what was written; nothing of it has run.
+/// Validates a batch's file and makes its lines tasks, in one pass: while one portion is written the next is read. Memory holds two
+/// portions and the lines' names, whatever the file's size. A file that proves wrong at its last line takes back what was written;
+/// nothing of it has run.
 /// </summary>
 public sealed class BatchReader(FileStore files, BatchLine lines, BatchImporter expansion, BatchRepository batches)
 {
@@ -24,7 +25,8 @@ public sealed class BatchReader(FileStore files, BatchLine lines, BatchImporter 
             Take(reading, line);
             if (reading.Errors.Count >= MostErrors)
                 break;
-            if ((reading.Portion.Count >= BatchImporter.LinesTogether || reading.PortionBytes >= LargestPortion) && !await Hand(reading, cancellationToken))
+            if ((reading.Portion.Count >= BatchImporter.LinesTogether || reading.PortionBytes >= LargestPortion)
+                && !await Hand(reading, cancellationToken))
                 return false;
         }
 
@@ -52,11 +54,14 @@ public sealed class BatchReader(FileStore files, BatchLine lines, BatchImporter 
         if (line.Bytes is not { } bytes)
             error = new BatchError("invalid_json_line", $"This line is longer than {FileLines.LongestLine >> 20} MB.", null, line.Number);
         else if (reading.Names.Count >= MostLines)
-            error = new BatchError("too_many_tasks", $"The batch has more than {MostLines:N0} requests; split its file.", null, line.Number);
+            error = new BatchError("too_many_tasks", $"The batch has more than {MostLines:N0} requests; split its file.", null,
+                line.Number);
         else if (lines.Read(reading.Batch, line.Number, bytes, out error) is { } read)
         {
             if (!reading.Names.Add(read.CustomId))
-                error = new BatchError("duplicate_custom_id", $"The custom_id '{read.CustomId}' stands in the file twice; every line needs a name of its own.", "custom_id", line.Number);
+                error = new BatchError("duplicate_custom_id",
+                    $"The custom_id '{read.CustomId}' stands in the file twice; every line needs a name of its own.", "custom_id",
+                    line.Number);
             else
                 reading.Portion.Add((line.Number, read.CustomId, read.Line));
             reading.PortionBytes += bytes.Length;

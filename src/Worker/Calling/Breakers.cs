@@ -18,7 +18,8 @@ public sealed class Breakers(TimeProvider clock)
     private readonly ConcurrentDictionary<string, Guarded> _byBucket = new(StringComparer.Ordinal);
 
     /// <returns>What came of the call, and whether with it so many calls have failed that the breaker opens.</returns>
-    public async ValueTask<(CallOutcome Outcome, bool Opens)> Call(string bucket, TimeSpan timeOut, Func<CancellationToken, ValueTask<CallOutcome>> call, CancellationToken cancellationToken)
+    public async ValueTask<(CallOutcome Outcome, bool Opens)> Call(
+        string bucket, TimeSpan timeOut, Func<CancellationToken, ValueTask<CallOutcome>> call, CancellationToken cancellationToken)
     {
         var guarded = _byBucket.GetOrAdd(bucket, _ => Build());
         var context = ResilienceContextPool.Shared.Get(cancellationToken);
@@ -62,14 +63,19 @@ public sealed class Breakers(TimeProvider clock)
                 MinimumThroughput = 8,
                 SamplingDuration = TimeSpan.FromSeconds(10),
                 ManualControl = guarded.Control,
-                ShouldHandle = static arguments => ValueTask.FromResult(arguments.Outcome is { Exception: TimeoutRejectedException } or { Result.IsProvidersFault: true }),
+                ShouldHandle = static arguments =>
+                    ValueTask.FromResult(arguments.Outcome is { Exception: TimeoutRejectedException } or { Result.IsProvidersFault: true }),
                 OnOpened = static arguments =>
                 {
                     arguments.Context.Properties.Set(Opened, true);
                     return ValueTask.CompletedTask;
                 },
             })
-            .AddTimeout(new TimeoutStrategyOptions { TimeoutGenerator = static arguments => ValueTask.FromResult(arguments.Context.Properties.GetValue(TimeOut, TimeSpan.FromMinutes(1))) })
+            .AddTimeout(new TimeoutStrategyOptions
+            {
+                TimeoutGenerator = static arguments =>
+                    ValueTask.FromResult(arguments.Context.Properties.GetValue(TimeOut, TimeSpan.FromMinutes(1))),
+            })
             .Build();
         return guarded;
     }

@@ -59,7 +59,8 @@ public sealed class CallSlots(WorkerIdentity identity, Heartbeat heartbeat, Work
         transition.WhenSettled += outcome =>
         {
             if (outcome == CommitOutcome.Committed || (outcome is not null && claim is not null))
-                _own.Writer.TryWrite(new LocalCall(task, provider, claim, outcome != CommitOutcome.Committed || clock.GetUtcNow().UtcDateTime - transition.Now > options.ClaimsHoldFor, cause));
+                _own.Writer.TryWrite(new LocalCall(task, provider, claim,
+                    outcome != CommitOutcome.Committed || clock.GetUtcNow().UtcDateTime - transition.Now > options.ClaimsHoldFor, cause));
             else
                 Made(provider);
         };

@@ -8,7 +8,9 @@ using Npgsql;
 namespace LlmQueue.Worker.Calling;
 
 /// <summary>A claimed attempt and what its call needs.</summary>
-public sealed record ClaimedCall(Guid TaskId, int Attempt, string State, string Model, string Bucket, string KeyAlias, int MaxOutputTokens, string Prompt, string? Chain, int Faults, DateTime AdmittedAt)
+public sealed record ClaimedCall(
+    Guid TaskId, int Attempt, string State, string Model, string Bucket, string KeyAlias, int MaxOutputTokens, string Prompt, string? Chain,
+    int Faults, DateTime AdmittedAt)
 {
     /// <summary>The lead of the reservation that it shares; null for a call of its own.</summary>
     public Guid? Lead { get; init; }
@@ -23,9 +25,13 @@ public sealed record ClaimedCall(Guid TaskId, int Attempt, string State, string 
 /// </summary>
 public sealed class Claims : BackgroundService
 {
-    private const string Claimed = "a.task_id, a.number, t.state, a.model, a.bucket, a.key_alias, coalesce(t.pass_output_tokens, t.max_output_tokens), p.content, t.chain, t.faults, a.created_at, a.pack, t.pass";
+    private const string Claimed = "a.task_id, a.number, t.state, a.model, a.bucket, a.key_alias, coalesce(t.pass_output_tokens, "
+        + "t.max_output_tokens), p.content, t.chain, t.faults, a.created_at, a.pack, t.pass";
 
-    /// <summary>A worker that was cut off for longer than its lease and claims again says in the same breath that it lives: else it would lose the call that it has just begun to make.</summary>
+    /// <summary>
+    /// A worker that was cut off for longer than its lease and claims again says in the same breath that it lives: else it would lose the
+    /// call that it has just begun to make.
+    /// </summary>
     private const string Claim = $"""
         with alive as (update workers set seen_at = now() where id = $3 and seen_at < now() - $5)
         update attempts a set worker = $3, started_at = u.at
@@ -71,7 +77,10 @@ public sealed class Claims : BackgroundService
         return _loop.TryAdd(pending) ? pending.Call.Task : throw new OperationCanceledException("The worker is stopping.");
     }
 
-    /// <summary>Claims the others that share the reservation of a claimed call, to be answered by that call. Each is claimed like any other: whichever of them is taken first takes the rest.</summary>
+    /// <summary>
+    /// Claims the others that share the reservation of a claimed call, to be answered by that call. Each is claimed like any other:
+    /// whichever of them is taken first takes the rest.
+    /// </summary>
     public async Task<IReadOnlyList<ClaimedCall>> TakeRest(ClaimedCall first)
     {
         if (first.Lead is not { } lead)
@@ -114,7 +123,9 @@ public sealed class Claims : BackgroundService
         }
 
         while (!await TryTake([.. byTask.Values], cancellationToken))
-            _logger.LogInformation("{Count} attempts were claimed, but the database's answer came too late; they are claimed again by the same moment.", byTask.Count);
+            _logger.LogInformation(
+                "{Count} attempts were claimed, but the database's answer came too late; they are claimed again by the same moment.",
+                byTask.Count);
     }
 
     /// <returns>False when the answer came too late to be relied on.</returns>
@@ -145,7 +156,8 @@ public sealed class Claims : BackgroundService
     }
 
     private static ClaimedCall Read(NpgsqlDataReader r) =>
-        new(r.GetGuid(0), r.GetInt32(1), r.GetString(2), r.GetString(3), r.GetString(4), r.GetString(5), r.GetInt32(6), r.GetString(7), r.IsDBNull(8) ? null : r.GetString(8), r.GetInt32(9), r.GetDateTime(10))
+        new(r.GetGuid(0), r.GetInt32(1), r.GetString(2), r.GetString(3), r.GetString(4), r.GetString(5), r.GetInt32(6), r.GetString(7),
+            r.IsDBNull(8) ? null : r.GetString(8), r.GetInt32(9), r.GetDateTime(10))
         {
             Lead = r.IsDBNull(11) ? null : r.GetGuid(11),
             Pass = r.IsDBNull(12) ? null : r.GetString(12),

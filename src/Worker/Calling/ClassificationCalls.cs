@@ -31,7 +31,8 @@ public sealed class ClassificationCalls(
     {
         var model = ModelId.Parse(first.Model);
         var messages = ClassifierPrompt.Messages([.. together.Select(one => StoredPrompt.Read(one.Prompt).Messages)]);
-        var outputTokens = ClassifierPrompt.OutputTokens(leads: true) + ((together.Count - 1) * ClassifierPrompt.OutputTokens(leads: false));
+        var outputTokens = ClassifierPrompt.OutputTokens(leads: true)
+            + ((together.Count - 1) * ClassifierPrompt.OutputTokens(leads: false));
         var schema = catalogue.Now.Find(model)?.JsonSchema == true ? ClassifierPrompt.Schema : null;
         return new ProviderRequest(model.Name, messages, outputTokens, Json: true, schema);
     }

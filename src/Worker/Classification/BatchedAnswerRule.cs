@@ -3,8 +3,8 @@ using LlmQueue.Worker.Outcomes;
 namespace LlmQueue.Worker.Classification;
 
 /// <summary>
-/// Splits the outcome of a call among the questions that shared it. Each has its own answer and its part of the tokens; the first, whose request it was, also has
-/// what the provider said of its limits.
+/// Splits the outcome of a call among the questions that shared it. Each has its own answer and its part of the tokens; the first, whose
+/// request it was, also has what the provider said of its limits.
 /// </summary>
 public static class BatchedAnswerRule
 {
@@ -25,7 +25,10 @@ public static class BatchedAnswerRule
 
         CallOutcome Part(int i) => outcome switch
         {
-            CallOutcome.Answered answered => answered with { Text = texts[i] ?? (sizes.Count == 1 ? answered.Text : ""), InputTokens = inputs[i], OutputTokens = outputs[i] },
+            CallOutcome.Answered answered => answered with
+            {
+                Text = texts[i] ?? (sizes.Count == 1 ? answered.Text : ""), InputTokens = inputs[i], OutputTokens = outputs[i],
+            },
             CallOutcome.Malformed malformed => malformed with { InputTokens = inputs[i], OutputTokens = outputs[i] },
             CallOutcome.OutputSpent spent => spent with { InputTokens = inputs[i], OutputTokens = outputs[i] },
             _ => outcome,

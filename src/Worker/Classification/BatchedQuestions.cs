@@ -7,8 +7,9 @@ using LlmQueue.Worker.Estimation;
 namespace LlmQueue.Worker.Classification;
 
 /// <summary>
-/// Request batching for questions to the small model. Such models are limited in requests long before tokens, so questions that are committed together share one
-/// request; see decision 10. This says what a question costs in either role, and guesses which role it will have, for an admission that comes before the commit.
+/// Request batching for questions to the small model. Such models are limited in requests long before tokens, so questions that are
+/// committed together share one request; see decision 10. This says what a question costs in either role, and guesses which role it will
+/// have, for an admission that comes before the commit.
 /// </summary>
 public sealed class BatchedQuestions(CallEstimates estimates, QueueMetrics metrics)
 {
@@ -21,11 +22,12 @@ public sealed class BatchedQuestions(CallEstimates estimates, QueueMetrics metri
     public static bool IsShared(UnitOfWork transition) => transition.Shared is { Group: Group };
 
     public static QuestionSize SizeOf(IReadOnlyList<LlmMessage> messages) =>
-        new(TokenEstimateRule.UnitsWithFrame(ClassifierPrompt.Messages([messages])), TokenEstimateRule.Units(ClassifierPrompt.Entry(messages, 1)));
+        new(TokenEstimateRule.UnitsWithFrame(ClassifierPrompt.Messages([messages])),
+            TokenEstimateRule.Units(ClassifierPrompt.Entry(messages, 1)));
 
     /// <summary>
-    /// A question of this process is being decided and is not committed yet. As many as fit a call may share one, so only the first of them needs room for a request.
-    /// It is open until <see cref="Drop"/>, or until the outcome of its transition.
+    /// A question of this process is being decided and is not committed yet. As many as fit a call may share one, so only the first of them
+    /// needs room for a request. It is open until <see cref="Drop"/>, or until the outcome of its transition.
     /// </summary>
     /// <returns>True when it is to look for room as a lead.</returns>
     public bool Begin() => Interlocked.Increment(ref _open) % MaxSize == 1;
@@ -36,7 +38,8 @@ public sealed class BatchedQuestions(CallEstimates estimates, QueueMetrics metri
     /// <summary>The question was admitted: its transition may share a reservation, and its commit decides about the role.</summary>
     public void Share(UnitOfWork transition, ModelEntry model, QuestionSize size)
     {
-        transition.Shared = new SharedReservation(Group, MaxSize, Cost(model, size.AsLead, leads: true), Cost(model, size.AsMember, leads: false));
+        transition.Shared = new SharedReservation(Group, MaxSize, Cost(model, size.AsLead, leads: true),
+            Cost(model, size.AsMember, leads: false));
         transition.WhenSettled += _ => Drop();
         transition.WhenCommitted += () =>
         {
@@ -48,7 +51,9 @@ public sealed class BatchedQuestions(CallEstimates estimates, QueueMetrics metri
     private ReservationCost Cost(ModelEntry model, double units, bool leads)
     {
         var output = ClassifierPrompt.OutputTokens(leads);
-        return new ReservationCost(estimates.Demand(model, ClassifierPrompt.AdmissionRequest, units, output) with { Requests = leads ? 1 : 0 }, estimates.MostUsd(model, units, output));
+        return new ReservationCost(
+            estimates.Demand(model, ClassifierPrompt.AdmissionRequest, units, output) with { Requests = leads ? 1 : 0 },
+            estimates.MostUsd(model, units, output));
     }
 }
 

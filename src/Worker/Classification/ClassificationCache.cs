@@ -7,10 +7,12 @@ using Npgsql;
 namespace LlmQueue.Worker.Classification;
 
 /// <summary>
-/// What the small model said of prompts, by the prompt's hash: in memory, the least recently used forgotten first, and in one table from which workers learn of each
-/// other. Only answers are kept, never failures. Nothing waits for the table: what is lost in a crash is asked again.
+/// What the small model said of prompts, by the prompt's hash: in memory, the least recently used forgotten first, and in one table
+/// from which workers learn of each other. Only answers are kept, never failures. Nothing waits for the table: what is lost in a
+/// crash is asked again.
 /// </summary>
-public sealed class ClassificationCache(NpgsqlDataSource database, TimeProvider clock, ILogger<ClassificationCache> logger) : BackgroundService
+public sealed class ClassificationCache(NpgsqlDataSource database, TimeProvider clock, ILogger<ClassificationCache> logger)
+    : BackgroundService
 {
     public const int Capacity = 20_000;
 
@@ -61,7 +63,10 @@ public sealed class ClassificationCache(NpgsqlDataSource database, TimeProvider 
         }
     }
 
-    /// <summary>Adds what this worker was told to the table, and takes what the others were; a worker that was asked nothing leaves the database alone.</summary>
+    /// <summary>
+    /// Adds what this worker was told to the table, and takes what the others were; a worker that was asked nothing
+    /// leaves the database alone.
+    /// </summary>
     public async Task Share(CancellationToken cancellationToken)
     {
         if (!_asked && _fresh.IsEmpty)
@@ -117,7 +122,8 @@ public sealed class ClassificationCache(NpgsqlDataSource database, TimeProvider 
         {
             var said = new Classification(reader.GetString(1), reader.GetString(2), reader.GetDouble(3), Stages.Model)
             {
-                RequiresContext = reader.IsDBNull(4) ? null : reader.GetBoolean(4), Category = reader.IsDBNull(5) ? null : reader.GetString(5), AlsoLikely = reader.IsDBNull(6) ? [] : [reader.GetString(6)],
+                RequiresContext = reader.IsDBNull(4) ? null : reader.GetBoolean(4),
+                Category = reader.IsDBNull(5) ? null : reader.GetString(5), AlsoLikely = reader.IsDBNull(6) ? [] : [reader.GetString(6)],
             };
             var entry = new Entry(reader.GetString(0), said, reader.GetDateTime(7));
             Remember(entry);

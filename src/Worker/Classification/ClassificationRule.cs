@@ -29,7 +29,9 @@ public static class Stages
     public const string Default = "default";
 }
 
-/// <summary>Stage 0 without a call: what the producer said wins, then words and shape. Null means the rules are unsure and the model is asked.</summary>
+/// <summary>
+/// Stage 0 without a call: what the producer said wins, then words and shape. Null means the rules are unsure and the model is asked.
+/// </summary>
 public static class ClassificationRule
 {
     /// <summary>Below this the rules don't speak.</summary>
@@ -55,7 +57,9 @@ public static class ClassificationRule
         return guess.Confidence < Sure ? null : guess;
     }
 
-    /// <summary>What the rules would say if they had to, however unsure: for those who explain, and as a hint of what else a task may be.</summary>
+    /// <summary>
+    /// What the rules would say if they had to, however unsure: for those who explain, and as a hint of what else a task may be.
+    /// </summary>
     public static Classification Guess(IReadOnlyList<LlmMessage> messages)
     {
         var instruction = Instruction(messages, out var length);
@@ -73,7 +77,10 @@ public static class ClassificationRule
     {
         var (found, confidence, others) = KindWords.Best(instruction, length);
         var kind = found.Length == 0 ? Unknown : found;
-        return new Classification(kind, complexity ?? Complexity(kind, instruction, length), confidence, Stages.Rules) { AlsoLikely = others };
+        return new Classification(kind, complexity ?? Complexity(kind, instruction, length), confidence, Stages.Rules)
+        {
+            AlsoLikely = others,
+        };
     }
 
     /// <summary>When nobody knows: a kind no row is made for, so that the table's last row counts.</summary>

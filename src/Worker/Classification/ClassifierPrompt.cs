@@ -21,16 +21,20 @@ public static partial class ClassifierPrompt
 
     /// <summary>The kinds the model chooses from; what it answers besides these is not taken.</summary>
     public static IReadOnlyList<string> Kinds { get; } =
-        ["analysis", "summarization", "creative", "ideation", "classification", "reasoning", "code", "architecture", "multilingual", "question"];
+        ["analysis", "summarization", "creative", "ideation", "classification", "reasoning", "code", "architecture", "multilingual",
+            "question"];
 
     private const int Head = 1500, Tail = 500;
 
     // Small models spell their own way.
     private static readonly Dictionary<string, string> Spellings = new(StringComparer.OrdinalIgnoreCase)
     {
-        ["summarisation"] = "summarization", ["summary"] = "summarization", ["coding"] = "code", ["programming"] = "code", ["translation"] = "multilingual",
-        ["brainstorming"] = "ideation", ["categorization"] = "classification", ["question-answering"] = "question", ["question_answering"] = "question",
-        ["creative_writing"] = "creative", ["creative writing"] = "creative", ["design"] = "architecture", ["math"] = "reasoning", ["simple"] = "low", ["moderate"] = "medium",
+        ["summarisation"] = "summarization", ["summary"] = "summarization", ["coding"] = "code", ["programming"] = "code",
+        ["translation"] = "multilingual",
+        ["brainstorming"] = "ideation", ["categorization"] = "classification", ["question-answering"] = "question",
+        ["question_answering"] = "question",
+        ["creative_writing"] = "creative", ["creative writing"] = "creative", ["design"] = "architecture", ["math"] = "reasoning",
+        ["simple"] = "low", ["moderate"] = "medium",
     };
 
     private const string None = "none";
@@ -78,11 +82,15 @@ public static partial class ClassifierPrompt
         if (text.Length > Head + Tail)
             text = $"{text.AsSpan(0, Whole(text, Head))}\n[…]\n{text.AsSpan(Whole(text, text.Length - Tail))}";
         // The text cannot close its own frame, nor open another's.
-        text = text.Replace("</request>", "< /request>", StringComparison.OrdinalIgnoreCase).Replace("<request", "< request", StringComparison.OrdinalIgnoreCase);
+        text = text.Replace("</request>", "< /request>", StringComparison.OrdinalIgnoreCase)
+            .Replace("<request", "< request", StringComparison.OrdinalIgnoreCase);
         return $"<request id=\"{number}\" turns_before=\"{Math.Max(0, ClassificationRule.Turns(prompt) - 1)}\">\n{text}\n</request>";
     }
 
-    /// <summary>The answer to each question of a call, as the object that stands for it; null where there is none. Order, fences and prose do not matter, and what was cut off takes only its own place.</summary>
+    /// <summary>
+    /// The answer to each question of a call, as the object that stands for it; null where there is none. Order, fences and prose do not
+    /// matter, and what was cut off takes only its own place.
+    /// </summary>
     public static IReadOnlyList<string?> Entries(string answer, int count)
     {
         var entries = new string?[count];
@@ -96,7 +104,10 @@ public static partial class ClassifierPrompt
         return entries;
     }
 
-    /// <summary>The classification, or null when the answer says nothing that can be relied on. Fences, prose and thoughts around the object are passed over; its values are not guessed.</summary>
+    /// <summary>
+    /// The classification, or null when the answer says nothing that can be relied on. Fences, prose and thoughts around the object are
+    /// passed over; its values are not guessed.
+    /// </summary>
     public static Classification? Read(string? answer)
     {
         // The last object counts: thoughts come before it, and some of them try the form out.
@@ -119,11 +130,17 @@ public static partial class ClassifierPrompt
         {
             using var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowTrailingCommas = true });
             var root = document.RootElement;
-            if (Word(root, "task") is not { } task || !Kinds.Contains(task) || Word(root, "complexity") is not ("low" or "medium" or "high") || Confidence(root) is not { } confidence)
+            if (Word(root, "task") is not { } task
+                || !Kinds.Contains(task)
+                || Word(root, "complexity") is not ("low" or "medium" or "high")
+                || Confidence(root) is not { } confidence)
                 return true; // An object, but not one to rely on: nothing before it is better.
             found = new Classification(task, Word(root, "complexity")!, confidence, Stages.Model)
             {
-                RequiresContext = root.TryGetProperty("requires_context", out var needs) && needs.ValueKind is JsonValueKind.True or JsonValueKind.False ? needs.GetBoolean() : null,
+                RequiresContext = root.TryGetProperty("requires_context", out var needs)
+                    && needs.ValueKind is JsonValueKind.True or JsonValueKind.False
+                    ? needs.GetBoolean()
+                    : null,
                 AlsoLikely = Word(root, "alternative") is { } other && other != task && Kinds.Contains(other) ? [other] : [],
                 Category = Word(root, "category") is "transactional" or "analytical" or "creative" ? Word(root, "category") : null,
             };
@@ -149,7 +166,9 @@ public static partial class ClassifierPrompt
         if (!root.TryGetProperty("confidence", out var value))
             return null;
         var text = value.ValueKind is JsonValueKind.String ? value.GetString() : value.GetRawText();
-        return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && number is >= 0 and <= 1 ? number : null;
+        return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && number is >= 0 and <= 1
+            ? number
+            : null;
     }
 
     private static int? Number(string json)
@@ -158,7 +177,10 @@ public static partial class ClassifierPrompt
         {
             using var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowTrailingCommas = true });
             // Some small models put a number into quotes.
-            return document.RootElement.TryGetProperty("id", out var id) && int.TryParse(id.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+            return document.RootElement.TryGetProperty("id", out var id)
+                && int.TryParse(id.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+                ? number
+                : null;
         }
         catch (Exception fault) when (fault is JsonException or InvalidOperationException or ArgumentException)
         {
@@ -166,7 +188,8 @@ public static partial class ClassifierPrompt
         }
     }
 
-    private static object Closed(Dictionary<string, object> properties) => new { type = "object", properties, required = properties.Keys, additionalProperties = false };
+    private static object Closed(Dictionary<string, object> properties) =>
+        new { type = "object", properties, required = properties.Keys, additionalProperties = false };
 
     [GeneratedRegex(@"\{[^{}]*\}", RegexOptions.CultureInvariant)]
     private static partial Regex FlatObject();

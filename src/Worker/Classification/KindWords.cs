@@ -3,7 +3,10 @@ using LlmQueue.Limits;
 
 namespace LlmQueue.Worker.Classification;
 
-/// <summary>The words by which a kind of task shows, in English, German, French and Spanish. A strong one names the work; a weak one only goes with it.</summary>
+/// <summary>
+/// The words by which a kind of task shows, in English, German, French and Spanish. A strong one names the work; a weak
+/// one only goes with it.
+/// </summary>
 internal static partial class KindWords
 {
     private const int Strong = 3, Weak = 1;
@@ -44,7 +47,8 @@ internal static partial class KindWords
             return length < 160 && Questions().IsMatch(text) ? ("question", 0.8, []) : ("", 0, []);
         var ranked = scores.OrderByDescending(pair => pair.Value).ToList();
         double best = ranked[0].Value, second = ranked.Count > 1 ? ranked[1].Value : 0;
-        return (ranked[0].Key, Math.Min(0.95, Math.Max(0, best - second / 2) / (best + 1)), [.. ranked.Skip(1).Take(MostOthers).Select(pair => pair.Key)]);
+        return (ranked[0].Key, Math.Min(0.95, Math.Max(0, best - second / 2) / (best + 1)),
+            [.. ranked.Skip(1).Take(MostOthers).Select(pair => pair.Key)]);
     }
 
     private const RegexOptions Plain = RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture;
@@ -68,7 +72,9 @@ internal static partial class KindWords
     private static partial Regex ProgramHints();
 
     // Case counts here: this is the look of a program, whatever language surrounds it.
-    [GeneratedRegex(@"```|^\s*(def|class|public|private|import|using|function|const|let|fn|func|SELECT|INSERT|UPDATE|CREATE TABLE)\s.*[\(\{;:]|=>\s*\{|\)\s*\{\s*$|#include\s*<", RegexOptions.Multiline | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        @"```|^\s*(def|class|public|private|import|using|function|const|let|fn|func|SELECT|INSERT|UPDATE|CREATE TABLE)\s.*[\(\{;:]|=>\s*\{|\)\s*\{\s*$|#include\s*<",
+        RegexOptions.Multiline | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
     private static partial Regex ProgramText();
 
     [GeneratedRegex(@"\b(software|system|service|event.driven|cloud|data|application)?[- ]?architect(ure|ural)\b|\b(design|architect|plan) .{0,60}(system|platform|service|microservice|database schema|pipeline|api)|systemarchitektur|softwarearchitektur|\barchitektur\b|\bentw(irf|erfe)\w* .{0,60}(system|plattform|dienst|architektur|datenbank)|\bcon[cç](ois|evoir|evez)\b.{0,60}(système|plateforme|service|architecture|base)|\barchitecture (logicielle|de)|\bdiseñ\w* .{0,60}(sistema|plataforma|servicio|arquitectura|base)|\barquitectura\b", Plain)]

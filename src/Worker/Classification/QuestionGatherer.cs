@@ -6,7 +6,8 @@ using LlmQueue.Storage.Tasks;
 namespace LlmQueue.Worker.Classification;
 
 /// <summary>
-/// Holds back commits of questions to the small model for a moment, so that those that may share a call meet in one commit. Everything else is committed as it comes.
+/// Holds back commits of questions to the small model for a moment, so that those that may share a call meet in one commit. Everything else
+/// is committed as it comes.
 /// </summary>
 public sealed class QuestionGatherer(GroupedSagaStore<TaskRow> store, GroupCommit commits, TimeProvider clock) : ISagaStore<TaskRow>
 {
@@ -20,7 +21,8 @@ public sealed class QuestionGatherer(GroupedSagaStore<TaskRow> store, GroupCommi
 
     public Task Send(IReadOnlyCollection<object> bells) => store.Send(bells);
 
-    public Task<CommitOutcome> Commit(UnitOfWork transition) => BatchedQuestions.IsShared(transition) ? Gather(transition) : store.Commit(transition);
+    public Task<CommitOutcome> Commit(UnitOfWork transition) =>
+        BatchedQuestions.IsShared(transition) ? Gather(transition) : store.Commit(transition);
 
     private async Task<CommitOutcome> Gather(UnitOfWork question)
     {
@@ -66,6 +68,7 @@ public sealed class QuestionGatherer(GroupedSagaStore<TaskRow> store, GroupCommi
         public List<UnitOfWork> Questions { get; } = [];
 
         /// <summary>Set when it is sent: one outcome a question.</summary>
-        public TaskCompletionSource<IReadOnlyList<Task<CommitOutcome>>> Outcomes { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TaskCompletionSource<IReadOnlyList<Task<CommitOutcome>>> Outcomes { get; } = new(
+            TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

@@ -6,24 +6,31 @@ using Npgsql;
 
 namespace LlmQueue.Worker.Estimation;
 
-/// <summary>What each model's own counts have taught about the prompt's estimate: tokens = a + b × units, fitted by least squares over its answers, the older ones fading.</summary>
+/// <summary>
+/// What each model's own counts have taught about the prompt's estimate: tokens = a + b × units, fitted by least squares over its answers,
+/// the older ones fading.
+/// </summary>
 public sealed class Calibrations
 {
     /// <summary>A count this far from the estimate says nothing of the tokenizer: a cache, an image, another prompt.</summary>
     private const double Outlier = 3;
 
     private static readonly Meter Meter = new(QueueMetrics.MeterName);
-    private static readonly Histogram<double> EstimateError = Meter.CreateHistogram<double>("llmqueue.token_estimate.error", "1", "Estimated prompt tokens over counted ones, less one");
+    private static readonly Histogram<double> EstimateError = Meter.CreateHistogram<double>("llmqueue.token_estimate.error", "1",
+        "Estimated prompt tokens over counted ones, less one");
     private static readonly ConcurrentDictionary<string, RecentErrors> Recent = new(StringComparer.Ordinal);
 
     static Calibrations()
     {
         // A histogram's buckets are too coarse to tell 5 % from 10 %, so the two figures that matter are given as they are.
-        Meter.CreateObservableGauge("llmqueue.token_estimate.error.p50", () => Measure(0.50), "1", "Half of a model's last 512 estimates were wrong by less, as a share of the counted tokens");
-        Meter.CreateObservableGauge("llmqueue.token_estimate.error.p95", () => Measure(0.95), "1", "19 of 20 of a model's last 512 estimates were wrong by less, as a share of the counted tokens");
+        Meter.CreateObservableGauge("llmqueue.token_estimate.error.p50", () => Measure(0.50), "1",
+            "Half of a model's last 512 estimates were wrong by less, as a share of the counted tokens");
+        Meter.CreateObservableGauge("llmqueue.token_estimate.error.p95", () => Measure(0.95), "1",
+            "19 of 20 of a model's last 512 estimates were wrong by less, as a share of the counted tokens");
     }
 
-    public Calibrations(NpgsqlDataSource database) => Sums = new SharedSums(database, "calibrations", ["n", "u", "t", "uu", "ut"], fading: 2000);
+    public Calibrations(NpgsqlDataSource database) =>
+        Sums = new SharedSums(database, "calibrations", ["n", "u", "t", "uu", "ut"], fading: 2000);
 
     /// <summary>Samples, units, tokens, units squared, units times tokens.</summary>
     internal SharedSums Sums { get; }
@@ -33,7 +40,10 @@ public sealed class Calibrations
     /// <summary>Prompt tokens a model is expected to count for so many units.</summary>
     public int Estimate(ModelId model, double units) => TokenEstimateRule.Estimate(units, Of(model));
 
-    /// <summary>More prompt tokens than a model has ever been seen to count for so many units: what is reserved in money, where a cent too little is a budget overspent.</summary>
+    /// <summary>
+    /// More prompt tokens than a model has ever been seen to count for so many units: what is reserved in money, where a cent too little
+    /// is a budget overspent.
+    /// </summary>
     public int MostTokens(ModelId model, double units) => TokenEstimateRule.Most(units, Of(model));
 
     public void Learn(string model, double units, long counted)

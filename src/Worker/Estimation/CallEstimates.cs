@@ -7,7 +7,8 @@ using Microsoft.Extensions.Logging;
 namespace LlmQueue.Worker.Estimation;
 
 /// <summary>What a call will take and cost, before it is made; what the answers teach is shared by all workers.</summary>
-public sealed class CallEstimates(Calibrations calibrations, OutputUses outputs, TimeProvider clock, ILogger<CallEstimates> logger) : BackgroundService
+public sealed class CallEstimates(Calibrations calibrations, OutputUses outputs, TimeProvider clock, ILogger<CallEstimates> logger)
+    : BackgroundService
 {
     private static readonly TimeSpan ShareEvery = TimeSpan.FromSeconds(10);
 
@@ -20,7 +21,8 @@ public sealed class CallEstimates(Calibrations calibrations, OutputUses outputs,
         new(1, calibrations.Estimate(model.Id, inputUnits) + outputs.Estimate(model, kind, maxOutputTokens));
 
     /// <summary>The most it can cost in US dollars; null when a price is unknown.</summary>
-    public decimal? MostUsd(ModelEntry model, double inputUnits, int maxOutputTokens) => model.Price.CostUsd(calibrations.MostTokens(model.Id, inputUnits), maxOutputTokens);
+    public decimal? MostUsd(ModelEntry model, double inputUnits, int maxOutputTokens) =>
+        model.Price.CostUsd(calibrations.MostTokens(model.Id, inputUnits), maxOutputTokens);
 
     public void Learn(string model, string? kind, double inputUnits, long inputTokens, long outputTokens)
     {

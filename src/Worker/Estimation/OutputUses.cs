@@ -4,8 +4,9 @@ using Npgsql;
 namespace LlmQueue.Worker.Estimation;
 
 /// <summary>
-/// How long answers really are, by model and kind of task: most tasks ask for far more room than they use. What is learned is reserved only where the provider counts
-/// answers as they are; one that charges the longest answer on arrival is believed. Money is always reserved for the longest.
+/// How long answers really are, by model and kind of task: most tasks ask for far more room than they use. What is learned is reserved
+/// only where the provider counts answers as they are; one that charges the longest answer on arrival is believed. Money is always
+/// reserved for the longest.
 /// </summary>
 public sealed class OutputUses
 {
@@ -29,7 +30,9 @@ public sealed class OutputUses
     /// <summary>Output tokens to reserve for such a task; never more than it may use.</summary>
     public int Estimate(ModelEntry model, string? kind, int maxOutputTokens) =>
         model.ChargesMaxOutput || Sums.Of(Key(model.Id.ToString(), kind)) is not { } s || s[0] < Enough ? maxOutputTokens
-            : (int)Math.Clamp(Math.Ceiling((s[1] / s[0]) + (Deviations * Math.Sqrt(Math.Max(0, (s[2] / s[0]) - (s[1] / s[0] * (s[1] / s[0])))))), 1, maxOutputTokens);
+            : (int)Math.Clamp(
+                Math.Ceiling((s[1] / s[0]) + (Deviations * Math.Sqrt(Math.Max(0, (s[2] / s[0]) - (s[1] / s[0] * (s[1] / s[0])))))), 1,
+                maxOutputTokens);
 
     private static string Key(string model, string? kind) => $"{model}|{kind}";
 }

@@ -4,8 +4,9 @@ using Npgsql;
 namespace LlmQueue.Worker.Estimation;
 
 /// <summary>
-/// Running sums that all workers learn together: each adds what it saw to one row a key and takes what all have seen, so that all learn from all and a restart forgets
-/// nothing. The first column counts; when it passes <paramref name="fading"/> all are halved, so that what is old counts less.
+/// Running sums that all workers learn together: each adds what it saw to one row a key and takes what all have seen, so that all learn
+/// from all and a restart forgets nothing. The first column counts; when it passes <paramref name="fading"/> all are halved, so that
+/// what is old counts less.
 /// </summary>
 /// <param name="database">The database.</param>
 /// <param name="table">The table: a text key named id, and the columns.</param>
@@ -34,7 +35,9 @@ public sealed class SharedSums(NpgsqlDataSource database, string table, string[]
     {
         var fades = $"case when t.{columns[0]} + $2 > {fading:0} then 2 else 1 end";
         var sets = string.Join(", ", columns.Select((column, i) => $"{column} = (t.{column} + ${i + 2}) / {fades}"));
-        var sql = $"insert into {table} as t (id, {string.Join(", ", columns)}) values ($1, {string.Join(", ", columns.Select((_, i) => $"${i + 2}"))}) on conflict (id) do update set {sets} returning {string.Join(", ", columns)}";
+        var sql = $"insert into {table} as t (id, {string.Join(", ", columns)}) values ($1, "
+            + $"{string.Join(", ", columns.Select((_, i) => $"${i + 2}"))}) on conflict (id) "
+            + $"do update set {sets} returning {string.Join(", ", columns)}";
         foreach (var (key, learned) in _learned)
         {
             var seen = learned.Seen;

@@ -19,8 +19,8 @@ public sealed record TokenCalibration(double A, double B, int Samples)
 }
 
 /// <summary>
-/// Tokens of a prompt without a tokenizer. Characters divided by four over-counts English by a tenth and under-counts Korean by 60 %, Ukrainian by up to 47 % and
-/// Finnish by up to 39 %; too few is the dangerous side, so each script counts for itself.
+/// Tokens of a prompt without a tokenizer. Characters divided by four over-counts English by a tenth and under-counts Korean by 60 %,
+/// Ukrainian by up to 47 % and Finnish by up to 39 %; too few is the dangerous side, so each script counts for itself.
 /// </summary>
 public static class TokenEstimateRule
 {
@@ -36,9 +36,12 @@ public static class TokenEstimateRule
     }
 
     /// <summary>The size a task's row keeps: the text and what frames its messages, in the estimate's own units.</summary>
-    public static double UnitsWithFrame(IReadOnlyList<LlmMessage> messages) => Units(messages) + ((double)TokensPerMessage * messages.Count);
+    public static double UnitsWithFrame(IReadOnlyList<LlmMessage> messages) =>
+        Units(messages) + ((double)TokensPerMessage * messages.Count);
 
-    /// <summary>Before calibration the estimate may be low by a third (reference: the table of five languages); after it, by a tenth.</summary>
+    /// <summary>
+    /// Before calibration the estimate may be low by a third (reference: the table of five languages); after it, by a tenth.
+    /// </summary>
     public static int Most(double units, TokenCalibration calibration) =>
         (int)Math.Ceiling(Estimate(units, calibration) * (calibration.Samples < TokenCalibration.Enough ? 1.5 : 1.15));
 

@@ -5,16 +5,20 @@ using Npgsql;
 
 namespace LlmQueue.Worker.Leases;
 
-/// <summary>Says that this worker lives. One statement every few seconds keeps all its claims; a worker that says nothing loses them.</summary>
-public sealed class Heartbeat(NpgsqlDataSource database, WorkerIdentity identity, WorkerOptions options, TimeProvider clock, ILogger<Heartbeat> logger) : BackgroundService
+/// <summary>
+/// Says that this worker lives. One statement every few seconds keeps all its claims; a worker that says nothing loses them.
+/// </summary>
+public sealed class Heartbeat(
+    NpgsqlDataSource database, WorkerIdentity identity, WorkerOptions options, TimeProvider clock,
+    ILogger<Heartbeat> logger) : BackgroundService
 {
     private readonly Lock _lock = new();
     private DateTimeOffset _last = DateTimeOffset.MinValue;
     private DateTimeOffset _unbrokenSince = DateTimeOffset.MaxValue;
 
     /// <summary>
-    /// True when this worker has been able to beat for a whole lease: then so were the others, and one that did not is gone. While the database was away, or
-    /// the machine asleep, nobody could; every heartbeat is old then, and no worker is to lose its calls for it.
+    /// True when this worker has been able to beat for a whole lease: then so were the others, and one that did not is gone. While the
+    /// database was away, or the machine asleep, nobody could; every heartbeat is old then, and no worker is to lose its calls for it.
     /// </summary>
     public bool IsSteady
     {
@@ -44,10 +48,13 @@ public sealed class Heartbeat(NpgsqlDataSource database, WorkerIdentity identity
         {
             await TryBeat(cancellationToken);
         }
-        catch (Exception e) when ((DatabaseFaults.IsPassing(e) || e is OperationCanceledException) && !cancellationToken.IsCancellationRequested)
+        catch (Exception e)
+            when ((DatabaseFaults.IsPassing(e) || e is OperationCanceledException) && !cancellationToken.IsCancellationRequested)
         {
-            // Connections break together. Those that lie idle in the pool would cost a beat each, and after five of them this worker counted as gone while it lives.
-            logger.LogDebug("No heartbeat on the connection at hand ({Reason}); the idle ones are left and it is tried on a new one.", e.Message);
+            // Connections break together. Those that lie idle in the pool would cost a beat each, and after five of them this worker
+            // counted as gone while it lives.
+            logger.LogDebug("No heartbeat on the connection at hand ({Reason}); the idle ones are left and it is tried on a new one.",
+                e.Message);
             database.Clear();
             await TryBeat(cancellationToken);
         }
@@ -78,7 +85,8 @@ public sealed class Heartbeat(NpgsqlDataSource database, WorkerIdentity identity
             {
                 await Beat(stoppingToken);
             }
-            catch (Exception e) when ((DatabaseFaults.IsPassing(e) || e is OperationCanceledException) && !stoppingToken.IsCancellationRequested)
+            catch (Exception e)
+                when ((DatabaseFaults.IsPassing(e) || e is OperationCanceledException) && !stoppingToken.IsCancellationRequested)
             {
                 logger.LogDebug("No heartbeat now: {Reason}", e.Message);
             }
@@ -87,13 +95,15 @@ public sealed class Heartbeat(NpgsqlDataSource database, WorkerIdentity identity
                 return;
             }
         }
-        while (await timer.WaitForNextTickAsync(stoppingToken).AsTask().ContinueWith(t => t.IsCompletedSuccessfully && t.Result, TaskScheduler.Default));
+        while (await timer.WaitForNextTickAsync(stoppingToken).AsTask()
+            .ContinueWith(t => t.IsCompletedSuccessfully && t.Result, TaskScheduler.Default));
     }
 
     private async Task TryBeat(CancellationToken cancellationToken)
     {
         // The database's clock alone is compared with itself: workers' clocks may differ.
-        await using var command = database.CreateCommand("insert into workers (id, name, started_at, seen_at) values ($1, $2, now(), now()) on conflict (id) do update set seen_at = now()");
+        await using var command = database.CreateCommand("insert into workers (id, name, started_at, seen_at) values ($1, $2, now(), "
+            + "now()) on conflict (id) do update set seen_at = now()");
         command.Parameters.AddWithValue(identity.Id);
         command.Parameters.AddWithValue(identity.Name);
         // One that hangs, on a connection that nobody answers any more, must not cost the lease: the next may get through on another.

@@ -12,7 +12,9 @@ namespace LlmQueue.Worker.Leases;
 /// Finds what a crash, a lost message or a dead worker left behind and rings for it. It changes no state: it only says "look at this row",
 /// so it can do no harm however often it runs, and wherever.
 /// </summary>
-public sealed class Rescuer(NpgsqlDataSource database, CommandSender commandSender, OutboxPublisher outbox, WorkerIdentity identity, Heartbeat heartbeat, SummaryDeadlines deadlines, WorkerOptions options, ILogger<Rescuer> logger)
+public sealed class Rescuer(
+    NpgsqlDataSource database, CommandSender commandSender, OutboxPublisher outbox, WorkerIdentity identity, Heartbeat heartbeat,
+    SummaryDeadlines deadlines, WorkerOptions options, ILogger<Rescuer> logger)
 {
     private const int MaxRings = 1000;
 
@@ -20,7 +22,8 @@ public sealed class Rescuer(NpgsqlDataSource database, CommandSender commandSend
     private static readonly TimeSpan Unanswered = TimeSpan.FromSeconds(15);
 
     /// <param name="cancellationToken">Stops the sweep.</param>
-    /// <param name="afterStart">True at the start of a host that is alone: every bell of the former process is lost, and all its workers are gone.</param>
+    /// <param name="afterStart">True at the start of a host that is alone: every bell of the former process is lost, and all its
+    /// workers are gone.</param>
     public async Task<int> Sweep(bool afterStart, CancellationToken cancellationToken)
     {
         var unanswered = afterStart ? TimeSpan.Zero : Unanswered;
@@ -29,22 +32,27 @@ public sealed class Rescuer(NpgsqlDataSource database, CommandSender commandSend
         if (afterStart)
         {
             // Never itself: what it has claimed meanwhile is being called.
-            await using var forget = new NpgsqlCommand("delete from workers where id <> $1", connection) { Parameters = { new() { Value = identity.Id } } };
+            await using var forget =
+                new NpgsqlCommand("delete from workers where id <> $1", connection) { Parameters = { new() { Value = identity.Id } } };
             await forget.ExecuteNonQueryAsync(cancellationToken);
         }
 
         if (afterStart || heartbeat.IsSteady)
-            bells.AddRange(await Read(connection, GoneWorkers, r => new LeaseExpired(r.GetGuid(0), r.GetInt32(1)), cancellationToken, options.WorkerGoneAfter, options.CallTimeout + options.CallTimeout + TimeSpan.FromMinutes(1)));
-        bells.AddRange(await Read(connection, UnclaimedCalls, r => new CallProvider(r.GetGuid(0), r.GetInt32(1), r.GetString(2)), cancellationToken, unanswered));
+            bells.AddRange(await Read(connection, GoneWorkers, r => new LeaseExpired(r.GetGuid(0), r.GetInt32(1)), cancellationToken,
+                options.WorkerGoneAfter, options.CallTimeout + options.CallTimeout + TimeSpan.FromMinutes(1)));
+        bells.AddRange(await Read(connection, UnclaimedCalls, r => new CallProvider(r.GetGuid(0), r.GetInt32(1), r.GetString(2)),
+            cancellationToken, unanswered));
         bells.AddRange(await Read(connection, Unlooked, r => new StartTask(r.GetGuid(0)), cancellationToken, unanswered));
-        bells.AddRange(await Read(connection, UnansweredGrants, r => new CapacityGranted(r.GetGuid(0), r.GetInt32(1) + 1), cancellationToken, unanswered));
+        bells.AddRange(await Read(connection, UnansweredGrants, r => new CapacityGranted(r.GetGuid(0), r.GetInt32(1) + 1),
+            cancellationToken, unanswered));
         bells.AddRange(await Read(connection, PastDeadline, r => new DeadlinePassed(r.GetGuid(0)), cancellationToken));
         bells.AddRange(await Cancellations.Bells(connection, cancellationToken));
         bells.AddRange(await Read(connection, SettledStages, SummaryBell, cancellationToken, unanswered));
         await NoteDeadlines(connection, cancellationToken);
         if (bells.Count > 0)
         {
-            logger.LogInformation("The Rescuer rings for {Count} rows: {Kinds}", bells.Count, string.Join(", ", bells.GroupBy(b => b.GetType().Name).Select(g => $"{g.Count()} {g.Key}")));
+            logger.LogInformation("The Rescuer rings for {Count} rows: {Kinds}", bells.Count,
+                string.Join(", ", bells.GroupBy(b => b.GetType().Name).Select(g => $"{g.Count()} {g.Key}")));
             await commandSender.Send(bells, cancellationToken);
         }
 
@@ -80,7 +88,8 @@ public sealed class Rescuer(NpgsqlDataSource database, CommandSender commandSend
         returning t.id, t.attempt
         """;
 
-    private const string PastDeadline = $"select id from tasks where deadline < now() and ended_at is null and state not in ({TaskStates.CalledForTheFirst}) limit 1000";
+    private const string PastDeadline =
+        $"select id from tasks where deadline < now() and ended_at is null and state not in ({TaskStates.CalledForTheFirst}) limit 1000";
 
     private const string SettledStages = """
         update summaries s set rung_at = now() where s.id in (
@@ -91,16 +100,25 @@ public sealed class Rescuer(NpgsqlDataSource database, CommandSender commandSend
     /// <summary>Summaries that somebody waits for: their bell rings at its moment, whoever had it in mind before.</summary>
     private async Task NoteDeadlines(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand("select id, submitted_at, deadline, pages from summaries where ended_at is null and deadline is not null order by deadline limit 1000", connection);
+        await using var command = new NpgsqlCommand(
+            "select id, submitted_at, deadline, pages from summaries where ended_at is null and deadline is "
+                + "not null order by deadline limit 1000",
+            connection);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
-            deadlines.Note(new SummaryRow { CorrelationId = reader.GetGuid(0), SubmittedAt = reader.GetDateTime(1), Deadline = reader.GetDateTime(2), Pages = reader.GetInt32(3) });
+            deadlines.Note(new SummaryRow
+            {
+                CorrelationId = reader.GetGuid(0), SubmittedAt = reader.GetDateTime(1), Deadline = reader.GetDateTime(2),
+                Pages = reader.GetInt32(3),
+            });
     }
 
     private static object SummaryBell(NpgsqlDataReader row) =>
         row.GetString(2) == SummaryStates.Submitted ? new StartSummary(row.GetGuid(0)) : new StageSettled(row.GetGuid(0), row.GetInt32(1));
 
-    private static async Task<List<object>> Read(NpgsqlConnection connection, string sql, Func<NpgsqlDataReader, object> bell, CancellationToken cancellationToken, params TimeSpan[] times)
+    private static async Task<List<object>> Read(
+        NpgsqlConnection connection, string sql, Func<NpgsqlDataReader, object> bell, CancellationToken cancellationToken,
+        params TimeSpan[] times)
     {
         await using var command = new NpgsqlCommand(sql, connection);
         foreach (var time in times)

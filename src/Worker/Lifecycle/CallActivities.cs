@@ -11,7 +11,8 @@ using MassTransit;
 namespace LlmQueue.Worker.Lifecycle;
 
 /// <summary>Calls: an attempt is opened on its reservation, or cut off.</summary>
-public sealed class CallActivities(BucketDirectory directory, KeyChoice keys, CallSlots slots, AdmissionController admission, TaskRouter router)
+public sealed class CallActivities(
+    BucketDirectory directory, KeyChoice keys, CallSlots slots, AdmissionController admission, TaskRouter router)
 {
     /// <summary>The command that has a worker make the open call.</summary>
     internal static CallProvider CommandOf(TaskRow task) =>

@@ -60,7 +60,10 @@ public sealed class WaitActivities(WaitQueueDirectory waitQueues)
         switch (task.State)
         {
             case TaskStates.WaitingForCapacity when task.GrantedAt is not null:
-                transition.Work.Settlement = new Settlement { Reserved = transition.Reservation, Used = new ResourceDemand(0, 0), SpentUsd = 0 };
+                transition.Work.Settlement = new Settlement
+                {
+                    Reserved = transition.Reservation, Used = new ResourceDemand(0, 0), SpentUsd = 0,
+                };
                 transition.ClearReservation();
                 break;
             case TaskStates.WaitingForCapacity:

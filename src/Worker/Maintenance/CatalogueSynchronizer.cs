@@ -11,20 +11,29 @@ using Npgsql;
 
 namespace LlmQueue.Worker.Maintenance;
 
-/// <summary>Opens the buckets that a catalogue describes, at the start and whenever it changes: a model is never named to a decision before its buckets are there.</summary>
-public sealed class CatalogueSynchronizer(BucketDirectory directory, NpgsqlDataSource database, StoreTables tables, LimitViews views, IDbContextFactory<QueueDb> contexts, OutboxPublisher outbox, WorkerIdentity identity, TimeProvider clock)
+/// <summary>
+/// Opens the buckets that a catalogue describes, at the start and whenever it changes: a model is never named to a decision before
+/// its buckets are there.
+/// </summary>
+public sealed class CatalogueSynchronizer(
+    BucketDirectory directory, NpgsqlDataSource database, StoreTables tables, LimitViews views, IDbContextFactory<QueueDb> contexts,
+    OutboxPublisher outbox, WorkerIdentity identity, TimeProvider clock)
     : ICatalogueFollower
 {
-    /// <summary>At the start: every bucket, and what disabled one is forgotten, since a person may have replaced the key or mended the catalogue.</summary>
+    /// <summary>
+    /// At the start: every bucket, and what disabled one is forgotten, since a person may have replaced the key or mended the catalogue.
+    /// </summary>
     public Task OpenAll(CancellationToken cancellationToken) => Open(directory.All, announcement: null, cancellationToken);
 
     public async Task Follow(ModelCatalogue next, IReadOnlyList<string> changes, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow().UtcDateTime;
-        var announcement = new OutboxMessage(Guid.CreateVersion7(), new CatalogueReloaded { Worker = identity.Name, Fingerprint = next.Fingerprint, Changes = changes, At = now }, now);
+        var announcement = new OutboxMessage(Guid.CreateVersion7(),
+            new CatalogueReloaded { Worker = identity.Name, Fingerprint = next.Fingerprint, Changes = changes, At = now }, now);
         var ways = directory.Of(next);
         // A bucket whose model reads as before keeps what was learned of it, a closing and a disabling included.
-        await Open(ways.All.Where(way => directory.Find(way.Id) is not { } known || !known.Model.ReadsAs(way.Model)), announcement, cancellationToken);
+        await Open(ways.All.Where(way => directory.Find(way.Id) is not { } known || !known.Model.ReadsAs(way.Model)), announcement,
+            cancellationToken);
         directory.Take(ways);
         outbox.Publish([announcement]);
     }
@@ -42,7 +51,10 @@ public sealed class CatalogueSynchronizer(BucketDirectory directory, NpgsqlDataS
             {
                 batch.BatchCommands.Add(tables.InsertBuckets(rows));
                 // In the order in which everybody locks them.
-                batch.BatchCommands.Add(new NpgsqlBatchCommand("select id from buckets where id = any($1) order by id for update") { Parameters = { new NpgsqlParameter<string[]> { TypedValue = ids } } });
+                batch.BatchCommands.Add(new NpgsqlBatchCommand("select id from buckets where id = any($1) order by id for update")
+                {
+                    Parameters = { new NpgsqlParameter<string[]> { TypedValue = ids } },
+                });
                 batch.BatchCommands.Add(tables.RelimitBuckets(rows));
                 batch.BatchCommands.Add(tables.EnableBuckets(rows));
             }

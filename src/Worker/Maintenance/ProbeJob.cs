@@ -10,9 +10,14 @@ using Quartz;
 
 namespace LlmQueue.Worker.Maintenance;
 
-/// <summary>Asks a provider whose breaker is open for its list of models, which is free. No word: no call is risked either, until the next look. An answer: one call is let through now.</summary>
+/// <summary>
+/// Asks a provider whose breaker is open for its list of models, which is free. No word: no call is risked either, until the next look. An
+/// answer: one call is let through now.
+/// </summary>
 [DisallowConcurrentExecution]
-public sealed class ProbeJob(NpgsqlDataSource database, StoreTables tables, LimitViews views, BucketDirectory directory, ModelListProbe probe, ProbeTimers timers, LineBell lineBell, TimeProvider clock, ILogger<ProbeJob> logger) : IJob
+public sealed class ProbeJob(
+    NpgsqlDataSource database, StoreTables tables, LimitViews views, BucketDirectory directory, ModelListProbe probe, ProbeTimers timers,
+    LineBell lineBell, TimeProvider clock, ILogger<ProbeJob> logger) : IJob
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
@@ -35,7 +40,8 @@ public sealed class ProbeJob(NpgsqlDataSource database, StoreTables tables, Limi
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        await using var read = new NpgsqlCommand($"select {StoreTables.BucketColumns} from buckets where id = $1 for update", connection, transaction) { Parameters = { new NpgsqlParameter<string> { TypedValue = id } } };
+        await using var read = new NpgsqlCommand($"select {StoreTables.BucketColumns} from buckets where id = $1 for update", connection,
+            transaction) { Parameters = { new NpgsqlParameter<string> { TypedValue = id } } };
         TokenBucket? row = null;
         await using (var reader = await read.ExecuteReaderAsync(cancellationToken))
             if (await reader.ReadAsync(cancellationToken))

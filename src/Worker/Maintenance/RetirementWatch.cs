@@ -17,7 +17,8 @@ public sealed class RetirementWatch : BackgroundService
     public RetirementWatch(CurrentCatalogue catalogue, TimeProvider clock, ILogger<RetirementWatch> logger)
     {
         (_catalogue, _clock, _logger) = (catalogue, clock, logger);
-        _meter.CreateObservableGauge("llmqueue.model.retires_in", () => Warnings().Select(r => new Measurement<int>(r.Days, new("llm.model", r.Model), new("successor", r.Successor ?? "none"))),
+        _meter.CreateObservableGauge("llmqueue.model.retires_in",
+            () => Warnings().Select(r => new Measurement<int>(r.Days, new("llm.model", r.Model), new("successor", r.Successor ?? "none"))),
             "d", "Days until a model in use retires; 0 or less: it has, and nobody takes its place");
     }
 
@@ -45,5 +46,6 @@ public sealed class RetirementWatch : BackgroundService
         }
     }
 
-    private IEnumerable<Retirement> Warnings() => RetirementRule.Of(_catalogue.Now, DateOnly.FromDateTime(_clock.GetUtcNow().UtcDateTime)).Where(r => r.IsWarning);
+    private IEnumerable<Retirement> Warnings() =>
+        RetirementRule.Of(_catalogue.Now, DateOnly.FromDateTime(_clock.GetUtcNow().UtcDateTime)).Where(r => r.IsWarning);
 }

@@ -61,7 +61,9 @@ public static class PageText
         }
     }
 
-    /// <summary>A paragraph too long for one call: halved at the line, sentence or word nearest to its middle until each half fits.</summary>
+    /// <summary>
+    /// A paragraph too long for one call: halved at the line, sentence or word nearest to its middle until each half fits.
+    /// </summary>
     private static IEnumerable<string> Halves(string text, int maxTokens)
     {
         if (Tokens(text) <= maxTokens || text.Length < 2)
@@ -89,7 +91,8 @@ public static class PageText
         var document = new HtmlParser().ParseDocument(html);
         foreach (var noise in document.QuerySelectorAll("script, style, noscript, nav, footer, template, svg, iframe").ToList())
             noise.Remove();
-        foreach (var block in document.QuerySelectorAll("p, div, section, article, li, tr, h1, h2, h3, h4, h5, h6, pre, blockquote, br, table"))
+        foreach (var block in document.QuerySelectorAll(
+            "p, div, section, article, li, tr, h1, h2, h3, h4, h5, h6, pre, blockquote, br, table"))
             block.AppendChild(document.CreateTextNode("\n\n"));
         var lines = (document.Body?.TextContent ?? "").Split('\n', StringSplitOptions.TrimEntries);
         var text = new List<string>();

@@ -32,7 +32,8 @@ public static class DeadlineRule
         if (FinishBy(summary) is not { } finish)
             return null;
         var share = Clamp((finish - summary.SubmittedAt) / 8, LeastShare, MostShare);
-        var stagesAfter = (role switch { SummaryRoles.Page => 2, SummaryRoles.Merge => 1, _ => 0 }) + (summary.Question is not null && role is not SummaryRoles.Answer ? 1 : 0);
+        var stagesAfter = (role switch { SummaryRoles.Page => 2, SummaryRoles.Merge => 1, _ => 0 })
+            + (summary.Question is not null && role is not SummaryRoles.Answer ? 1 : 0);
         // A plan only helps: it may take no more than one share of the time, whatever else there is.
         var end = role == SummaryRoles.Plan ? now + share : finish - (share * stagesAfter);
         return end > now ? end : finish;
@@ -41,7 +42,9 @@ public static class DeadlineRule
     private static TimeSpan Clamp(TimeSpan value, TimeSpan least, TimeSpan most) => value < least ? least : value > most ? most : value;
 }
 
-/// <summary>Rings for a summary at the moment its result must be made of what there is. What a crash forgets, the Rescuer's sweep notes again.</summary>
+/// <summary>
+/// Rings for a summary at the moment its result must be made of what there is. What a crash forgets, the Rescuer's sweep notes again.
+/// </summary>
 public sealed class SummaryDeadlines(CommandSender commandSender, TimeProvider clock, ILogger<SummaryDeadlines> logger) : BackgroundService
 {
     private static readonly TimeSpan LongestSleep = TimeSpan.FromHours(1);

@@ -7,7 +7,8 @@ using LlmQueue.Worker.Routing;
 namespace LlmQueue.Worker.PageSummaries;
 
 /// <summary>Which models write page summaries, which one writes the whole, and how much fits one call of each.</summary>
-public sealed class SummaryPools(CurrentCatalogue catalogue, QueueSettings settings, BucketDirectory directory, UsableProviders providers, LimitViews views)
+public sealed class SummaryPools(
+    CurrentCatalogue catalogue, QueueSettings settings, BucketDirectory directory, UsableProviders providers, LimitViews views)
 {
     /// <summary>No page is cut smaller than this for the sake of a model with a tiny limit; such a model just gets none.</summary>
     private const int SmallestCall = 2500;
@@ -17,10 +18,15 @@ public sealed class SummaryPools(CurrentCatalogue catalogue, QueueSettings setti
 
     public IReadOnlyList<ModelId> Pages(DateOnly today) => Usable(settings.SummaryModels, catalogue.Now.SummaryPool, today);
 
-    public IReadOnlyList<ModelId> Synthesis(DateOnly today) => Usable(settings.SynthesisModels, catalogue.Now.SynthesisModels, today) is { Count: > 0 } models ? models : Pages(today);
+    public IReadOnlyList<ModelId> Synthesis(DateOnly today) =>
+        Usable(settings.SynthesisModels, catalogue.Now.SynthesisModels, today) is { Count: > 0 } models ? models : Pages(today);
 
-    /// <summary>True when nothing can ever be sent to any model of the pool again, or not until a person mends it: every one is gone, retired or refuses every key.</summary>
-    public bool NoneIsLeft(DateOnly today, DateTime now) => Pages(today).SelectMany(directory.Of).All(b => views.Bucket(b.Id)?.At(now).DisabledReason is not null);
+    /// <summary>
+    /// True when nothing can ever be sent to any model of the pool again, or not until a person mends it: every one is gone, retired
+    /// or refuses every key.
+    /// </summary>
+    public bool NoneIsLeft(DateOnly today, DateTime now) =>
+        Pages(today).SelectMany(directory.Of).All(b => views.Bucket(b.Id)?.At(now).DisabledReason is not null);
 
     /// <summary>Tokens of material that one call may carry so that every model of the pool can take it.</summary>
     public int MaterialOf(IReadOnlyList<ModelId> models, int outputTokens)
@@ -34,8 +40,12 @@ public sealed class SummaryPools(CurrentCatalogue catalogue, QueueSettings setti
     public int LargestMaterialOf(IReadOnlyList<ModelId> models, int outputTokens) =>
         Material(Math.Min(models.Select(LargestCallOf).DefaultIfEmpty(SmallestCall).Max(), LargestCall * 2), outputTokens);
 
-    /// <summary>A text is cut by its estimate, which was seen to be low by up to 37 % for tables and links; a part that does not fit after all would be refused for good.</summary>
-    private static int Material(int call, int outputTokens) => Math.Max(200, (int)((call - outputTokens - SummaryPrompts.FrameTokens) * 0.7));
+    /// <summary>
+    /// A text is cut by its estimate, which was seen to be low by up to 37 % for tables and links; a part that does not fit after all would
+    /// be refused for good.
+    /// </summary>
+    private static int Material(int call, int outputTokens) =>
+        Math.Max(200, (int)((call - outputTokens - SummaryPrompts.FrameTokens) * 0.7));
 
     private int LargestCallOf(ModelId id)
     {
@@ -49,5 +59,6 @@ public sealed class SummaryPools(CurrentCatalogue catalogue, QueueSettings setti
     }
 
     private List<ModelId> Usable(IReadOnlyList<string>? named, IReadOnlyList<ModelId> fromCatalogue, DateOnly today) =>
-        [.. catalogue.Now.InService(named is { Count: > 0 } ? named.Select(ModelId.Parse) : fromCatalogue, today).Where(id => providers.Has(id.Provider))];
+        [.. catalogue.Now.InService(named is { Count: > 0 } ? named.Select(ModelId.Parse) : fromCatalogue, today)
+            .Where(id => providers.Has(id.Provider))];
 }

@@ -43,10 +43,20 @@ public sealed class SummaryStages(SummaryPools pools, SummaryReadings readings)
     public async Task<SummaryStep> Plan(SummaryRow summary, DateTime now)
     {
         var titles = (await readings.Pages(summary.CorrelationId)).Take(MostTitles).Select(p => p.Page.Title);
-        return new SummaryStep.Plan { Tasks = [NewTask(summary, SummaryRoles.Plan, SummaryPrompts.Plan(summary.Question!, titles), SummaryPrompts.PlanOutputTokens, CallerModels(summary, now), now)] };
+        return new SummaryStep.Plan
+        {
+            Tasks =
+            [
+                NewTask(summary, SummaryRoles.Plan, SummaryPrompts.Plan(summary.Question!, titles), SummaryPrompts.PlanOutputTokens,
+                    CallerModels(summary, now), now),
+            ],
+        };
     }
 
-    /// <summary>A task a page, or a part of one that no model of the pool could take whole. A page that cannot be read is a task that has ended already.</summary>
+    /// <summary>
+    /// A task a page, or a part of one that no model of the pool could take whole. A page that cannot be read is a task
+    /// that has ended already.
+    /// </summary>
     public async Task<SummaryStep> Pages(SummaryRow summary, string? guide, DateTime now)
     {
         var models = pools.Pages(DateOnly.FromDateTime(now));
@@ -57,8 +67,10 @@ public sealed class SummaryStages(SummaryPools pools, SummaryReadings readings)
             var parts = wrong is null ? PageText.Split(page.Text, material) : [""];
             for (var part = 1; part <= parts.Count; part++)
             {
-                var task = NewTask(summary, SummaryRoles.Page, SummaryPrompts.Page(page.Title, parts[part - 1], part, parts.Count, guide), SummaryPrompts.PageOutputTokens, models, now);
-                (task.Row.Title, task.Row.PageNumber, task.Row.PartNumber, task.Row.Spread, task.Row.Route) = (page.Title, number, part, true, "summary pool");
+                var task = NewTask(summary, SummaryRoles.Page, SummaryPrompts.Page(page.Title, parts[part - 1], part, parts.Count, guide),
+                    SummaryPrompts.PageOutputTokens, models, now);
+                (task.Row.Title, task.Row.PageNumber, task.Row.PartNumber, task.Row.Spread, task.Row.Route) = (page.Title, number, part,
+                    true, "summary pool");
                 task.Row.Complexity = PageDensityRule.Decide(parts[part - 1]);
                 if (wrong is not null)
                     (task.Row.State, task.Row.FailureReason, task.Row.EndedAt) = (TaskStates.Rejected, wrong, now);
@@ -69,7 +81,10 @@ public sealed class SummaryStages(SummaryPools pools, SummaryReadings readings)
         return new SummaryStep.SummarizePages { Tasks = tasks };
     }
 
-    /// <summary>One synthesis when the texts fit one call, else merges in groups. Every merge takes at least two texts and gives one, so the tree shrinks at every level.</summary>
+    /// <summary>
+    /// One synthesis when the texts fit one call, else merges in groups. Every merge takes at least two texts and gives one, so the tree
+    /// shrinks at every level.
+    /// </summary>
     public SummaryStep Condense(SummaryRow summary, IReadOnlyList<string> texts, DateTime now)
     {
         var today = DateOnly.FromDateTime(now);
@@ -80,7 +95,14 @@ public sealed class SummaryStages(SummaryPools pools, SummaryReadings readings)
             var share = room / texts.Count;
             // Only a single text, or a tree that has gone too deep, can be above the room: then each gives up its end.
             var fitting = texts.Sum(PageText.Tokens) <= room ? texts : [.. texts.Select(t => PageText.Beginning(t, share))];
-            return new SummaryStep.Synthesize { Tasks = [NewTask(summary, SummaryRoles.Synthesis, SummaryPrompts.Synthesis(fitting, summary.Question), SummaryPrompts.SynthesisOutputTokens, synthesis, now)] };
+            return new SummaryStep.Synthesize
+            {
+                Tasks =
+                [
+                    NewTask(summary, SummaryRoles.Synthesis, SummaryPrompts.Synthesis(fitting, summary.Question),
+                        SummaryPrompts.SynthesisOutputTokens, synthesis, now),
+                ],
+            };
         }
 
         var models = pools.Pages(today);
@@ -96,14 +118,24 @@ public sealed class SummaryStages(SummaryPools pools, SummaryReadings readings)
     }
 
     public SummaryStep Answer(SummaryRow summary, string synthesis, DateTime now) =>
-        new SummaryStep.Answer { Tasks = [NewTask(summary, SummaryRoles.Answer, SummaryPrompts.Answer(summary.Question!, synthesis), SummaryPrompts.AnswerOutputTokens, CallerModels(summary, now), now)] };
+        new SummaryStep.Answer
+        {
+            Tasks =
+            [
+                NewTask(summary, SummaryRoles.Answer, SummaryPrompts.Answer(summary.Question!, synthesis),
+                    SummaryPrompts.AnswerOutputTokens, CallerModels(summary, now), now),
+            ],
+        };
 
-    private IReadOnlyList<ModelId> CallerModels(SummaryRow summary, DateTime now) => summary.Model is null ? pools.Synthesis(DateOnly.FromDateTime(now)) : [];
+    private IReadOnlyList<ModelId> CallerModels(SummaryRow summary, DateTime now) =>
+        summary.Model is null ? pools.Synthesis(DateOnly.FromDateTime(now)) : [];
 
-    private static StageTask NewTask(SummaryRow summary, string role, IReadOnlyList<LlmMessage> messages, int outputTokens, IReadOnlyList<ModelId> models, DateTime now)
+    private static StageTask NewTask(
+        SummaryRow summary, string role, IReadOnlyList<LlmMessage> messages, int outputTokens, IReadOnlyList<ModelId> models, DateTime now)
     {
         var row = SubmittedTask.NewRow(Guid.CreateVersion7(now), summary.Tenant, now);
-        (row.Priority, row.Deadline, row.Kind, row.Complexity) = (summary.Priority, DeadlineRule.StageEnd(summary, role, now), "summarization", "medium");
+        (row.Priority, row.Deadline, row.Kind, row.Complexity) = (summary.Priority, DeadlineRule.StageEnd(summary, role, now),
+            "summarization", "medium");
         row.MaxOutputTokens = outputTokens;
         row.PromptTokens = TokenEstimateRule.EstimatePromptTokens(messages, TokenCalibration.None);
         row.PromptUnits = TokenEstimateRule.UnitsWithFrame(messages);
@@ -117,7 +149,9 @@ public sealed class SummaryStages(SummaryPools pools, SummaryReadings readings)
         return new StageTask(row, messages);
     }
 
-    /// <summary>Neighbours together, each group within the room and never of one alone. Every text is at most half the room, so two always fit.</summary>
+    /// <summary>
+    /// Neighbours together, each group within the room and never of one alone. Every text is at most half the room, so two always fit.
+    /// </summary>
     private static List<List<string>> Groups(List<string> texts, int room)
     {
         var groups = new List<List<string>>();
@@ -137,7 +171,8 @@ public sealed class SummaryStages(SummaryPools pools, SummaryReadings readings)
 
         if (groups.Count > 1 && groups[^1].Count == 1)
         {
-            // An odd one at the end takes a neighbour from the group before it, or joins it when that would leave the neighbour's group with one.
+            // An odd one at the end takes a neighbour from the group before it, or joins it when that would leave the
+            // neighbour's group with one.
             var (before, last) = (groups[^2], groups[^1]);
             if (before.Count > 2)
             {

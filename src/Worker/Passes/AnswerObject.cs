@@ -2,7 +2,10 @@ using System.Text.Json;
 
 namespace LlmQueue.Worker.Passes;
 
-/// <summary>Finds the one JSON object in an answer that should have been nothing else: fences, prose and thoughts around it are passed over, what is in it is not mended.</summary>
+/// <summary>
+/// Finds the one JSON object in an answer that should have been nothing else: fences, prose and thoughts around it are passed over, what is
+/// in it is not mended.
+/// </summary>
 internal static class AnswerObject
 {
     // Thoughts try the form out before they answer; past so many beginnings there is no answer.
@@ -13,7 +16,8 @@ internal static class AnswerObject
     {
         var end = answer.LastIndexOf('}') + 1;
         var tried = 0;
-        for (var start = answer.IndexOf('{', StringComparison.Ordinal); start >= 0 && start < end && tried++ < MostBeginnings; start = answer.IndexOf('{', start + 1))
+        for (var start = answer.IndexOf('{', StringComparison.Ordinal); start >= 0 && start < end && tried++ < MostBeginnings;
+            start = answer.IndexOf('{', start + 1))
             if (TryParse(answer.AsMemory(start, end - start)) is { } found)
                 return found;
         return null;

@@ -19,8 +19,9 @@ public abstract record ChunkDecision
 }
 
 /// <summary>
-/// A prompt that fits no call is read in parts: its longest message is cut where a reader would pause, notes are taken of each part, and the question is put with the
-/// notes in the place of what was read. Every prompt that is made here fits the call it is made for, as estimated. Pure.
+/// A prompt that fits no call is read in parts: its longest message is cut where a reader would pause, notes are taken of each part,
+/// and the question is put with the notes in the place of what was read. Every prompt that is made here fits the call it is made
+/// for, as estimated. Pure.
 /// </summary>
 public static class ChunkRule
 {
@@ -73,13 +74,17 @@ public static class ChunkRule
         for (var room = DraftRoom(prompt, longest, call, outputTokens); ; room = room * 9 / 10)
         {
             var share = (NotesRoom(room) / notes.Count) - NotesFrame;
-            var composed = With(prompt, longest, PartPrompt.Question(Beginning(text, Edge(room)), [.. notes.Select(n => Beginning(n.Trim(), share))], Ending(text, Edge(room))));
+            var composed = With(prompt, longest, PartPrompt.Question(Beginning(text, Edge(room)),
+                [.. notes.Select(n => Beginning(n.Trim(), share))], Ending(text, Edge(room))));
             if (room < LeastPart || Tokens(composed.Weighed()) + (long)outputTokens <= call)
                 return composed.Messages;
         }
     }
 
-    /// <summary>Cuts a text into parts of at most so many units each: at a paragraph, else a sentence, else a word, in the second half of the part. Joined they are the text.</summary>
+    /// <summary>
+    /// Cuts a text into parts of at most so many units each: at a paragraph, else a sentence, else a word, in the second half of the part.
+    /// Joined they are the text.
+    /// </summary>
     public static IReadOnlyList<string> Cut(string text, double units)
     {
         var parts = new List<string>();
@@ -123,7 +128,9 @@ public static class ChunkRule
         return longest;
     }
 
-    /// <summary>Tokens that beginning, notes and end of the long message may take in the question, beside all that stays as it is.</summary>
+    /// <summary>
+    /// Tokens that beginning, notes and end of the long message may take in the question, beside all that stays as it is.
+    /// </summary>
     private static int DraftRoom(StoredPrompt prompt, int longest, int call, int outputTokens) =>
         call - outputTokens - Tokens(With(prompt, longest, PartPrompt.Question("", [], "")).Weighed());
 
@@ -134,7 +141,8 @@ public static class ChunkRule
     private static StoredPrompt With(StoredPrompt prompt, int index, string content) =>
         prompt with { Messages = [.. prompt.Messages.Select((message, i) => i == index ? message with { Content = content } : message)] };
 
-    private static int Tokens(IReadOnlyList<LlmMessage> messages) => TokenEstimateRule.EstimatePromptTokens(messages, TokenCalibration.None);
+    private static int Tokens(IReadOnlyList<LlmMessage> messages) =>
+        TokenEstimateRule.EstimatePromptTokens(messages, TokenCalibration.None);
 
     /// <summary>How far the text goes from a place on until it takes more; one whole character at least.</summary>
     private static int Furthest(string text, int start, double units)
@@ -152,7 +160,8 @@ public static class ChunkRule
         return text.Length;
     }
 
-    private static bool IsInside(string text, int place) => place < text.Length && char.IsLowSurrogate(text[place]) && char.IsHighSurrogate(text[place - 1]);
+    private static bool IsInside(string text, int place) =>
+        place < text.Length && char.IsLowSurrogate(text[place]) && char.IsHighSurrogate(text[place - 1]);
 
     /// <summary>The last place between two where a reader would pause; the further one when there is none.</summary>
     private static int Pause(string text, int from, int to)
@@ -164,7 +173,8 @@ public static class ChunkRule
             var line = before == '\n' && i >= 2;
             if (line && (text[i - 2] == '\n' || (i >= 3 && text[i - 2] == '\r' && text[i - 3] == '\n')))
                 return i;
-            if (sentence == 0 && (line || before is '。' or '！' or '？' || (i >= 2 && char.IsWhiteSpace(before) && text[i - 2] is '.' or '!' or '?')))
+            if (sentence == 0
+                && (line || before is '。' or '！' or '？' || (i >= 2 && char.IsWhiteSpace(before) && text[i - 2] is '.' or '!' or '?')))
                 sentence = i;
             if (word == 0 && char.IsWhiteSpace(before))
                 word = i;

@@ -15,15 +15,17 @@ public sealed record Turn(string Asked, string Answer);
 public sealed record Continued(IReadOnlyList<LlmMessage> Messages, int Verbatim, int Summarised);
 
 /// <summary>
-/// What of a conversation goes with its next turn: up to ten turns as they were, and where there are more, or no room, the decisions so far of the older ones.
-/// Whichever model takes over then knows what was settled, and the prompt does not grow for ever. Pure.
+/// What of a conversation goes with its next turn: up to ten turns as they were, and where there are more, or no room, the decisions so far
+/// of the older ones. Whichever model takes over then knows what was settled, and the prompt does not grow for ever. Pure.
 /// </summary>
 public static class ConversationRule
 {
     /// <summary>A conversation of more turns than this is handed over with a summary.</summary>
     public const int MostVerbatim = 10;
 
-    /// <summary>Of a conversation that is summarised, the newest turns still go as they were: "the second one" refers to something.</summary>
+    /// <summary>
+    /// Of a conversation that is summarised, the newest turns still go as they were: "the second one" refers to something.
+    /// </summary>
     public const int KeptVerbatim = 4;
 
     private const int LongestAsked = 160, LongestDecision = 300, MostDecisions = 40;
@@ -31,9 +33,10 @@ public static class ConversationRule
     // What announces that something is settled, in the languages the queue is classified in.
     private static readonly string[] Settling =
     [
-        "decid", "agree", "settled", "chose", "we will", "we'll", "let's", "must", "never", "always", "from now on", "conclusion", "therefore", "recommend", "is called",
-        "entschied", "beschlossen", "vereinbart", "festgelegt", "nehmen wir", "immer", "also", "empfehl", "décid", "choisi", "convenu", "donc", "toujours", "jamais", "recommand",
-        "decidid", "acordad", "elegi", "siempre", "nunca", "recomiend", "решен", "решили", "договор", "выбра", "всегда", "никогда", "рекоменд",
+        "decid", "agree", "settled", "chose", "we will", "we'll", "let's", "must", "never", "always", "from now on", "conclusion",
+        "therefore", "recommend", "is called", "entschied", "beschlossen", "vereinbart", "festgelegt", "nehmen wir", "immer", "also",
+        "empfehl", "décid", "choisi", "convenu", "donc", "toujours", "jamais", "recommand", "decidid", "acordad", "elegi", "siempre",
+        "nunca", "recomiend", "решен", "решили", "договор", "выбра", "всегда", "никогда", "рекоменд",
     ];
 
     /// <param name="earlier">The turns before, oldest first.</param>
@@ -75,14 +78,18 @@ public static class ConversationRule
             lines.Insert(0, line);
         }
 
-        return lines.Count == 0 ? null : $"Decisions so far in this conversation, a line a turn (extracted; the turns themselves are not shown):\n{string.Join('\n', lines)}";
+        return lines.Count == 0
+            ? null
+            : "Decisions so far in this conversation, a line a turn (extracted; "
+                + $"the turns themselves are not shown):\n{string.Join('\n', lines)}";
     }
 
     /// <summary>The sentence that settles something, the last of them; else the one the answer begins with.</summary>
     private static string Decision(string answer)
     {
         var sentences = Sentences(answer);
-        return sentences.FindLast(s => Array.Exists(Settling, word => s.Contains(word, StringComparison.OrdinalIgnoreCase))) ?? (sentences.Count > 0 ? sentences[0] : Line(answer));
+        return sentences.FindLast(s => Array.Exists(Settling, word => s.Contains(word, StringComparison.OrdinalIgnoreCase)))
+            ?? (sentences.Count > 0 ? sentences[0] : Line(answer));
     }
 
     private static List<string> Sentences(string text)
@@ -91,7 +98,8 @@ public static class ConversationRule
         for (var i = 0; i < text.Length; i++)
         {
             current.Append(text[i] is '\n' or '\r' or '\t' ? ' ' : text[i]);
-            var ends = text[i] is '\n' or '。' or '！' or '？' || (text[i] is '.' or '!' or '?' && (i + 1 == text.Length || char.IsWhiteSpace(text[i + 1])));
+            var ends = text[i] is '\n' or '。' or '！' or '？'
+                || (text[i] is '.' or '!' or '?' && (i + 1 == text.Length || char.IsWhiteSpace(text[i + 1])));
             if (!ends)
                 continue;
             if (current.ToString().Trim() is { Length: > 3 } sentence)
@@ -104,9 +112,11 @@ public static class ConversationRule
         return sentences;
     }
 
-    private static double Cost(string text) => (TokenEstimateRule.Units(text) + TokenEstimateRule.TokensPerMessage) * TokenEstimateRule.Margin;
+    private static double Cost(string text) =>
+        (TokenEstimateRule.Units(text) + TokenEstimateRule.TokensPerMessage) * TokenEstimateRule.Margin;
 
     private static string Line(string text) => text.ReplaceLineEndings(" ").Trim();
 
-    private static string Cut(string text, int longest) => text.Length <= longest ? text : text[..(char.IsHighSurrogate(text[longest - 1]) ? longest - 1 : longest)] + "…";
+    private static string Cut(string text, int longest) =>
+        text.Length <= longest ? text : text[..(char.IsHighSurrogate(text[longest - 1]) ? longest - 1 : longest)] + "…";
 }

@@ -41,16 +41,25 @@ public static class CritiquePrompt
     public static Critique? Read(string answer)
     {
         if (AnswerObject.Find(answer) is not { } root
-            || !root.TryGetProperty("verdict", out var verdict) || verdict.ValueKind != JsonValueKind.String || verdict.GetString() is not ("accept" or "revise")
-            || !root.TryGetProperty("score", out var scored) || scored.ValueKind != JsonValueKind.Number || !scored.TryGetDouble(out var score) || score is not (>= 0 and <= 1)
-            || !root.TryGetProperty("issues", out var listed) || listed.ValueKind != JsonValueKind.Array || !listed.EnumerateArray().All(i => i.ValueKind == JsonValueKind.String))
+            || !root.TryGetProperty("verdict", out var verdict)
+            || verdict.ValueKind != JsonValueKind.String
+            || verdict.GetString() is not ("accept" or "revise")
+            || !root.TryGetProperty("score", out var scored)
+            || scored.ValueKind != JsonValueKind.Number
+            || !scored.TryGetDouble(out var score)
+            || score is not (>= 0 and <= 1)
+            || !root.TryGetProperty("issues", out var listed)
+            || listed.ValueKind != JsonValueKind.Array
+            || !listed.EnumerateArray().All(i => i.ValueKind == JsonValueKind.String))
             return null;
-        var issues = listed.EnumerateArray().Select(i => i.GetString()!.Trim()).Where(i => i.Length > 0).Take(MostIssues).Select(i => i.Length <= LongestIssue ? i : i[..LongestIssue]).ToList();
+        var issues = listed.EnumerateArray().Select(i => i.GetString()!.Trim()).Where(i => i.Length > 0)
+            .Take(MostIssues).Select(i => i.Length <= LongestIssue ? i : i[..LongestIssue]).ToList();
         // "Revise" without a reason gives nobody anything to do.
         return verdict.GetString() == "revise" && issues.Count == 0 ? null : new Critique(verdict.GetString() == "accept", issues, score);
     }
 
     // The text cannot close its own frame.
     private static string Framed(string text) =>
-        text.Replace("</question>", "< /question>", StringComparison.OrdinalIgnoreCase).Replace("</answer>", "< /answer>", StringComparison.OrdinalIgnoreCase);
+        text.Replace("</question>", "< /question>", StringComparison.OrdinalIgnoreCase)
+            .Replace("</answer>", "< /answer>", StringComparison.OrdinalIgnoreCase);
 }

@@ -17,8 +17,8 @@ public abstract record PassDecision
 }
 
 /// <summary>
-/// Draft, critique, revision, verdict: what comes after which. The draft is the answer until a revision has been scored no lower by the critic that scored the draft;
-/// whatever goes wrong on the way there costs the task nothing but the improvement. Pure.
+/// Draft, critique, revision, verdict: what comes after which. The draft is the answer until a revision has been scored no lower by the
+/// critic that scored the draft; whatever goes wrong on the way there costs the task nothing but the improvement. Pure.
 /// </summary>
 public static class PassRule
 {
@@ -27,7 +27,8 @@ public static class PassRule
     /// <param name="draftScore">The draft's score, once there is one.</param>
     /// <param name="deadline">When an answer is of no use any more.</param>
     /// <param name="now">The present.</param>
-    public static PassDecision After(string? pass, Critique? critique, double? draftScore, DateTime? deadline, DateTime now) => (pass, critique) switch
+    public static PassDecision After(string? pass, Critique? critique, double? draftScore, DateTime? deadline, DateTime now) =>
+        (pass, critique) switch
     {
         (null, _) when deadline <= now => new PassDecision.KeepDraft("its deadline passed before the draft could be reviewed"),
         (null, _) => new PassDecision.Begin(TaskPasses.Critique, []),
@@ -35,11 +36,15 @@ public static class PassRule
         (TaskPasses.Critique, { Accepts: true } found) => new PassDecision.KeepDraft($"the critic accepts it, score {Shown(found.Score)}"),
         (TaskPasses.Critique, _) when deadline <= now => new PassDecision.KeepDraft("its deadline passed before it could be revised"),
         (TaskPasses.Critique, { } found) => new PassDecision.Begin(TaskPasses.Revision, found.Issues),
-        (TaskPasses.Revision, _) when deadline <= now => new PassDecision.KeepDraft("its deadline passed before the revision could be scored"),
+        (TaskPasses.Revision, _) when deadline <= now =>
+            new PassDecision.KeepDraft("its deadline passed before the revision could be scored"),
         (TaskPasses.Revision, _) => new PassDecision.Begin(TaskPasses.Verdict, []),
-        (TaskPasses.Verdict, null) => new PassDecision.KeepDraft("what was said of the revision is not the object that was asked for, so nobody knows whether it is better"),
-        (TaskPasses.Verdict, { } found) when found.Score < draftScore => new PassDecision.KeepDraft($"the revision scored {Shown(found.Score)}, the draft {Shown(draftScore.Value)}"),
-        (TaskPasses.Verdict, { } found) => new PassDecision.KeepRevision($"it scored {Shown(found.Score)}, the draft {Shown(draftScore ?? 0)}"),
+        (TaskPasses.Verdict, null) => new PassDecision.KeepDraft(
+            "what was said of the revision is not the object that was asked for, so nobody knows whether it is better"),
+        (TaskPasses.Verdict, { } found) when found.Score < draftScore =>
+            new PassDecision.KeepDraft($"the revision scored {Shown(found.Score)}, the draft {Shown(draftScore.Value)}"),
+        (TaskPasses.Verdict, { } found) =>
+            new PassDecision.KeepRevision($"it scored {Shown(found.Score)}, the draft {Shown(draftScore ?? 0)}"),
         _ => throw new InvalidOperationException($"No decision is written for the pass '{pass}'."),
     };
 

@@ -51,7 +51,8 @@ public sealed class ClassifyStep(
         var size = BatchedQuestions.SizeOf(messages);
         var leads = questions.Begin();
         var request = new AdmissionRequest(
-            chain, Spread: false, leads ? size.AsLead : size.AsMember, ClassifierPrompt.OutputTokens(leads), ClassifierPrompt.AdmissionRequest,
+            chain, Spread: false, leads ? size.AsLead : size.AsMember, ClassifierPrompt.OutputTokens(leads),
+            ClassifierPrompt.AdmissionRequest,
             leads ? 1 : 0);
         var admitted = false;
         try

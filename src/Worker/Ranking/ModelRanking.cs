@@ -12,8 +12,9 @@ using Microsoft.Extensions.Logging;
 namespace LlmQueue.Worker.Ranking;
 
 /// <summary>
-/// Learns from every run which model does which work well, and orders routes by it. What this worker has seen is told to the shared rows every few seconds and
-/// what all have seen is taken back: nothing is read or written for a task. A worker that is killed forgets the last few seconds' runs, and no more.
+/// Learns from every run which model does which work well, and orders routes by it. What this worker has seen is told to the shared rows
+/// every few seconds and what all have seen is taken back: nothing is read or written for a task. A worker that is killed forgets the last
+/// few seconds' runs, and no more.
 /// </summary>
 public sealed class ModelRanking : BackgroundService
 {
@@ -23,9 +24,12 @@ public sealed class ModelRanking : BackgroundService
     private const int MostSubjects = 10_000;
 
     private static readonly Meter Meter = new(QueueMetrics.MeterName);
-    private static readonly Histogram<double> Lead = Meter.CreateHistogram<double>("llmqueue.ranking.value", "1", "Mean score of the choices made, by kind; compare with the best single model's");
-    private static readonly Histogram<double> Best = Meter.CreateHistogram<double>("llmqueue.ranking.best_single", "1", "Score that always choosing the best single model would have had, by kind");
-    private static readonly Counter<long> Choices = Meter.CreateCounter<long>("llmqueue.ranking.choices", "{choice}", "Routes that the ranking was asked about, by what it did: learned, sampled, left");
+    private static readonly Histogram<double> Lead = Meter.CreateHistogram<double>("llmqueue.ranking.value", "1",
+        "Mean score of the choices made, by kind; compare with the best single model's");
+    private static readonly Histogram<double> Best = Meter.CreateHistogram<double>("llmqueue.ranking.best_single", "1",
+        "Score that always choosing the best single model would have had, by kind");
+    private static readonly Counter<long> Choices = Meter.CreateCounter<long>("llmqueue.ranking.choices", "{choice}",
+        "Routes that the ranking was asked about, by what it did: learned, sampled, left");
 
     private readonly ConcurrentDictionary<(string Subject, string Kind), RunRecorder> _books = new();
     private readonly RankingRepository _shared;
@@ -43,12 +47,14 @@ public sealed class ModelRanking : BackgroundService
         if (!_options.Ranking || chain.Count < 2 || Book(task, open: false) is not { } book)
             return new OrderedChain(chain, null);
         var ordered = ChainRule.Decide(chain, book.Known(chain), samples: !task.HighStakes, _jitter.Next, prices);
-        Choices.Add(1, new KeyValuePair<string, object?>("choice", ordered.Why is null ? "left" : ordered.Why.StartsWith("sampled", StringComparison.Ordinal) ? "sampled" : "learned"));
+        Choices.Add(1, new KeyValuePair<string, object?>("choice",
+            ordered.Why is null ? "left" : ordered.Why.StartsWith("sampled", StringComparison.Ordinal) ? "sampled" : "learned"));
         return ordered;
     }
 
     /// <summary>What is known of these models' page summaries; none where nothing is.</summary>
-    public IReadOnlyList<ModelRuns> OfPages(IReadOnlyList<string> models) => _books.TryGetValue((RankingRow.Pool, SummaryRoles.Page), out var book) ? book.Known(models) : [.. models.Select(ModelRuns.None)];
+    public IReadOnlyList<ModelRuns> OfPages(IReadOnlyList<string> models) =>
+        _books.TryGetValue((RankingRow.Pool, SummaryRoles.Page), out var book) ? book.Known(models) : [.. models.Select(ModelRuns.None)];
 
     /// <summary>Counts a run that says something of its model.</summary>
     public void Learn(TaskRow task, string model, CallOutcome outcome, TimeSpan took)
@@ -135,11 +141,14 @@ public sealed class ModelRanking : BackgroundService
         return open ? _books.GetOrAdd(key, _ => new RunRecorder()) : null;
     }
 
-    /// <summary>Null for what says nothing of the model: a limit, a key, money, a request of the wrong size, a worker of ours that died.</summary>
+    /// <summary>
+    /// Null for what says nothing of the model: a limit, a key, money, a request of the wrong size, a worker of ours that died.
+    /// </summary>
     private static bool? IsSuccess(CallOutcome outcome) => outcome switch
     {
         CallOutcome.Answered => true,
-        CallOutcome.Malformed or CallOutcome.TimedOut or CallOutcome.Unreachable or CallOutcome.ContentRefused or CallOutcome.ModelGone => false,
+        CallOutcome.Malformed or CallOutcome.TimedOut or CallOutcome.Unreachable or CallOutcome.ContentRefused or CallOutcome.ModelGone =>
+            false,
         _ => null,
     };
 }

@@ -17,7 +17,10 @@ public sealed class PagePool(ModelRanking ranking, WorkerOptions options)
             return static _ => Usual;
         var pool = models.DistinctBy(m => m.Model.Id).ToList();
         var runs = ranking.OfPages([.. pool.Select(m => m.Model.Id.ToString())]);
-        var weights = PoolRule.Weights([.. pool.Zip(runs, (m, known) => new PoolModel(m.Model.Id.ToString(), m.Model.Price.CostUsd(500_000, 500_000), m.TokensPerMinute, known))], complexity);
+        var weights = PoolRule.Weights(
+            [.. pool.Zip(runs,
+                (m, known) => new PoolModel(m.Model.Id.ToString(), m.Model.Price.CostUsd(500_000, 500_000), m.TokensPerMinute, known))],
+            complexity);
         return id => weights.GetValueOrDefault(id.ToString(), Usual);
     }
 

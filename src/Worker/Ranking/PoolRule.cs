@@ -15,9 +15,9 @@ public sealed record PoolModel(string Id, decimal? UsdPerMillion, double? Tokens
 public sealed record PoolWeight(double Weight, string? Why);
 
 /// <summary>
-/// Which models of a pool a page prefers, among those that have room: simple pages those that cost least for what they can take in a minute, dense ones the
-/// dearest, for want of a better measure of strength; and whoever answers late or not at all gives way. It only chooses among open buckets, so a backlog
-/// uses every one of them whatever their weights. Pure.
+/// Which models of a pool a page prefers, among those that have room: simple pages those that cost least for what they can take in a
+/// minute, dense ones the dearest, for want of a better measure of strength; and whoever answers late or not at all gives way. It only
+/// chooses among open buckets, so a backlog uses every one of them whatever their weights. Pure.
 /// </summary>
 public static class PoolRule
 {
@@ -36,8 +36,14 @@ public static class PoolRule
 
     public static IReadOnlyDictionary<string, PoolWeight> Weights(IReadOnlyList<PoolModel> pool, string? complexity)
     {
-        var suits = complexity switch { "low" => Suiting(pool, m => -CostForThroughput(m)), "high" => Suiting(pool, m => (double)(m.UsdPerMillion ?? 0)), _ => null };
-        return pool.DistinctBy(m => m.Id).ToDictionary(m => m.Id, m => Weigh(m, suits is null ? null : (suits[m.Id], complexity!)), StringComparer.Ordinal);
+        var suits = complexity switch
+        {
+            "low" => Suiting(pool, m => -CostForThroughput(m)),
+            "high" => Suiting(pool, m => (double)(m.UsdPerMillion ?? 0)),
+            _ => null,
+        };
+        return pool.DistinctBy(m => m.Id)
+            .ToDictionary(m => m.Id, m => Weigh(m, suits is null ? null : (suits[m.Id], complexity!)), StringComparer.Ordinal);
     }
 
     private static PoolWeight Weigh(PoolModel model, (double Fit, string Complexity)? page)
@@ -62,7 +68,9 @@ public static class PoolRule
         if (page is { } wanted)
         {
             weight *= 1 - (Unsuited * (1 - wanted.Fit));
-            why.Add(wanted.Complexity == "low" ? $"a simple page, cheap and roomy models first (this one {wanted.Fit:P0})" : $"a dense page, strong models first (this one {wanted.Fit:P0})");
+            why.Add(wanted.Complexity == "low"
+                ? $"a simple page, cheap and roomy models first (this one {wanted.Fit:P0})"
+                : $"a dense page, strong models first (this one {wanted.Fit:P0})");
         }
 
         return new PoolWeight(Math.Max(LeastWeight, weight), why.Count == 0 ? null : string.Join("; ", why));
@@ -72,10 +80,14 @@ public static class PoolRule
     private static Dictionary<string, double> Suiting(IReadOnlyList<PoolModel> pool, Func<PoolModel, double> measure)
     {
         var steps = pool.Select(measure).Distinct().Order().ToList();
-        return pool.DistinctBy(m => m.Id).ToDictionary(m => m.Id, m => steps.Count < 2 ? 1 : (double)steps.IndexOf(measure(m)) / (steps.Count - 1), StringComparer.Ordinal);
+        return pool.DistinctBy(m => m.Id).ToDictionary(m => m.Id,
+            m => steps.Count < 2 ? 1 : (double)steps.IndexOf(measure(m)) / (steps.Count - 1), StringComparer.Ordinal);
     }
 
-    /// <summary>US dollars for a million tokens, by how many tokens a minute it takes: cheap and roomy is low. An unknown price is taken for a dear one.</summary>
+    /// <summary>
+    /// US dollars for a million tokens, by how many tokens a minute it takes: cheap and roomy is low. An unknown price is
+    /// taken for a dear one.
+    /// </summary>
     private static double CostForThroughput(PoolModel model) => (double)(model.UsdPerMillion ?? 100) / (model.TokensPerMinute ?? 1e7);
 }
 

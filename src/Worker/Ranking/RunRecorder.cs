@@ -2,7 +2,9 @@ using LlmQueue.Storage.Rankings;
 
 namespace LlmQueue.Worker.Ranking;
 
-/// <summary>One subject's and kind's runs as this worker knows them: what all had told when it last looked, and what it has seen itself since.</summary>
+/// <summary>
+/// One subject's and kind's runs as this worker knows them: what all had told when it last looked, and what it has seen itself since.
+/// </summary>
 public sealed class RunRecorder
 {
     private readonly Lock _lock = new();
@@ -18,7 +20,8 @@ public sealed class RunRecorder
         {
             foreach (var name in _seen.Keys.ToList())
                 _seen[name] = _seen[name].Faded(RankingRule.Fading);
-            _seen[model] = _seen.GetValueOrDefault(model, ModelRuns.None(model)).Plus(new ModelRuns(model, 1, 1, success, speed, seconds, 0, 0));
+            _seen[model] = _seen.GetValueOrDefault(model, ModelRuns.None(model))
+                .Plus(new ModelRuns(model, 1, 1, success, speed, seconds, 0, 0));
             _seenRuns++;
         }
     }
@@ -26,7 +29,8 @@ public sealed class RunRecorder
     public void Rate(string model, double score)
     {
         lock (_lock)
-            _seen[model] = _seen.GetValueOrDefault(model, ModelRuns.None(model)).Plus(ModelRuns.None(model) with { Quality = score, QualityWeight = 1 });
+            _seen[model] = _seen.GetValueOrDefault(model, ModelRuns.None(model))
+                .Plus(ModelRuns.None(model) with { Quality = score, QualityWeight = 1 });
     }
 
     public IReadOnlyList<ModelRuns> Known(IReadOnlyList<string> models)
@@ -41,7 +45,9 @@ public sealed class RunRecorder
             return [.. _shared.Keys.Union(_telling.Keys).Union(_seen.Keys).Order(StringComparer.Ordinal).Select(Present)];
     }
 
-    /// <summary>What has been seen since the last telling; null when that is nothing. Until it is told or put back it counts as it did.</summary>
+    /// <summary>
+    /// What has been seen since the last telling; null when that is nothing. Until it is told or put back it counts as it did.
+    /// </summary>
     public RunsSeen? Take((string Subject, string Kind) key)
     {
         lock (_lock)
@@ -59,7 +65,9 @@ public sealed class RunRecorder
         lock (_lock)
         {
             foreach (var model in _shared.Keys.Union(_telling.Keys).ToList())
-                _shared[model] = _shared.GetValueOrDefault(model, ModelRuns.None(model)).Faded(RankingRule.FadedAfter(_toldRuns)).Plus(_telling.GetValueOrDefault(model, ModelRuns.None(model)));
+                _shared[model] = _shared.GetValueOrDefault(model, ModelRuns.None(model))
+                    .Faded(RankingRule.FadedAfter(_toldRuns))
+                    .Plus(_telling.GetValueOrDefault(model, ModelRuns.None(model)));
             (_telling, _toldRuns) = ([], 0);
         }
     }

@@ -10,10 +10,12 @@ public static class ChargeRule
     /// <summary>What the provider has charged: nothing for what it refused, everything for what may have arrived.</summary>
     public static ResourceDemand Used(CallOutcome outcome, long reserved) => outcome switch
     {
-        CallOutcome.Answered answered => new ResourceDemand(1, answered.InputTokens + answered.OutputTokens > 0 ? answered.InputTokens + answered.OutputTokens : reserved),
+        CallOutcome.Answered answered => new ResourceDemand(1,
+            answered.InputTokens + answered.OutputTokens > 0 ? answered.InputTokens + answered.OutputTokens : reserved),
         CallOutcome.Malformed { InputTokens: > 0 } malformed => new ResourceDemand(1, malformed.InputTokens + malformed.OutputTokens),
         CallOutcome.OutputSpent spent => new ResourceDemand(1, spent.InputTokens + spent.OutputTokens),
-        CallOutcome.Malformed or CallOutcome.TimedOut or CallOutcome.Abandoned or CallOutcome.Unreachable or CallOutcome.ContentRefused => new ResourceDemand(1, reserved),
+        CallOutcome.Malformed or CallOutcome.TimedOut or CallOutcome.Abandoned or CallOutcome.Unreachable or CallOutcome.ContentRefused =>
+            new ResourceDemand(1, reserved),
         CallOutcome.BadRequest or CallOutcome.ContextExceeded or CallOutcome.Unsupported => new ResourceDemand(1, 0),
         _ => new ResourceDemand(0, 0),
     };

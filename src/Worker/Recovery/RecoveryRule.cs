@@ -31,11 +31,13 @@ public abstract record RecoveryDecision
 /// <param name="Model">The model that was called.</param>
 /// <param name="Faults">Faults of this task so far, this one not counted.</param>
 /// <param name="Outages">Of these, the providers'.</param>
-/// <param name="OthersWereAnswered">True when the same bucket answered somebody else while this call was made, and its breaker is closed: the provider is well.</param>
+/// <param name="OthersWereAnswered">True when the same bucket answered somebody else while this call was made, and its breaker is closed:
+/// the provider is well.</param>
 /// <param name="HasTime">True before its deadline, and without one while it is young enough.</param>
 /// <param name="MaxOutputTokens">The longest answer it was allowed.</param>
 /// <param name="MostOutputTokens">The longest answer the model gives.</param>
-public sealed record Trial(string Model, int Faults, int Outages, bool OthersWereAnswered, bool HasTime, int MaxOutputTokens, int MostOutputTokens);
+public sealed record Trial(
+    string Model, int Faults, int Outages, bool OthersWereAnswered, bool HasTime, int MaxOutputTokens, int MostOutputTokens);
 
 /// <summary>One decision for each outcome. Pure.</summary>
 public static class RecoveryRule
@@ -54,34 +56,40 @@ public static class RecoveryRule
         return outcome switch
         {
             CallOutcome.Answered answer => new RecoveryDecision.Complete(answer),
-            CallOutcome.Throttled throttled => new RecoveryDecision.SeekAgain($"{model} asked to wait {throttled.Wait.TotalSeconds:0.###} s: {throttled.Detail}"),
+            CallOutcome.Throttled throttled =>
+                new RecoveryDecision.SeekAgain($"{model} asked to wait {throttled.Wait.TotalSeconds:0.###} s: {throttled.Detail}"),
             CallOutcome.OutOfCredit credit => new RecoveryDecision.SeekAgain($"{model} is out of credit: {credit.Detail}"),
             CallOutcome.KeyRefused key => new RecoveryDecision.SeekAgain($"the key was refused by {model}: {key.Detail}"),
             CallOutcome.HeldBack held => new RecoveryDecision.SeekAgain($"{model} was not asked: {held.Detail}"),
             CallOutcome.ModelGone gone => new RecoveryDecision.LeaveModel($"{model} is gone: {gone.Detail}"),
             CallOutcome.TooLarge large => new RecoveryDecision.LeaveModel($"the request is too large for {model}: {large.Detail}"),
-            CallOutcome.ContextExceeded context => new RecoveryDecision.LeaveModel($"the prompt exceeds the context of {model}: {context.Detail}"),
+            CallOutcome.ContextExceeded context =>
+                new RecoveryDecision.LeaveModel($"the prompt exceeds the context of {model}: {context.Detail}"),
             CallOutcome.ContentRefused content => new RecoveryDecision.LeaveModel($"{model} refused the content: {content.Detail}"),
-            CallOutcome.Unsupported unsupported => new RecoveryDecision.LeaveModel($"{model} does not take the request: {unsupported.Detail}"),
+            CallOutcome.Unsupported unsupported =>
+                new RecoveryDecision.LeaveModel($"{model} does not take the request: {unsupported.Detail}"),
             CallOutcome.OutputSpent spent => More(spent, trial),
             CallOutcome.BadRequest bad => new RecoveryDecision.GiveUp($"{model} finds the request wrong: {bad.Detail}"),
             CallOutcome.Malformed malformed => Fault($"{model} gave no usable answer: {malformed.Detail}", outcome, trial, options, chance),
-            CallOutcome.TimedOut timedOut => Fault($"{model} did not answer within {timedOut.After.TotalSeconds:0.#} s", outcome, trial, options, chance),
-            CallOutcome.Unreachable unreachable => Fault($"{model} could not be reached: {unreachable.Detail}", outcome, trial, options, chance),
+            CallOutcome.TimedOut timedOut =>
+                Fault($"{model} did not answer within {timedOut.After.TotalSeconds:0.#} s", outcome, trial, options, chance),
+            CallOutcome.Unreachable unreachable =>
+                Fault($"{model} could not be reached: {unreachable.Detail}", outcome, trial, options, chance),
             CallOutcome.Abandoned abandoned => Fault(abandoned.Detail, outcome, trial, options, chance),
             _ => throw new InvalidOperationException($"No decision is written for {outcome.GetType().Name}."),
         };
     }
 
     /// <summary>
-    /// Whose fault it was decides whether it may end the task. One that the provider met with everybody is an outage: the task goes on trying until its time is over.
-    /// One that only this task met, or that is in what the model wrote, counts towards MaxFaults.
+    /// Whose fault it was decides whether it may end the task. One that the provider met with everybody is an outage: the task goes on
+    /// trying until its time is over. One that only this task met, or that is in what the model wrote, counts towards MaxFaults.
     /// </summary>
     private static RecoveryDecision Fault(string reason, CallOutcome outcome, Trial trial, WorkerOptions options, double chance)
     {
         var isOutage = outcome.IsProvidersFault && !trial.OthersWereAnswered;
         if (isOutage && !trial.HasTime)
-            return new RecoveryDecision.GiveUp($"it was tried for {options.KeepTrying.TotalHours:0.##} hours through {trial.Outages + 1} faults of its providers, the last: {reason}. Give it a deadline to have it tried for as long as you can wait");
+            return new RecoveryDecision.GiveUp($"it was tried for {options.KeepTrying.TotalHours:0.##} hours through {trial.Outages + 1} "
+                + $"faults of its providers, the last: {reason}. Give it a deadline to have it tried for as long as you can wait");
         if (!isOutage && trial.Faults - trial.Outages + 1 >= options.MaxFaults)
             return new RecoveryDecision.GiveUp($"{options.MaxFaults} calls met a fault, the last: {reason}");
         var pause = TimeSpan.FromTicks(Math.Min(LongestPause.Ticks, options.FirstBackOff.Ticks << Math.Min(trial.Faults, 16)));

@@ -3,8 +3,8 @@ using LlmQueue.Limits;
 namespace LlmQueue.Worker.Routing;
 
 /// <summary>
-/// How full the minutes are, 0 to 1: the mean over the limited buckets in use, each by its tighter window. A bucket for which tasks wait, or which its provider has
-/// closed, counts as full; one that is disabled or unlimited is no measure. Pure.
+/// How full the minutes are, 0 to 1: the mean over the limited buckets in use, each by its tighter window. A bucket for which tasks wait,
+/// or which its provider has closed, counts as full; one that is disabled or unlimited is no measure. Pure.
 /// </summary>
 public static class LoadRule
 {
@@ -18,7 +18,8 @@ public static class LoadRule
             if (bucket.DisabledReason is not null || (bucket.RequestsPerMinute ?? bucket.TokensPerMinute) is null)
                 continue;
             // Not what admission calls free: a bucket that is not proven yet is empty all the same.
-            var free = Math.Min(bucket.LevelRequestsMinute / bucket.RequestsPerMinute ?? 1, bucket.LevelTokensMinute / bucket.TokensPerMinute ?? 1);
+            var free = Math.Min(bucket.LevelRequestsMinute / bucket.RequestsPerMinute ?? 1,
+                bucket.LevelTokensMinute / bucket.TokensPerMinute ?? 1);
             sum += bucket.Waiting > 0 || bucket.ClosedUntil > now ? 1 : 1 - Math.Clamp(free, 0, 1);
             count++;
         }

@@ -8,7 +8,8 @@ namespace LlmQueue.Worker.Routing;
 public sealed record ModelReplacement(IReadOnlyList<ModelId> Chain, IReadOnlyList<string> Replaced);
 
 /// <summary>
-/// What becomes of a chain between its routing and its call: whoever has retired since, or is gone by its provider's own word, gives way to its successor. Pure.
+/// What becomes of a chain between its routing and its call: whoever has retired since, or is gone by its provider's own word, gives way to
+/// its successor. Pure.
 /// </summary>
 public static class ModelReplacementRule
 {
@@ -30,7 +31,9 @@ public static class ModelReplacementRule
         {
             var heir = Serving(id, catalogue, today, isGone);
             if (heir != id)
-                replaced.Add($"{id} {(catalogue.Find(id)!.IsRetired(today) ? $"retired on {catalogue.Find(id)!.Retires:yyyy-MM-dd}" : "is gone")}{(heir is null ? " without a successor" : $": {heir} takes its place")}");
+                replaced.Add(
+                    $"{id} {(catalogue.Find(id)!.IsRetired(today) ? $"retired on {catalogue.Find(id)!.Retires:yyyy-MM-dd}" : "is gone")}"
+                        + $"{(heir is null ? " without a successor" : $": {heir} takes its place")}");
             if (heir is not null && !now.Contains(heir))
                 now.Add(heir);
         }

@@ -17,8 +17,13 @@ public sealed record RouteReading(RouteChoice Choice, IReadOnlyList<RowReading> 
         var rows = new List<RowReading>();
         foreach (var row in catalogue.Routes)
         {
-            var misfit = row.Misfit(facts) is { } column ? $"'{column}' is {Wanted(row, column)}, the task's is {Found(facts, column)}" : null;
-            IReadOnlyList<LinkReading> links = misfit is null ? [.. row.Models.Select(id => new LinkReading(id, catalogue.InService(id, conditions.Today)?.Id, RoutingRule.WhyLeftOut(id, request, catalogue, conditions)))] : [];
+            var misfit = row.Misfit(facts) is { } column
+                ? $"'{column}' is {Wanted(row, column)}, the task's is {Found(facts, column)}"
+                : null;
+            IReadOnlyList<LinkReading> links = misfit is null
+                ? [.. row.Models.Select(id => new LinkReading(id, catalogue.InService(id, conditions.Today)?.Id,
+                    RoutingRule.WhyLeftOut(id, request, catalogue, conditions)))]
+                : [];
             rows.Add(new RowReading(row, misfit, links));
             if (links.Any(link => link.WhyLeftOut is null))
                 return new RouteReading(choice, rows, row);
@@ -29,14 +34,19 @@ public sealed record RouteReading(RouteChoice Choice, IReadOnlyList<RowReading> 
 
     private static string Wanted(Route row, string column) => column switch
     {
-        "task" => row.Task, "complexity" => row.Complexity, "priority" => row.Priority, "agent" => row.Agent, "tier" => row.Tier, "stakes" => row.Stakes,
-        "minContext" => $"{row.MinContext}", "minTurns" => $"{row.MinTurns}", "needsContext" => $"{row.NeedsContext}".ToLowerInvariant(), "minConfidence" => $"{row.MinConfidence}", _ => $"{row.MinLoad}",
+        "task" => row.Task, "complexity" => row.Complexity, "priority" => row.Priority, "agent" => row.Agent, "tier" => row.Tier,
+        "stakes" => row.Stakes,
+        "minContext" => $"{row.MinContext}", "minTurns" => $"{row.MinTurns}", "needsContext" => $"{row.NeedsContext}".ToLowerInvariant(),
+        "minConfidence" => $"{row.MinConfidence}", _ => $"{row.MinLoad}",
     };
 
     private static string Found(RouteFacts facts, string column) => column switch
     {
-        "task" => facts.Task, "complexity" => facts.Complexity, "priority" => facts.Priority, "agent" => facts.Agent.Length == 0 ? "none" : facts.Agent, "tier" => facts.Tier, "stakes" => facts.HighStakes ? "high" : "normal",
-        "minContext" => $"{facts.PromptTokens}", "minTurns" => $"{facts.Turns}", "needsContext" => $"{facts.NeedsContext}".ToLowerInvariant(), "minConfidence" => $"{facts.Confidence:0.00}", _ => $"{facts.Load:0.00}",
+        "task" => facts.Task, "complexity" => facts.Complexity, "priority" => facts.Priority,
+        "agent" => facts.Agent.Length == 0 ? "none" : facts.Agent, "tier" => facts.Tier, "stakes" => facts.HighStakes ? "high" : "normal",
+        "minContext" => $"{facts.PromptTokens}", "minTurns" => $"{facts.Turns}",
+        "needsContext" => $"{facts.NeedsContext}".ToLowerInvariant(), "minConfidence" => $"{facts.Confidence:0.00}",
+        _ => $"{facts.Load:0.00}",
     };
 }
 

@@ -69,7 +69,8 @@ public sealed record NoModel(string Reason) : RouteChoice
 /// <summary>What is known besides the task and the catalogue.</summary>
 /// <param name="HasKey">Whether a provider, by its lower-case name, can be called.</param>
 /// <param name="Today">Decides who has retired.</param>
-/// <param name="TokensPerMinute">The most tokens one call to a model may reserve, where known: a call above the minute's limit never fits, however long it waits. Null leaves it unchecked.</param>
+/// <param name="TokensPerMinute">The most tokens one call to a model may reserve, where known: a call above the minute's limit never fits,
+/// however long it waits. Null leaves it unchecked.</param>
 public sealed record RouteConditions(Func<string, bool> HasKey, DateOnly Today, Func<ModelEntry, long?>? TokensPerMinute = null)
 {
     /// <summary>How full the limits are, 0 to 1; see LoadRule.</summary>
@@ -96,24 +97,35 @@ public static class RoutingRule
             {
                 var over = WindowRule.PassedOver(row, chain[0].Named, request, catalogue, conditions);
                 var rule = Rule(row, first, chain) + over;
-                var routed = request.Confidence < (double)catalogue.WidenBelow ? Widened(rule, row, chain, facts, request, catalogue, conditions) : new Routed(rule, Ids(chain));
+                var routed = request.Confidence < (double)catalogue.WidenBelow
+                    ? Widened(rule, row, chain, facts, request, catalogue, conditions)
+                    : new Routed(rule, Ids(chain));
                 return over.Length == 0 ? routed : routed with { Switched = $"{over.Trim(' ', '(', ')')}; {routed.Models[0]} holds it" };
             }
         }
 
-        var named = catalogue.Routes.Where(row => row.Fits(facts)).SelectMany(row => row.Models).Select(id => catalogue.InService(id, conditions.Today)).OfType<ModelEntry>().Distinct().ToList();
+        var named = catalogue.Routes.Where(row => row.Fits(facts)).SelectMany(row => row.Models)
+            .Select(id => catalogue.InService(id, conditions.Today)).OfType<ModelEntry>().Distinct().ToList();
         if (WindowRule.Longer(named, request, catalogue, conditions) is { } longer)
             return longer;
         return first is null
-            ? new NoModel($"No route of the catalogue fits a task of kind '{request.Kind}' and complexity '{request.Complexity}'; add one with task 'any' and complexity 'any' at the end of its routes.")
+            ? new NoModel($"No route of the catalogue fits a task of kind '{request.Kind}' and complexity '{request.Complexity}'; "
+                + "add one with task 'any' and complexity 'any' at the end of its routes.")
             : WhyNobody(named, request, conditions);
     }
 
-    /// <summary>Those of a chain who can take the task today, in order: the retired are replaced, and who has no key or is too small is left out.</summary>
-    public static IReadOnlyList<ModelId> Able(IEnumerable<ModelId> chain, RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions) =>
-        [.. catalogue.InService(chain, conditions.Today).Where(id => conditions.HasKey(id.Provider) && Takes(catalogue.Find(id)!, request, conditions))];
+    /// <summary>
+    /// Those of a chain who can take the task today, in order: the retired are replaced, and who has no key or is too small is left out.
+    /// </summary>
+    public static IReadOnlyList<ModelId> Able(
+        IEnumerable<ModelId> chain, RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions) =>
+        [.. catalogue.InService(chain, conditions.Today)
+            .Where(id => conditions.HasKey(id.Provider) && Takes(catalogue.Find(id)!, request, conditions))];
 
-    /// <summary>What the table is asked about the task. One with much at stake is as hard as it is: what reads as easy, hurried or untimely about it must not cost it the better model.</summary>
+    /// <summary>
+    /// What the table is asked about the task. One with much at stake is as hard as it is: what reads as easy, hurried or untimely about it
+    /// must not cost it the better model.
+    /// </summary>
     public static RouteFacts FactsOf(RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions) => new()
     {
         Task = request.Kind ?? "",
@@ -129,18 +141,27 @@ public static class RoutingRule
     {
         var chain = new List<Link>(row.Models.Count);
         foreach (var named in row.Models)
-            if (catalogue.InService(named, conditions.Today) is { } entry && conditions.HasKey(entry.Id.Provider) && Takes(entry, request, conditions))
+            if (catalogue.InService(named, conditions.Today) is { } entry
+                && conditions.HasKey(entry.Id.Provider)
+                && Takes(entry, request, conditions))
                 chain.Add(new Link(named, entry));
         return chain;
     }
 
-    /// <summary>Unsure what it is, the queue does not guess: after the likeliest kind's first choice come those of the other likely kinds and of the table's last row, then everybody else of them.</summary>
-    private static Routed Widened(string rule, Route row, List<Link> chain, RouteFacts facts, RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions)
+    /// <summary>
+    /// Unsure what it is, the queue does not guess: after the likeliest kind's first choice come those of the other likely kinds and of the
+    /// table's last row, then everybody else of them.
+    /// </summary>
+    private static Routed Widened(
+        string rule, Route row, List<Link> chain, RouteFacts facts, RouteRequest request, ModelCatalogue catalogue,
+        RouteConditions conditions)
     {
-        var others = request.AlsoLikely.Select(kind => facts with { Task = kind }).Select(as_ => catalogue.Routes.FirstOrDefault(r => r.Fits(as_)))
+        var others = request.AlsoLikely.Select(kind => facts with { Task = kind })
+            .Select(as_ => catalogue.Routes.FirstOrDefault(r => r.Fits(as_)))
             .Append(catalogue.Routes.LastOrDefault(r => r.Fits(facts))).OfType<Route>().Distinct().Where(r => r != row).ToList();
         var chains = others.Select(r => ChainOf(r, request, catalogue, conditions)).Prepend(chain).ToList();
-        var wide = Enumerable.Range(0, chains.Max(c => c.Count)).SelectMany(place => chains.Where(c => place < c.Count).Select(c => c[place].Entry.Id)).Distinct().ToList();
+        var wide = Enumerable.Range(0, chains.Max(c => c.Count))
+            .SelectMany(place => chains.Where(c => place < c.Count).Select(c => c[place].Entry.Id)).Distinct().ToList();
         return new Routed(others.Count == 0 ? rule : $"{rule}, widened by {string.Join(" and ", others.Select(r => r.Name))}", wide);
     }
 
@@ -154,9 +175,11 @@ public static class RoutingRule
         if (!ModelId.TryParse(text, out var id) || catalogue.Find(id) is not { } named)
             return new NoModel(Unknown(text, catalogue, conditions.Today));
         if (catalogue.InService(id, conditions.Today) is not { } entry)
-            return new NoModel($"'{id}' has retired on {named.Retires:yyyy-MM-dd} and the catalogue names no successor; {KnownOf(id.Provider, catalogue, conditions.Today)}.");
+            return new NoModel($"'{id}' has retired on {named.Retires:yyyy-MM-dd} and the catalogue names no successor; "
+                + $"{KnownOf(id.Provider, catalogue, conditions.Today)}.");
         if (!conditions.HasKey(entry.Id.Provider))
-            return new NoModel($"'{entry.Id}' cannot be called: no key of {entry.Id.Provider} is set; set {KeyName(entry.Id.Provider)}, or leave 'model' out to let the queue choose.");
+            return new NoModel($"'{entry.Id}' cannot be called: no key of {entry.Id.Provider} is set; "
+                + $"set {KeyName(entry.Id.Provider)}, or leave 'model' out to let the queue choose.");
         if (!Takes(entry, request, conditions))
             return TooLarge([entry], request, conditions);
         return new Routed(entry.Id == id ? "requested" : $"requested (retired: {id} → {entry.Id})", [entry.Id]);
@@ -164,11 +187,16 @@ public static class RoutingRule
 
     /// <summary>Why a model of a row cannot take the task, as a sentence; null when it can.</summary>
     public static string? WhyLeftOut(ModelId named, RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions) =>
-        catalogue.InService(named, conditions.Today) is not { } entry ? $"has retired on {catalogue.Find(named)?.Retires:yyyy-MM-dd} without a successor"
+        catalogue.InService(named, conditions.Today) is not { } entry
+            ? $"has retired on {catalogue.Find(named)?.Retires:yyyy-MM-dd} without a successor"
         : !conditions.HasKey(entry.Id.Provider) ? $"no key of {entry.Id.Provider} is set ({KeyName(entry.Id.Provider)})"
-        : request.MaxOutputTokens > entry.MaxOutput ? $"answers have at most {entry.MaxOutput} tokens there, asked for {request.MaxOutputTokens}"
-        : !entry.Takes(request.PromptTokens, request.MaxOutputTokens) ? $"its context is {entry.Context} tokens; prompt and answer may take {(long)request.PromptTokens + request.MaxOutputTokens}"
-        : !FitsMinute(entry, request, conditions) ? $"its minute has at most {conditions.TokensPerMinute!(entry)} tokens; prompt and answer may take {(long)request.PromptTokens + request.MaxOutputTokens}"
+        : request.MaxOutputTokens > entry.MaxOutput
+            ? $"answers have at most {entry.MaxOutput} tokens there, asked for {request.MaxOutputTokens}"
+        : !entry.Takes(request.PromptTokens, request.MaxOutputTokens)
+            ? $"its context is {entry.Context} tokens; prompt and answer may take {(long)request.PromptTokens + request.MaxOutputTokens}"
+        : !FitsMinute(entry, request, conditions)
+            ? $"its minute has at most {conditions.TokensPerMinute!(entry)} tokens; "
+                + $"prompt and answer may take {(long)request.PromptTokens + request.MaxOutputTokens}"
         : null;
 
     internal static bool Takes(ModelEntry entry, RouteRequest request, RouteConditions conditions) =>
@@ -202,7 +230,8 @@ public static class RoutingRule
         var own = serving.Where(model => model.Id.Provider == provider).Select(model => model.Id.Name).ToList();
         return own.Count > 0
             ? $"known models of {provider} are {string.Join(", ", own)}"
-            : $"known providers are {string.Join(", ", serving.Select(model => model.Id.Provider).Distinct())}, and a model is named 'provider:model'";
+            : $"known providers are {string.Join(", ", serving.Select(model => model.Id.Provider).Distinct())}, "
+                + "and a model is named 'provider:model'";
     }
 
     private static NoModel WhyNobody(List<ModelEntry> candidates, RouteRequest request, RouteConditions conditions)
@@ -213,21 +242,28 @@ public static class RoutingRule
         var providers = candidates.Select(entry => entry.Id.Provider).Distinct().ToList();
         return new NoModel(providers.Count == 0
             ? "Every model of the routes that fit has retired without a successor; name one in the catalogue that serves."
-            : $"No provider with a key can take this task: its routes name models of {string.Join(", ", providers)}; set {string.Join(" or ", providers.Select(KeyName))}.");
+            : $"No provider with a key can take this task: its routes name models of {string.Join(", ", providers)}; "
+                + $"set {string.Join(" or ", providers.Select(KeyName))}.");
     }
 
     private static NoModel TooLarge(List<ModelEntry> callable, RouteRequest request, RouteConditions conditions)
     {
         var talkative = callable.MaxBy(entry => entry.MaxOutput)!;
         if (request.MaxOutputTokens > talkative.MaxOutput)
-            return new NoModel($"'maxOutputTokens' is {request.MaxOutputTokens}; the longest answer that can be had here is {talkative.MaxOutput} tokens, from {talkative.Id}: ask for no more than that.");
+            return new NoModel($"'maxOutputTokens' is {request.MaxOutputTokens}; the longest answer that can be had here is "
+                + $"{talkative.MaxOutput} tokens, from {talkative.Id}: ask for no more than that.");
         var found = $"The prompt is estimated at {request.PromptTokens} tokens and its answer may take {request.MaxOutputTokens}";
         var fitting = callable.Where(entry => entry.Takes(request.PromptTokens, request.MaxOutputTokens)).ToList();
         if (fitting.MaxBy(entry => conditions.TokensPerMinute?.Invoke(entry) ?? long.MaxValue) is { } busiest)
-            return new NoModel($"{found}; a minute's limit here is at most {conditions.TokensPerMinute!(busiest)} tokens, of {busiest.Id}, so the call could never be made: shorten or split the prompt, lower 'maxOutputTokens', or add a key with a higher limit.") { IsTooLong = true };
+            return new NoModel($"{found}; a minute's limit here is at most {conditions.TokensPerMinute!(busiest)} tokens, of {busiest.Id}, "
+                + "so the call could never be made: shorten or split the prompt, "
+                + "lower 'maxOutputTokens', or add a key with a higher limit.") { IsTooLong = true };
         var widest = callable.MaxBy(entry => entry.Context)!;
-        return new NoModel($"{found}; the largest context that can be had here is {widest.Context} tokens, of {widest.Id}, nine tenths of it used, with answers up to {widest.MaxOutput}: shorten or split the prompt, or lower 'maxOutputTokens'.") { IsTooLong = true };
+        return new NoModel(
+            $"{found}; the largest context that can be had here is {widest.Context} tokens, of {widest.Id}, nine tenths of it used, "
+                + $"with answers up to {widest.MaxOutput}: shorten or split the prompt, or lower 'maxOutputTokens'.") { IsTooLong = true };
     }
 
-    private static string KeyName(string provider) => KnownProviders.Find(provider)?.FirstVariable ?? $"{provider.ToUpperInvariant()}_API_KEY";
+    private static string KeyName(string provider) =>
+        KnownProviders.Find(provider)?.FirstVariable ?? $"{provider.ToUpperInvariant()}_API_KEY";
 }

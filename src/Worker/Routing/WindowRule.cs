@@ -2,27 +2,38 @@ using LlmQueue.Catalogue;
 
 namespace LlmQueue.Worker.Routing;
 
-/// <summary>What becomes of a prompt that is too long for who would have been asked: a longer window of the chain, else of the catalogue. Pure.</summary>
+/// <summary>
+/// What becomes of a prompt that is too long for who would have been asked: a longer window of the chain, else of the catalogue. Pure.
+/// </summary>
 public static class WindowRule
 {
     private const int LongestChain = 4;
 
-    /// <summary>Who of a row was passed over for its window before the first that holds the prompt, as words for the route; empty when nobody was.</summary>
+    /// <summary>
+    /// Who of a row was passed over for its window before the first that holds the prompt, as words for the route; empty when nobody was.
+    /// </summary>
     public static string PassedOver(Route row, ModelId first, RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions)
     {
         var tooShort = row.Models.TakeWhile(id => id != first).Select(id => catalogue.InService(id, conditions.Today)).OfType<ModelEntry>()
-            .Where(entry => conditions.HasKey(entry.Id.Provider) && IsTooShort(entry, request)).Select(entry => entry.Id).Distinct().ToList();
+            .Where(entry => conditions.HasKey(entry.Id.Provider) && IsTooShort(entry, request))
+            .Select(entry => entry.Id).Distinct().ToList();
         return tooShort.Count == 0 ? "" : $" (too long for {string.Join(", ", tooShort)})";
     }
 
-    /// <summary>Where nobody of the routes holds the prompt, those of the catalogue who do, the shortest sufficient window first; null when that is not what is wrong, or there are none.</summary>
-    public static Routed? Longer(IReadOnlyList<ModelEntry> ofRoutes, RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions)
+    /// <summary>
+    /// Where nobody of the routes holds the prompt, those of the catalogue who do, the shortest sufficient window first; null when that is
+    /// not what is wrong, or there are none.
+    /// </summary>
+    public static Routed? Longer(
+        IReadOnlyList<ModelEntry> ofRoutes, RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions)
     {
         var callable = ofRoutes.Where(entry => conditions.HasKey(entry.Id.Provider)).ToList();
         // A minute that never holds the call is as short as a window.
-        if (callable.Count == 0 || !callable.TrueForAll(entry => request.MaxOutputTokens <= entry.MaxOutput && !RoutingRule.Takes(entry, request, conditions)))
+        if (callable.Count == 0
+            || !callable.TrueForAll(entry => request.MaxOutputTokens <= entry.MaxOutput && !RoutingRule.Takes(entry, request, conditions)))
             return null;
-        var longer = RoutingRule.Able(catalogue.Models.OrderBy(m => m.Context).Select(m => m.Id), request, catalogue, conditions).Take(LongestChain).ToList();
+        var longer = RoutingRule.Able(catalogue.Models.OrderBy(m => m.Context).Select(m => m.Id), request, catalogue, conditions)
+            .Take(LongestChain).ToList();
         var found = $"nobody of the routes holds {request.PromptTokens + (long)request.MaxOutputTokens} tokens";
         return longer.Count == 0 ? null : new Routed($"window ({found})", longer) { Switched = $"{found}; {longer[0]} does" };
     }

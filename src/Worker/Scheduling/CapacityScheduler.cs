@@ -9,17 +9,21 @@ using Npgsql;
 namespace LlmQueue.Worker.Scheduling;
 
 /// <summary>
-/// Opens lines. One Pacer leads among all workers (an advisory lock that dies with its connection). It sleeps until the next opening it knows of, or until
-/// the bell of a line rings; then it books just as many tasks as fit and rings for those alone. Nobody else wakes and nobody polls.
+/// Opens lines. One Pacer leads among all workers (an advisory lock that dies with its connection). It sleeps until the next opening
+/// it knows of, or until the bell of a line rings; then it books just as many tasks as fit and rings for those alone. Nobody else
+/// wakes and nobody polls.
 /// </summary>
-public sealed class CapacityScheduler(NpgsqlDataSource database, SchedulingCycle round, BatchFeeder feed, LineBell lineBell, CommandSender commandSender, WorkerOptions options, TimeProvider clock, ILogger<CapacityScheduler> logger) : BackgroundService, IHostedLifecycleService
+public sealed class CapacityScheduler(
+    NpgsqlDataSource database, SchedulingCycle round, BatchFeeder feed, LineBell lineBell, CommandSender commandSender,
+    WorkerOptions options, TimeProvider clock, ILogger<CapacityScheduler> logger) : BackgroundService, IHostedLifecycleService
 {
     /// <summary>Any number will do as long as every worker uses the same.</summary>
     private const long Leadership = 7_255_142_002;
 
     /// <summary>
-    /// A leader whose machine is lost, or whose network is cut, must not lead for the hours that TCP gives it: the connection asks every five seconds, and a server that has not heard of it for twelve ends
-    /// it, also where a proxy between them still answers. Asked by name, as older servers do not know them all.
+    /// A leader whose machine is lost, or whose network is cut, must not lead for the hours that TCP gives it: the connection asks every
+    /// five seconds, and a server that has not heard of it for twelve ends it, also where a proxy between them still answers. Asked by
+    /// name, as older servers do not know them all.
     /// </summary>
     private const string LosesIfSilent = """
         select set_config(s.name, u.value, false) from (values ('idle_session_timeout', '12000'), ('tcp_keepalives_idle', '5'), ('tcp_keepalives_interval', '2'), ('tcp_keepalives_count', '3'), ('tcp_user_timeout', '12000')) u(name, value)
@@ -31,7 +35,10 @@ public sealed class CapacityScheduler(NpgsqlDataSource database, SchedulingCycle
     private readonly Signal _work = new();
     private volatile bool _leads;
 
-    /// <summary>True while no other worker's Pacer leads: what one worker of all is to do is done here, without another lock. A dead worker's leadership ends with its connection.</summary>
+    /// <summary>
+    /// True while no other worker's Pacer leads: what one worker of all is to do is done here, without another lock. A dead worker's
+    /// leadership ends with its connection.
+    /// </summary>
     public bool Leads => _leads;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -66,7 +73,9 @@ public sealed class CapacityScheduler(NpgsqlDataSource database, SchedulingCycle
         }
     }
 
-    /// <summary>First of all: room that is booked while the bus stops is booked for somebody who is not told. Another worker leads meanwhile.</summary>
+    /// <summary>
+    /// First of all: room that is booked while the bus stops is booked for somebody who is not told. Another worker leads meanwhile.
+    /// </summary>
     public Task StoppingAsync(CancellationToken cancellationToken) => StopAsync(cancellationToken);
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -78,9 +87,13 @@ public sealed class CapacityScheduler(NpgsqlDataSource database, SchedulingCycle
     private async Task Lead(CancellationToken cancellationToken)
     {
         // Outside the pool: this one connection waits for the lock, holds it and hears the bell for as long as it lives.
-        var settings = new NpgsqlConnectionStringBuilder(database.ConnectionString) { Pooling = false, CommandTimeout = 0, ApplicationName = "LlmQueue Pacer", KeepAlive = 5 };
+        var settings = new NpgsqlConnectionStringBuilder(database.ConnectionString)
+        {
+            Pooling = false, CommandTimeout = 0, ApplicationName = "LlmQueue Pacer", KeepAlive = 5,
+        };
         await using var connection = await OpenWithPassword(settings, cancellationToken);
-        await using (var wait = new NpgsqlCommand($"{LosesIfSilent}; select pg_advisory_lock({Leadership}); listen {LineBell.Channel}", connection))
+        await using (var wait = new NpgsqlCommand($"{LosesIfSilent}; select pg_advisory_lock({Leadership}); listen {LineBell.Channel}",
+            connection))
             await wait.ExecuteNonQueryAsync(cancellationToken);
         logger.LogInformation("This worker's Pacer leads.");
         connection.Notification += (_, _) => _work.Set();
@@ -98,7 +111,8 @@ public sealed class CapacityScheduler(NpgsqlDataSource database, SchedulingCycle
                 await RingOrStepDown(result.Bells, lost.Token);
                 var (fed, lookAgain) = await feed.Feed(lost.Token);
                 await RingOrStepDown(fed, lost.Token);
-                await Sleep(began, result.NextOpening is { } opening && (lookAgain is null || opening < lookAgain) ? opening : lookAgain, lost.Token);
+                await Sleep(began, result.NextOpening is { } opening && (lookAgain is null || opening < lookAgain) ? opening : lookAgain,
+                    lost.Token);
             }
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
@@ -114,7 +128,9 @@ public sealed class CapacityScheduler(NpgsqlDataSource database, SchedulingCycle
         }
     }
 
-    /// <summary>Who has the database and not the broker would book room and tell nobody, for as long as it leads: another may be better off.</summary>
+    /// <summary>
+    /// Who has the database and not the broker would book room and tell nobody, for as long as it leads: another may be better off.
+    /// </summary>
     private async Task RingOrStepDown(IReadOnlyCollection<object> bells, CancellationToken cancellationToken)
     {
         if (!await commandSender.Send(bells, cancellationToken))

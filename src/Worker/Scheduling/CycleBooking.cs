@@ -8,7 +8,9 @@ namespace LlmQueue.Worker.Scheduling;
 /// <summary>Writes what a round has planned: a task's row takes its grant first, and only then is room booked for it.</summary>
 internal sealed class CycleBooking(StoreTables tables, Thresholds thresholds)
 {
-    public async Task Grant(NpgsqlConnection connection, NpgsqlTransaction transaction, CyclePlan plan, CycleTransaction work, bool nobodyWaits, DateTime now, CancellationToken cancellationToken)
+    public async Task Grant(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, CyclePlan plan, CycleTransaction work, bool nobodyWaits, DateTime now,
+        CancellationToken cancellationToken)
     {
         if (nobodyWaits)
             foreach (var bucket in work.Buckets)
@@ -42,7 +44,14 @@ internal sealed class CycleBooking(StoreTables tables, Thresholds thresholds)
 
         await using var write = new NpgsqlBatch(connection, transaction);
         if (plan.ToDecideAgain.Count > 0)
-            write.BatchCommands.Add(new NpgsqlBatchCommand("update tasks set rung_at = $1 where id = any($2)") { Parameters = { new NpgsqlParameter<DateTime> { TypedValue = now }, new NpgsqlParameter<Guid[]> { TypedValue = [.. plan.ToDecideAgain] } } });
+            write.BatchCommands.Add(new NpgsqlBatchCommand("update tasks set rung_at = $1 where id = any($2)")
+            {
+                Parameters =
+                {
+                    new NpgsqlParameter<DateTime> { TypedValue = now },
+                    new NpgsqlParameter<Guid[]> { TypedValue = [.. plan.ToDecideAgain] },
+                },
+            });
         plan.Alerts = thresholds.Crossed(work.SharesBefore, work.Buckets, work.Budgets, now);
         if (plan.Alerts.Count > 0)
             write.BatchCommands.Add(tables.InsertAnnouncements([.. plan.Alerts.Select(a => a.ToRow())]));
@@ -50,7 +59,10 @@ internal sealed class CycleBooking(StoreTables tables, Thresholds thresholds)
         if (work.Budgets.Count > 0)
             write.BatchCommands.Add(tables.UpdateBudgets(work.Budgets));
         var present = plan.Grants.Where(g => g.Booked).Select(g => g.Head.StartTag).DefaultIfEmpty(0).Max();
-        write.BatchCommands.Add(new NpgsqlBatchCommand("update tenants set virtual_finish = greatest(virtual_finish, $1) where name = ''") { Parameters = { new NpgsqlParameter<double> { TypedValue = present } } });
+        write.BatchCommands.Add(new NpgsqlBatchCommand("update tenants set virtual_finish = greatest(virtual_finish, $1) where name = ''")
+        {
+            Parameters = { new NpgsqlParameter<double> { TypedValue = present } },
+        });
         await write.ExecuteNonQueryAsync(cancellationToken);
     }
 

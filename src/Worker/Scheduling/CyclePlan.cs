@@ -15,7 +15,8 @@ internal sealed class CyclePlan
 }
 
 /// <summary>Room for one task in one bucket; booked once its row has taken it.</summary>
-internal sealed record PlannedGrant(WaitQueueHead Head, string Bucket, string Model, ResourceDemand Demand, decimal? PriceUsd, WaitQueue Line)
+internal sealed record PlannedGrant(
+    WaitQueueHead Head, string Bucket, string Model, ResourceDemand Demand, decimal? PriceUsd, WaitQueue Line)
 {
     public bool Booked { get; set; }
 }

@@ -7,7 +7,8 @@ using LlmQueue.Worker.Ranking;
 namespace LlmQueue.Worker.Scheduling;
 
 /// <summary>Plans a round of the Pacer on copies: nothing is taken here.</summary>
-public sealed class CyclePlanner(BucketDirectory directory, WaitQueueDirectory lines, CallEstimates estimates, PagePool pool, WorkerOptions options)
+public sealed class CyclePlanner(
+    BucketDirectory directory, WaitQueueDirectory lines, CallEstimates estimates, PagePool pool, WorkerOptions options)
 {
     private const int MaxRings = 500;
 
@@ -15,8 +16,8 @@ public sealed class CyclePlanner(BucketDirectory directory, WaitQueueDirectory l
     private readonly PriorityAging _ageing = new(options.AgeAfter, options.AgedEvery);
 
     /// <summary>
-    /// Who goes where: in order, each to the first bucket of its line that has room. One for whom none has room keeps the bucket that opens soonest for it,
-    /// so that smaller tasks behind it may use the others but cannot starve it.
+    /// Who goes where: in order, each to the first bucket of its line that has room. One for whom none has room keeps the bucket that opens
+    /// soonest for it, so that smaller tasks behind it may use the others but cannot starve it.
     /// </summary>
     internal async Task<CyclePlan> Plan(IReadOnlyList<WaitQueueHead> heads, CycleTransaction work, DateTime now)
     {
@@ -66,7 +67,10 @@ public sealed class CyclePlanner(BucketDirectory directory, WaitQueueDirectory l
             if (!payable && head.Unrung)
                 plan.ToDecideAgain.Add(head.Id);
             // A limit was learned since it came to stand here, and it can never pass: it is decided again, and told so.
-            else if (soonest is null && head.Unrung && candidates.Count > 0 && candidates.All(c => !BucketRule.CanEverFit(c.Bucket, c.Demand)))
+            else if (soonest is null
+                && head.Unrung
+                && candidates.Count > 0
+                && candidates.All(c => !BucketRule.CanEverFit(c.Bucket, c.Demand)))
                 plan.ToDecideAgain.Add(head.Id);
             // The catalogue has changed since, and nobody of its line is there any more: it is routed again.
             else if (head.Unrung && line.BucketIds.All(id => directory.Find(id) is null))
@@ -84,24 +88,31 @@ public sealed class CyclePlanner(BucketDirectory directory, WaitQueueDirectory l
     }
 
     private bool IsOutOfDate(WaitQueue line, Dictionary<string, TokenBucket> buckets, DateOnly today) => line.BucketIds.Any(id =>
-        directory.Find(id)?.Model.IsRetired(today) == true || (buckets.TryGetValue(id, out var bucket) && DisabledReasons.IsGone(bucket.DisabledReason)));
+        directory.Find(id)?.Model.IsRetired(today) == true
+            || (buckets.TryGetValue(id, out var bucket) && DisabledReasons.IsGone(bucket.DisabledReason)));
 
     /// <summary>The ways a head may go, in the order in which they are tried; the same rule as for who has just come.</summary>
-    private IReadOnlyList<Candidate> InOrder(WaitQueue line, WaitQueueHead head, Dictionary<string, TokenBucket> buckets, List<BudgetBalance?> purses, PoolWeights weights, DateTime now)
+    private IReadOnlyList<Candidate> InOrder(
+        WaitQueue line, WaitQueueHead head, Dictionary<string, TokenBucket> buckets, List<BudgetBalance?> purses, PoolWeights weights,
+        DateTime now)
     {
         var candidates = new List<Candidate>();
         foreach (var id in line.BucketIds)
         {
             if (!buckets.TryGetValue(id, out var bucket) || bucket.DisabledReason is not null || directory.Find(id) is not { } info)
                 continue;
-            candidates.Add(new Candidate(id, info.Model, bucket, estimates.Demand(info.Model, head.AdmissionRequest, head.PromptUnits, head.MaxOutputTokens), estimates.MostUsd(info.Model, head.PromptUnits, head.MaxOutputTokens)));
+            candidates.Add(new Candidate(id, info.Model, bucket,
+                estimates.Demand(info.Model, head.AdmissionRequest, head.PromptUnits, head.MaxOutputTokens),
+                estimates.MostUsd(info.Model, head.PromptUnits, head.MaxOutputTokens)));
         }
 
         var tightest = purses.OfType<BudgetBalance>().MaxBy(p => p.UsedShare);
         // The same for every page of this complexity in the line, for as long as the round lasts.
         if (!weights.TryGetValue((line.Id, head.Complexity), out var weight) && line.Spread)
-            weights[(line.Id, head.Complexity)] = weight = pool.Weights(candidates.Select(c => (c.Model, c.Bucket.TokensPerMinute)), head.Complexity);
-        return OrderRule.Decide(candidates, line.Spread, head.Bound, tightest?.UsedShare ?? 0, tightest?.Id ?? "", now, weight is null ? null : c => weight(c.Model.Id).Weight).Candidates;
+            weights[(line.Id, head.Complexity)] = weight = pool.Weights(candidates.Select(c => (c.Model, c.Bucket.TokensPerMinute)),
+                head.Complexity);
+        return OrderRule.Decide(candidates, line.Spread, head.Bound, tightest?.UsedShare ?? 0, tightest?.Id ?? "", now,
+            weight is null ? null : c => weight(c.Model.Id).Weight).Candidates;
     }
 
     /// <summary>What a budget can still pay in this round.</summary>
@@ -111,7 +122,8 @@ public sealed class CyclePlanner(BucketDirectory directory, WaitQueueDirectory l
 
         public string Id => budget.Id;
 
-        public double UsedShare => budget.LimitUsd is > 0 and { } limit ? (double)(1 - (_left!.Value / limit)) : budget.LimitUsd is null ? 0 : 1;
+        public double UsedShare => budget.LimitUsd is > 0 and { } limit ? (double)(1 - (_left!.Value / limit))
+            : budget.LimitUsd is null ? 0 : 1;
 
         /// <summary>A limited budget pays nothing whose price is unknown: it could not be kept.</summary>
         public bool CanPay(decimal? price) => _left is null || price <= _left;

@@ -6,7 +6,10 @@ using Npgsql;
 
 namespace LlmQueue.Worker.Scheduling;
 
-/// <summary>What a round of the Pacer works on, locked for as long as it lasts: the buckets and budgets somebody waits for, and the pauses that are over.</summary>
+/// <summary>
+/// What a round of the Pacer works on, locked for as long as it lasts: the buckets and budgets somebody waits for, and the
+/// pauses that are over.
+/// </summary>
 internal sealed class CycleTransaction
 {
     public List<TokenBucket> Buckets { get; } = [];
@@ -15,19 +18,27 @@ internal sealed class CycleTransaction
     public Dictionary<string, double> SharesBefore { get; } = new(StringComparer.Ordinal);
     public DateTime? NextDue { get; set; }
 
-    public static async Task<CycleTransaction> Lock(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTime now, TimeSpan unanswered, CancellationToken cancellationToken)
+    public static async Task<CycleTransaction> Lock(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, DateTime now, TimeSpan unanswered, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(connection, transaction);
         foreach (var (setting, value) in LimitLocks.FreesIfSilent)
             batch.BatchCommands.Add(new NpgsqlBatchCommand($"set local {setting} = '{value}'"));
-        batch.BatchCommands.Add(new NpgsqlBatchCommand($"select {StoreTables.BucketColumns} from buckets where waiting > 0 order by id for update"));
-        batch.BatchCommands.Add(new NpgsqlBatchCommand($"select {StoreTables.BudgetColumns} from budgets where (period_start <= $1 and period_end > $1) or waiting > 0 order by id for update") { Parameters = { new NpgsqlParameter<DateTime> { TypedValue = now } } });
+        batch.BatchCommands.Add(
+            new NpgsqlBatchCommand($"select {StoreTables.BucketColumns} from buckets where waiting > 0 order by id for update"));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(
+            $"select {StoreTables.BudgetColumns} from budgets where (period_start <= $1 and period_end > $1) "
+                + "or waiting > 0 order by id for update") { Parameters = { new NpgsqlParameter<DateTime> { TypedValue = now } } });
         batch.BatchCommands.Add(new NpgsqlBatchCommand("""
             update tasks t set rung_at = $1 where t.id in (
                 select id from tasks where state = 'WaitingToRetry' and due_at <= $1 and (rung_at < due_at or rung_at < $2) order by due_at limit 500 for update skip locked)
             returning t.id, t.attempt
             """) { Parameters = { new NpgsqlParameter<DateTime> { TypedValue = now }, new NpgsqlParameter<DateTime> { TypedValue = now - unanswered } } });
-        batch.BatchCommands.Add(new NpgsqlBatchCommand("select min(due_at) from tasks where state in ('WaitingToRetry', 'WaitingForBudget') and due_at > $1") { Parameters = { new NpgsqlParameter<DateTime> { TypedValue = now } } });
+        batch.BatchCommands.Add(
+            new NpgsqlBatchCommand("select min(due_at) from tasks where state in ('WaitingToRetry', 'WaitingForBudget') and due_at > $1")
+            {
+                Parameters = { new NpgsqlParameter<DateTime> { TypedValue = now } },
+            });
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         var locked = new CycleTransaction();
         while (await reader.ReadAsync(cancellationToken))

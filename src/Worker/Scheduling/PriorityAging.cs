@@ -1,9 +1,10 @@
 namespace LlmQueue.Worker.Scheduling;
 
 /// <summary>
-/// Nobody waits for ever behind a class above his own. Of so many grants one goes to the task that has waited longest among those with somebody of a higher class before them,
-/// once it has waited for long enough. A share, and not a priority that rises with time: when everybody waits long, a risen priority would leave no classes at all.
-/// Counts grants from round to round, since a round is often a single grant; used by one Pacer at a time.
+/// Nobody waits for ever behind a class above his own. Of so many grants one goes to the task that has waited longest among those with
+/// somebody of a higher class before them, once it has waited for long enough. A share, and not a priority that rises with time: when
+/// everybody waits long, a risen priority would leave no classes at all. Counts grants from round to round, since a round is often a single
+/// grant; used by one Pacer at a time.
 /// </summary>
 /// <param name="after">From when on a task counts as aged.</param>
 /// <param name="every">One grant in so many is an aged task's.</param>
@@ -18,7 +19,8 @@ public sealed class PriorityAging(TimeSpan after, int every)
     public Round Turns(IReadOnlyList<WaitQueueHead> heads, DateTime now)
     {
         var highest = heads.Count == 0 ? (short)0 : heads[0].Priority;
-        var aged = heads.Where(h => h.Priority > highest && now - h.WaitingSince >= after).OrderBy(h => h.WaitingSince).ThenBy(h => h.StartTag);
+        var aged = heads.Where(h => h.Priority > highest && now - h.WaitingSince >= after).OrderBy(h => h.WaitingSince)
+            .ThenBy(h => h.StartTag);
         return new Round(this, heads, new Queue<WaitQueueHead>(aged));
     }
 
@@ -32,7 +34,8 @@ public sealed class PriorityAging(TimeSpan after, int every)
         private int _next;
         private bool _nextIsAged;
 
-        internal Round(PriorityAging ageing, IReadOnlyList<WaitQueueHead> heads, Queue<WaitQueueHead> aged) => (_ageing, _heads, _aged) = (ageing, heads, aged);
+        internal Round(PriorityAging ageing, IReadOnlyList<WaitQueueHead> heads, Queue<WaitQueueHead> aged) =>
+            (_ageing, _heads, _aged) = (ageing, heads, aged);
 
         /// <summary>Whose turn it is; null when everybody has had his.</summary>
         public WaitQueueHead? Next()

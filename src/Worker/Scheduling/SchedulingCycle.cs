@@ -11,10 +11,12 @@ namespace LlmQueue.Worker.Scheduling;
 public sealed record SchedulingResult(IReadOnlyList<object> Bells, DateTime? NextOpening);
 
 /// <summary>
-/// One round of the Pacer, one transaction: pauses that are over, money that has come back, and the lines. Buckets are locked before anything is looked at,
-/// so a task that is just going to stand in line is either seen now or rings the bell after.
+/// One round of the Pacer, one transaction: pauses that are over, money that has come back, and the lines. Buckets are locked before
+/// anything is looked at, so a task that is just going to stand in line is either seen now or rings the bell after.
 /// </summary>
-public sealed class SchedulingCycle(NpgsqlDataSource database, StoreTables tables, LimitViews views, CyclePlanner planner, BudgetRepository budgets, Thresholds thresholds, OutboxPublisher outbox, TimeProvider clock)
+public sealed class SchedulingCycle(
+    NpgsqlDataSource database, StoreTables tables, LimitViews views, CyclePlanner planner, BudgetRepository budgets, Thresholds thresholds,
+    OutboxPublisher outbox, TimeProvider clock)
 {
     // A bell that brought nothing about in this time is rung again.
     private static readonly TimeSpan Unanswered = TimeSpan.FromSeconds(15);
@@ -56,12 +58,16 @@ public sealed class SchedulingCycle(NpgsqlDataSource database, StoreTables table
     }
 
     /// <summary>Rings for as many tasks that wait for money as the money left can pay; after the period's end for all.</summary>
-    private static async Task<List<object>> ReleaseMoney(NpgsqlConnection connection, NpgsqlTransaction transaction, CycleTransaction work, DateTime now, CancellationToken cancellationToken)
+    private static async Task<List<object>> ReleaseMoney(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, CycleTransaction work, DateTime now,
+        CancellationToken cancellationToken)
     {
         var bells = new List<object>();
         foreach (var budget in work.Budgets.Where(b => b.Waiting > 0))
         {
-            var left = budget.PeriodEnd <= now || budget.LimitUsd is null ? decimal.MaxValue : budget.LimitUsd.Value - budget.SpentUsd - budget.InFlightUsd;
+            var left = budget.PeriodEnd <= now || budget.LimitUsd is null
+                ? decimal.MaxValue
+                : budget.LimitUsd.Value - budget.SpentUsd - budget.InFlightUsd;
             if (left <= 0)
                 continue;
             await using var command = new NpgsqlCommand("""
@@ -76,7 +82,8 @@ public sealed class SchedulingCycle(NpgsqlDataSource database, StoreTables table
             {
                 Parameters =
                 {
-                    new NpgsqlParameter<string> { TypedValue = budget.Id }, new NpgsqlParameter<DateTime> { TypedValue = now }, new NpgsqlParameter<DateTime> { TypedValue = now - Unanswered },
+                    new NpgsqlParameter<string> { TypedValue = budget.Id }, new NpgsqlParameter<DateTime> { TypedValue = now },
+                    new NpgsqlParameter<DateTime> { TypedValue = now - Unanswered },
                     new NpgsqlParameter<decimal> { TypedValue = Math.Min(left, 1e15m) },
                 },
             };

@@ -6,7 +6,9 @@ using Npgsql;
 namespace LlmQueue.Worker.Scheduling;
 
 /// <summary>A task near the front of its line, with what the Pacer must know to book room for it.</summary>
-public sealed record WaitQueueHead(Guid Id, string Line, short Priority, double StartTag, double LineTokens, double PromptUnits, int MaxOutputTokens, int Attempt, DateTime WaitingSince, bool Unrung, string? AdmissionRequest, IReadOnlyList<string> Budgets, bool Bound, string? Complexity);
+public sealed record WaitQueueHead(
+    Guid Id, string Line, short Priority, double StartTag, double LineTokens, double PromptUnits, int MaxOutputTokens, int Attempt,
+    DateTime WaitingSince, bool Unrung, string? AdmissionRequest, IReadOnlyList<string> Budgets, bool Bound, string? Complexity);
 
 /// <summary>Reads the first tasks of every line.</summary>
 public static class WaitQueueHeads
@@ -14,8 +16,8 @@ public static class WaitQueueHeads
     private const int AClass = 128;
 
     /// <summary>
-    /// The recursion steps from line to line, and in each from priority class to priority class, through one index: its cost is the number of lines, not of tasks.
-    /// $1 is how many of each, $2 before when a bell must have been rung to count as unanswered.
+    /// The recursion steps from line to line, and in each from priority class to priority class, through one index: its cost is the number
+    /// of lines, not of tasks. $1 is how many of each, $2 before when a bell must have been rung to count as unanswered.
     /// </summary>
     public const string Sql = $"""
         with recursive l as (
@@ -31,18 +33,27 @@ public static class WaitQueueHeads
         """;
 
     /// <summary>In the order of their turns: priority class, then the tenants' fair order.</summary>
-    public static async Task<IReadOnlyList<WaitQueueHead>> Read(NpgsqlConnection connection, NpgsqlTransaction? transaction, BudgetRepository budgets, DateTime now, TimeSpan unanswered, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<WaitQueueHead>> Read(
+        NpgsqlConnection connection, NpgsqlTransaction? transaction, BudgetRepository budgets, DateTime now, TimeSpan unanswered,
+        CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Sql, connection, transaction)
         {
-            Parameters = { new NpgsqlParameter<int> { TypedValue = AClass }, new NpgsqlParameter<DateTime> { TypedValue = now - unanswered } },
+            Parameters =
+            {
+                new NpgsqlParameter<int> { TypedValue = AClass }, new NpgsqlParameter<DateTime> { TypedValue = now - unanswered },
+            },
         };
         var heads = new List<WaitQueueHead>();
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
-            heads.Add(new WaitQueueHead(reader.GetGuid(0), reader.GetString(1), reader.GetInt16(2), reader.GetDouble(3), reader.GetDouble(4), reader.GetDouble(5), reader.GetInt32(6), reader.GetInt32(7), reader.GetDateTime(8), reader.GetBoolean(9),
-                Text(reader, 14), budgets.Of(reader.GetString(10), Text(reader, 11), Text(reader, 12), now), reader.GetBoolean(13), Text(reader, 15)));
-        heads.Sort(static (a, b) => a.Priority != b.Priority ? a.Priority.CompareTo(b.Priority) : a.StartTag != b.StartTag ? a.StartTag.CompareTo(b.StartTag) : a.Id.CompareTo(b.Id));
+            heads.Add(new WaitQueueHead(reader.GetGuid(0), reader.GetString(1), reader.GetInt16(2), reader.GetDouble(3),
+                reader.GetDouble(4), reader.GetDouble(5), reader.GetInt32(6), reader.GetInt32(7), reader.GetDateTime(8),
+                reader.GetBoolean(9),
+                Text(reader, 14), budgets.Of(reader.GetString(10), Text(reader, 11), Text(reader, 12), now), reader.GetBoolean(13),
+                Text(reader, 15)));
+        heads.Sort(static (a, b) => a.Priority != b.Priority ? a.Priority.CompareTo(b.Priority)
+            : a.StartTag != b.StartTag ? a.StartTag.CompareTo(b.StartTag) : a.Id.CompareTo(b.Id));
         return heads;
     }
 

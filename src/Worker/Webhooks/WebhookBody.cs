@@ -15,7 +15,11 @@ public static class WebhookBody
     private static byte[] OfTask(DueWebhook due) => JsonSerializer.SerializeToUtf8Bytes(new
     {
         type = due.Row.Type, timestamp = due.Row.CreatedAt,
-        data = new { id = due.Row.TaskId, tenant = due.Row.Tenant, state = due.State, reason = due.Reason, self = $"/v1/tasks/{due.Row.TaskId}", metadata = Json(due.Metadata) },
+        data = new
+        {
+            id = due.Row.TaskId, tenant = due.Row.Tenant, state = due.State, reason = due.Reason, self = $"/v1/tasks/{due.Row.TaskId}",
+            metadata = Json(due.Metadata),
+        },
     }, JsonSerializerOptions.Web);
 
     /// <summary>OpenAI's event as its clients unwrap it, and within it what saves a question.</summary>
@@ -27,7 +31,8 @@ public static class WebhookBody
             Id = $"evt_{row.Id:N}", Object = "event", row.Type, CreatedAt = OpenAiFormat.Seconds(row.CreatedAt), Timestamp = row.CreatedAt,
             Data = new
             {
-                Id = id, row.Tenant, batch.Status, RequestCounts = new { batch.Total, batch.Completed, batch.Failed }, OutputFileId = File(batch.OutputFileId), ErrorFileId = File(batch.ErrorFileId),
+                Id = id, row.Tenant, batch.Status, RequestCounts = new { batch.Total, batch.Completed, batch.Failed },
+                OutputFileId = File(batch.OutputFileId), ErrorFileId = File(batch.ErrorFileId),
                 Self = $"/v1/batches/{id}", Metadata = Json(batch.Metadata),
             },
         }, OpenAiFormat.Json);

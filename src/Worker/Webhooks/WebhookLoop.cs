@@ -11,10 +11,12 @@ using Microsoft.Extensions.Logging;
 namespace LlmQueue.Worker.Webhooks;
 
 /// <summary>
-/// Tells tenants' addresses that their tasks and batches have ended: at least once, the same id each time, over hours where it must be. The rows are the timers. A slow receiver
-/// takes one of sixteen places and no more than twenty seconds; the others go on.
+/// Tells tenants' addresses that their tasks and batches have ended: at least once, the same id each time, over hours where it must be. The
+/// rows are the timers. A slow receiver takes one of sixteen places and no more than twenty seconds; the others go on.
 /// </summary>
-public sealed class WebhookLoop(WebhookRepository book, Signal<WebhookRow> webhookDue, BatchRepository batches, WebhookChecks checks, OutboundHttp outside, QueueSettings settings, Jitter jitter, TimeProvider clock, ILogger<WebhookLoop> logger) : BackgroundService
+public sealed class WebhookLoop(
+    WebhookRepository book, Signal<WebhookRow> webhookDue, BatchRepository batches, WebhookChecks checks, OutboundHttp outside,
+    QueueSettings settings, Jitter jitter, TimeProvider clock, ILogger<WebhookLoop> logger) : BackgroundService
 {
     private const int Places = 16;
     private static readonly TimeSpan LongestCall = TimeSpan.FromSeconds(20), LongestSleep = TimeSpan.FromSeconds(10);
@@ -29,7 +31,9 @@ public sealed class WebhookLoop(WebhookRepository book, Signal<WebhookRow> webho
                 foreach (var due in await book.Take(Places - Volatile.Read(ref _busy), stoppingToken))
                     _ = Call(due, stoppingToken);
                 var next = Volatile.Read(ref _busy) < Places ? await book.Next(stoppingToken) : null;
-                var sleep = next is { } at && at - clock.GetUtcNow().UtcDateTime < LongestSleep ? at - clock.GetUtcNow().UtcDateTime : LongestSleep;
+                var sleep = next is { } at && at - clock.GetUtcNow().UtcDateTime < LongestSleep
+                    ? at - clock.GetUtcNow().UtcDateTime
+                    : LongestSleep;
                 await webhookDue.Wait(sleep > TimeSpan.FromMilliseconds(20) ? sleep : TimeSpan.FromMilliseconds(20), stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -94,9 +98,11 @@ public sealed class WebhookLoop(WebhookRepository book, Signal<WebhookRow> webho
         limit.CancelAfter(LongestCall);
         try
         {
-            using var request = Request(url, due.Row, WebhookBody.Of(due, due.Row.BatchId is { } batch ? await batches.Find(batch, null, limit.Token) : null));
+            using var request = Request(url, due.Row,
+                WebhookBody.Of(due, due.Row.BatchId is { } batch ? await batches.Find(batch, null, limit.Token) : null));
             using var response = await outside.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
-            return WebhookRule.Decide((int)response.StatusCode, null, response.Headers.RetryAfter is { } after ? after.Delta ?? after.Date - clock.GetUtcNow() : null, attempt, jitter.Next());
+            return WebhookRule.Decide((int)response.StatusCode, null,
+                response.Headers.RetryAfter is { } after ? after.Delta ?? after.Date - clock.GetUtcNow() : null, attempt, jitter.Next());
         }
         catch (HttpRequestException fault) when (fault.GetBaseException() is PrivateAddressException inside)
         {
@@ -104,21 +110,27 @@ public sealed class WebhookLoop(WebhookRepository book, Signal<WebhookRow> webho
         }
         catch (HttpRequestException fault)
         {
-            return WebhookRule.Decide(null, $"the receiver cannot be reached: {fault.GetBaseException().Message}", null, attempt, jitter.Next());
+            return WebhookRule.Decide(null, $"the receiver cannot be reached: {fault.GetBaseException().Message}", null, attempt,
+                jitter.Next());
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return WebhookRule.Decide(null, $"the receiver did not answer within {LongestCall.TotalSeconds:0} s", null, attempt, jitter.Next());
+            return WebhookRule.Decide(null, $"the receiver did not answer within {LongestCall.TotalSeconds:0} s", null, attempt,
+                jitter.Next());
         }
     }
 
     private HttpRequestMessage Request(Uri url, WebhookRow row, byte[] body)
     {
         var timestamp = clock.GetUtcNow().ToUnixTimeSeconds();
-        var request = new HttpRequestMessage(HttpMethod.Post, url) { Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } } };
+        var request = new HttpRequestMessage(HttpMethod.Post, url)
+        {
+            Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } },
+        };
         request.Headers.Add("webhook-id", row.MessageId);
         request.Headers.Add("webhook-timestamp", timestamp.ToString());
-        request.Headers.Add("webhook-signature", WebhookSignature.Of(settings.WebhookSecretsOf(row.Tenant), row.MessageId, timestamp, body));
+        request.Headers.Add("webhook-signature",
+            WebhookSignature.Of(settings.WebhookSecretsOf(row.Tenant), row.MessageId, timestamp, body));
         request.Headers.UserAgent.ParseAdd("LlmQueue");
         return request;
     }

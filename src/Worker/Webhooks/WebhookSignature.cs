@@ -3,7 +3,10 @@ using System.Text;
 
 namespace LlmQueue.Worker.Webhooks;
 
-/// <summary>Standard Webhooks 1.0: an HMAC-SHA256 over id, time and body with each secret of the tenant, so that one can be exchanged while both are good.</summary>
+/// <summary>
+/// Standard Webhooks 1.0: an HMAC-SHA256 over id, time and body with each secret of the tenant, so that one can be exchanged
+/// while both are good.
+/// </summary>
 public static class WebhookSignature
 {
     public static string Of(IReadOnlyList<byte[]> secrets, string id, long timestamp, ReadOnlySpan<byte> body)

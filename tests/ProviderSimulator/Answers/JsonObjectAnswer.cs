@@ -3,7 +3,10 @@ using ProviderSimulator.Wire;
 
 namespace ProviderSimulator.Answers;
 
-/// <summary>json_object names no shape, so the prompt's own words do: a classification, what images show, a critique, a list of results, or one answer.</summary>
+/// <summary>
+/// json_object names no shape, so the prompt's own words do: a classification, what images show, a critique, a list of
+/// results, or one answer.
+/// </summary>
 internal static class JsonObjectAnswer
 {
     private static readonly string[] ListNames = ["results", "items", "answers", "summaries"];
@@ -15,7 +18,9 @@ internal static class JsonObjectAnswer
         {
             WriteClassification(writer, request);
         }
-        else if (request.Mentions("\"objects\"") && request.Mentions("\"scenes\"") && request.Messages.Sum(m => m.Images) is > 0 and var images)
+        else if (request.Mentions("\"objects\"")
+            && request.Mentions("\"scenes\"")
+            && request.Messages.Sum(m => m.Images) is > 0 and var images)
         {
             WriteExtraction(writer, images);
         }

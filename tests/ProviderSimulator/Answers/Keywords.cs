@@ -2,7 +2,9 @@ using System.Text.RegularExpressions;
 
 namespace ProviderSimulator.Answers;
 
-/// <summary>What a small classifying model would make of a text, by its words. Deterministic, so that a test can choose the route.</summary>
+/// <summary>
+/// What a small classifying model would make of a text, by its words. Deterministic, so that a test can choose the route.
+/// </summary>
 internal static partial class Keywords
 {
     private const int ReadChars = 4000;
@@ -19,7 +21,9 @@ internal static partial class Keywords
         ("classification", "classif", LabelWords()),
     ];
 
-    /// <summary>The task and the stem its name is recognised by in somebody else's list of names; null when no word gives it away.</summary>
+    /// <summary>
+    /// The task and the stem its name is recognised by in somebody else's list of names; null when no word gives it away.
+    /// </summary>
     public static (string Task, string Stem)? Task(string text)
     {
         var head = Head(text);

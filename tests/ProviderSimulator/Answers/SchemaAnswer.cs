@@ -4,8 +4,8 @@ using ProviderSimulator.Wire;
 namespace ProviderSimulator.Answers;
 
 /// <summary>
-/// Writes one instance of any JSON schema a caller may send: objects, arrays, enums, consts, $ref, anyOf. Every property is written, required
-/// or not. Free strings carry the marker of the text they answer, so that a mixed-up result shows inside JSON as well.
+/// Writes one instance of any JSON schema a caller may send: objects, arrays, enums, consts, $ref, anyOf. Every property is written,
+/// required or not. Free strings carry the marker of the text they answer, so that a mixed-up result shows inside JSON as well.
 /// </summary>
 internal sealed class SchemaAnswer
 {
@@ -102,7 +102,8 @@ internal sealed class SchemaAnswer
     // "items" of the prompt, under the names such lists go by; a top-level array has no name at all.
     private static bool IsListOfResults(string name) =>
         name.Length == 0
-        || Array.Exists(["result", "item", "answer", "response", "summar", "classif", "entr", "output", "label"], name.ToLowerInvariant().Contains);
+        || Array.Exists(["result", "item", "answer", "response", "summar", "classif", "entr", "output", "label"],
+            name.ToLowerInvariant().Contains);
 
     private JsonElement Resolve(JsonElement schema)
     {

@@ -4,7 +4,9 @@ using ProviderSimulator.Wire;
 
 namespace ProviderSimulator.Answers;
 
-/// <summary>What the fields of an object speak about: the whole prompt, or one entry of a packed one (then Id is its number or id).</summary>
+/// <summary>
+/// What the fields of an object speak about: the whole prompt, or one entry of a packed one (then Id is its number or id).
+/// </summary>
 internal sealed record SchemaSubject(string? Id, string Text, PromptHash Hash)
 {
     private const int LongTextChars = 400;
@@ -64,7 +66,8 @@ internal sealed record SchemaSubject(string? Id, string Text, PromptHash Hash)
         return whole ? Math.Floor(value) : Math.Round(value, 2);
     }
 
-    private static bool IsId(string name) => name.ToLowerInvariant() is "id" or "index" or "number" or "n" or "item_id" or "itemid" or "entry";
+    private static bool IsId(string name) =>
+        name.ToLowerInvariant() is "id" or "index" or "number" or "n" or "item_id" or "itemid" or "entry";
 
     private static double Bound(JsonElement schema, string name, double otherwise) =>
         schema.TryGetProperty(name, out var bound) && bound.TryGetDouble(out var value) ? value : otherwise;

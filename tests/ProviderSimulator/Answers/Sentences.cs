@@ -25,7 +25,9 @@ internal static class Sentences
         return found;
     }
 
-    /// <summary>A Markdown heading, an HTML or "Title:" line among the first lines; otherwise a short first line that is no sentence.</summary>
+    /// <summary>
+    /// A Markdown heading, an HTML or "Title:" line among the first lines; otherwise a short first line that is no sentence.
+    /// </summary>
     public static string? Heading(string text)
     {
         string? first = null;

@@ -87,5 +87,6 @@ internal static class TokenCounter
         : Kind.Sign;
 
     // Kana, the unified ideographs and Hangul: the ranges that matter, not all of Unicode.
-    private static bool IsCjk(char sign) => sign is (>= '\u3040' and <= '\u30ff') or (>= '\u3400' and <= '\u9fff') or (>= '\uac00' and <= '\ud7a3');
+    private static bool IsCjk(char sign) =>
+        sign is (>= '\u3040' and <= '\u30ff') or (>= '\u3400' and <= '\u9fff') or (>= '\uac00' and <= '\ud7a3');
 }

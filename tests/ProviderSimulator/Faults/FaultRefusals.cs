@@ -30,7 +30,8 @@ internal static class FaultRefusals
         long requested = window.CountsTokens ? request.PromptTokens + (request.MaxTokens ?? 0) : 1;
         var used = limit - requested + (long)Math.Ceiling(throttle.RetryAfterSeconds * limit / window.LengthSeconds);
         var wait = TimeSpan.FromSeconds(throttle.RetryAfterSeconds);
-        return ProviderErrors.Throttled(request.Model, org, new Refusal(window, limit, Math.Max(0, used), requested, wait, TooLarge: false));
+        return ProviderErrors.Throttled(request.Model, org,
+            new Refusal(window, limit, Math.Max(0, used), requested, wait, TooLarge: false));
     }
 
     private static ErrorReply Scripted(Fault fault)

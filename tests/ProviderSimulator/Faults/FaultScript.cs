@@ -22,7 +22,9 @@ internal sealed record FaultScript
     public required Fault Fault { get; init; }
 }
 
-/// <summary>All that is given must fit; nothing given fits every call. Model, key and org are whole values, contains is a part of any message.</summary>
+/// <summary>
+/// All that is given must fit; nothing given fits every call. Model, key and org are whole values, contains is a part of any message.
+/// </summary>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal sealed record FaultMatch(string? Model, string? Key, string? Org, string? Contains);
 
@@ -103,7 +105,9 @@ internal static class FaultKinds
 {
     extension(FaultKind kind)
     {
-        /// <summary>A refusal comes before the limits and costs nothing; every other fault befalls a call that was admitted and charged.</summary>
+        /// <summary>
+        /// A refusal comes before the limits and costs nothing; every other fault befalls a call that was admitted and charged.
+        /// </summary>
         public bool IsRefusal => kind <= FaultKind.OutOfCredit;
 
         public string LogName => "fault:" + JsonNamingPolicy.CamelCase.ConvertName(kind.ToString());

@@ -4,7 +4,9 @@ using ProviderSimulator.Wire;
 
 namespace ProviderSimulator.Faults;
 
-/// <summary>The faults that look like success: HTTP 200, a well-formed completion, and nothing in it, or words put into the model's mouth.</summary>
+/// <summary>
+/// The faults that look like success: HTTP 200, a well-formed completion, and nothing in it, or words put into the model's mouth.
+/// </summary>
 internal static class FaultyAnswers
 {
     public static Answer? Replace(Fault? fault, ChatRequest request, ProviderSettings settings) => fault?.Kind switch

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace ProviderSimulator.Limits;
 
-/// <summary>Groq prints durations as Go does: "235ms", "7.66s", "2m59.56s", "1h0m3s". A client that reads an integer gets them wrong.</summary>
+/// <summary>
+/// Groq prints durations as Go does: "235ms", "7.66s", "2m59.56s", "1h0m3s". A client that reads an integer gets them wrong.
+/// </summary>
 internal static class GoDuration
 {
     public static string Format(TimeSpan duration)

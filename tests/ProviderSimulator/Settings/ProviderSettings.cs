@@ -27,7 +27,10 @@ internal sealed record ProviderSettings
 
     public static ProviderSettings Load(CommandLine line)
     {
-        var settings = new ProviderSettings { Unlimited = line.Unlimited, HeaderTokens = line.HeaderTokens, Sorter = new Sorter(line.Seed, 0.08) };
+        var settings = new ProviderSettings
+        {
+            Unlimited = line.Unlimited, HeaderTokens = line.HeaderTokens, Sorter = new Sorter(line.Seed, 0.08),
+        };
         if (line.CataloguePath is { } cataloguePath)
         {
             var catalogue = JsonSerializer.Deserialize(File.ReadAllBytes(cataloguePath), SettingsJson.Default.CatalogueFile)!;
@@ -54,7 +57,10 @@ internal sealed record ProviderSettings
             PerOutputTokenMs = change.PerOutputTokenMs ?? PerOutputTokenMs,
             Refund = change.Refund ?? Refund,
             DefaultOutputTokens = change.DefaultOutputTokens ?? DefaultOutputTokens,
-            Sorter = Sorter with { ErrorRate = change.SortingErrorRate ?? Sorter.ErrorRate, Labels = change.SortingLabels ?? Sorter.Labels },
+            Sorter = Sorter with
+            {
+                ErrorRate = change.SortingErrorRate ?? Sorter.ErrorRate, Labels = change.SortingLabels ?? Sorter.Labels,
+            },
         };
     }
 

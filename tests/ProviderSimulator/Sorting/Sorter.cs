@@ -4,12 +4,13 @@ namespace ProviderSimulator.Sorting;
 internal sealed record SortingLabel(string Text, string Task, string Complexity);
 
 /// <summary>What the small model makes of one request.</summary>
-internal readonly record struct Sorted(string Task, string Alternative, string Complexity, bool RequiresContext, string Category, double Confidence);
+internal readonly record struct Sorted(
+    string Task, string Alternative, string Complexity, bool RequiresContext, string Category, double Confidence);
 
 /// <summary>
-/// Plays a small classifying model, and it errs. Texts that begin with one of its labels it knows, as a model knows its language; of others it adds up the words that it
-/// knows, earlier ones counting more. How often it errs is set; on which texts follows from the seed and the text, so that a run can be repeated. It shares nothing with
-/// whoever asks it.
+/// Plays a small classifying model, and it errs. Texts that begin with one of its labels it knows, as a model knows its language; of others
+/// it adds up the words that it knows, earlier ones counting more. How often it errs is set; on which texts follows from the seed and the
+/// text, so that a run can be repeated. It shares nothing with whoever asks it.
 /// </summary>
 internal sealed record Sorter(int Seed, double ErrorRate)
 {
@@ -20,7 +21,9 @@ internal sealed record Sorter(int Seed, double ErrorRate)
 
     public Sorted Sort(string text, int turnsBefore)
     {
-        var words = text.ToLowerInvariant().Split([' ', '\n', '\t', ',', '.', ':', ';', '!', '?', '(', ')', '"', '\'', '’', '«', '»', '¿', '¡', '/', '`'], StringSplitOptions.RemoveEmptyEntries);
+        var words = text.ToLowerInvariant().Split(
+            [' ', '\n', '\t', ',', '.', ':', ';', '!', '?', '(', ')', '"', '\'', '’', '«', '»', '¿', '¡', '/', '`'],
+            StringSplitOptions.RemoveEmptyEntries);
         var scores = Score(words, text);
         var label = Labels.FirstOrDefault(known => text.StartsWith(known.Text, StringComparison.Ordinal));
         if (label is not null)
@@ -47,7 +50,8 @@ internal sealed record Sorter(int Seed, double ErrorRate)
             level = level == 1 ? dice.Next(2) * 2 : 1;
         }
 
-        return new Sorted(task, other == task ? "none" : other, level switch { <= 0 => "low", 1 => "medium", _ => "high" }, turnsBefore > 0 && words.Length < 25, Category(task), Math.Round(Math.Clamp(confidence, 0.3, 0.98), 2));
+        return new Sorted(task, other == task ? "none" : other, level switch { <= 0 => "low", 1 => "medium", _ => "high" },
+            turnsBefore > 0 && words.Length < 25, Category(task), Math.Round(Math.Clamp(confidence, 0.3, 0.98), 2));
     }
 
     private static Dictionary<string, double> Score(string[] words, string text)
@@ -66,7 +70,11 @@ internal sealed record Sorter(int Seed, double ErrorRate)
             }
         }
 
-        scores["code"] += text.Contains("```", StringComparison.Ordinal) || text.Contains("();", StringComparison.Ordinal) || text.Contains("SELECT ", StringComparison.Ordinal) ? 4 : 0;
+        scores["code"] += text.Contains("```", StringComparison.Ordinal)
+            || text.Contains("();", StringComparison.Ordinal)
+            || text.Contains("SELECT ", StringComparison.Ordinal)
+            ? 4
+            : 0;
         scores["question"] += words.Length < 18 && text.TrimEnd().EndsWith('?') ? 1.5 : 0;
         return scores;
     }
@@ -75,10 +83,21 @@ internal sealed record Sorter(int Seed, double ErrorRate)
     {
         var hard = words.Count(word => Array.Exists(SorterWords.Hard, stem => word.StartsWith(stem, StringComparison.Ordinal)));
         var easy = words.Count(word => Array.Exists(SorterWords.Easy, stem => word.StartsWith(stem, StringComparison.Ordinal)));
-        var level = task switch { "question" or "classification" => 0, "architecture" or "reasoning" => 1.5, "multilingual" or "summarization" => 0.6, _ => 1 };
+        var level = task switch
+        {
+            "question" or "classification" => 0,
+            "architecture" or "reasoning" => 1.5,
+            "multilingual" or "summarization" => 0.6,
+            _ => 1,
+        };
         level += (hard * 0.6) - (easy * 0.5) + (words.Length > 60 ? 0.5 : 0) - (words.Length < 9 ? 0.5 : 0);
         return level switch { < 0.5 => 0, < 1.75 => 1, _ => 2 };
     }
 
-    private static string Category(string task) => task switch { "creative" or "ideation" => "creative", "question" or "classification" or "multilingual" => "transactional", _ => "analytical" };
+    private static string Category(string task) => task switch
+    {
+        "creative" or "ideation" => "creative",
+        "question" or "classification" or "multilingual" => "transactional",
+        _ => "analytical",
+    };
 }

@@ -8,7 +8,10 @@ namespace ProviderSimulator.Sorting;
 internal static partial class SortingAnswer
 {
     public static bool IsWanted(ChatRequest request) =>
-        request.Format != AnswerFormat.Text && request.Mentions("complexity") && request.Mentions("confidence") && Request().IsMatch(request.UserText);
+        request.Format != AnswerFormat.Text
+            && request.Mentions("complexity")
+            && request.Mentions("confidence")
+            && Request().IsMatch(request.UserText);
 
     public static string Write(ChatRequest request, Sorter sorter) => JsonText.Write(writer =>
     {
@@ -32,6 +35,7 @@ internal static partial class SortingAnswer
         writer.WriteEndObject();
     });
 
-    [GeneratedRegex("""<request id="(?<id>\d+)" turns_before="(?<turns>\d+)">\n(?<text>.*?)\n</request>""", RegexOptions.Singleline | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    [GeneratedRegex("""<request id="(?<id>\d+)" turns_before="(?<turns>\d+)">\n(?<text>.*?)\n</request>""",
+        RegexOptions.Singleline | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex Request();
 }

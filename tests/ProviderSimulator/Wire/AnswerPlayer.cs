@@ -7,14 +7,19 @@ using ProviderSimulator.Settings;
 
 namespace ProviderSimulator.Wire;
 
-/// <summary>What an admitted call gets: time to think, then its answer, whole or streamed, with the fault that was scripted for it.</summary>
-internal sealed class AnswerPlayer(Provider provider, HttpContext context, CallRecord call, ChatRequest request, Answer answer, Fault? fault)
+/// <summary>
+/// What an admitted call gets: time to think, then its answer, whole or streamed, with the fault that was scripted for it.
+/// </summary>
+internal sealed class AnswerPlayer(
+    Provider provider, HttpContext context, CallRecord call, ChatRequest request, Answer answer, Fault? fault)
 {
     private const string Json = "application/json";
 
     private string Outcome => fault?.Kind.LogName ?? "answered";
 
-    /// <summary>Latency, then the time the output takes; a stream spends the latter between its chunks. Ends early when the client leaves.</summary>
+    /// <summary>
+    /// Latency, then the time the output takes; a stream spends the latter between its chunks. Ends early when the client leaves.
+    /// </summary>
     public async Task Think(ProviderSettings settings)
     {
         var delay = provider.Dice.Roll(settings.Latency) + TimeSpan.FromMilliseconds(fault?.DelayMs ?? 0);

@@ -39,7 +39,9 @@ internal sealed class ChatEndpoint(Provider provider)
             var error = key.Length == 0 || !settings.Accepts(key) ? ProviderErrors.InvalidKey
                 : request is null ? ProviderErrors.Malformed(problem)
                 : null;
-            await (error is null ? Serve(context, new Admission(request!, key, org, settings, call)) : Refuse(context, call, error, delayMs: 0));
+            await (error is null
+                ? Serve(context, new Admission(request!, key, org, settings, call))
+                : Refuse(context, call, error, delayMs: 0));
         }
         catch (OperationCanceledException)
         {
@@ -82,7 +84,8 @@ internal sealed class ChatEndpoint(Provider provider)
 
         call.Charged = request.PromptTokens + (request.MaxTokens ?? 0);
         var fault = provider.Faults.Take(refusals: false, request, key, org);
-        var answer = FaultyAnswers.Replace(fault, request, settings) ?? Answers.Answer.To(request, settings.DefaultOutputTokens, card?.MaxOutput, settings.Sorter);
+        var answer = FaultyAnswers.Replace(fault, request, settings)
+            ?? Answers.Answer.To(request, settings.DefaultOutputTokens, card?.MaxOutput, settings.Sorter);
         var player = new AnswerPlayer(provider, context, call, request, answer, fault);
         await player.Think(settings);
         Correct(account, card, admission, answer);

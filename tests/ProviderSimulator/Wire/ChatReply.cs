@@ -24,7 +24,9 @@ internal sealed class ChatReply(ChatRequest request, Answer answer, long created
         WriteTail(writer, withUsage: true);
     });
 
-    /// <summary>Role, content by the piece, the reason to stop, and the usage if it was asked for; "data:" and [DONE] are the stream's.</summary>
+    /// <summary>
+    /// Role, content by the piece, the reason to stop, and the usage if it was asked for; "data:" and [DONE] are the stream's.
+    /// </summary>
     public IEnumerable<ReadOnlyMemory<byte>> Chunks()
     {
         yield return Chunk(role: "assistant", content: "", finishReason: null);

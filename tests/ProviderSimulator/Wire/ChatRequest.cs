@@ -46,7 +46,9 @@ internal sealed record ChatRequest
     }
 }
 
-/// <summary>The first 48 bits of a text's SHA-256, written as 12 hex digits: short enough to log, long enough to tell a million prompts apart.</summary>
+/// <summary>
+/// The first 48 bits of a text's SHA-256, written as 12 hex digits: short enough to log, long enough to tell a million prompts apart.
+/// </summary>
 internal readonly record struct PromptHash(long Value)
 {
     public static PromptHash Of(string text)

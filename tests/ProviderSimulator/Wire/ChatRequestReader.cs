@@ -35,7 +35,9 @@ internal static class ChatRequestReader
             return "property 'model' is missing";
         }
 
-        return root.TryGetProperty("messages", out var messages) && messages.ValueKind == JsonValueKind.Array && messages.GetArrayLength() > 0
+        return root.TryGetProperty("messages", out var messages)
+            && messages.ValueKind == JsonValueKind.Array
+            && messages.GetArrayLength() > 0
             ? ""
             : "'messages' : minimum number of items is 1";
     }

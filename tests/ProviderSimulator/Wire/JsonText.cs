@@ -8,7 +8,10 @@ namespace ProviderSimulator.Wire;
 /// <summary>JSON as the providers send it: compact, quotes and umlauts not escaped beyond need.</summary>
 internal static class JsonText
 {
-    private static readonly JsonWriterOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+    private static readonly JsonWriterOptions Plain = new()
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true,
+    };
 
     public static string Write(Action<Utf8JsonWriter> write) => Encoding.UTF8.GetString(Bytes(write).Span);
 

@@ -80,7 +80,8 @@ internal static class ProviderErrors
         };
     }
 
-    private static ReadOnlyMemory<byte> Body(string message, string type, string? code, string? parameter = null) => JsonText.Bytes(writer =>
+    private static ReadOnlyMemory<byte> Body(string message, string type, string? code, string? parameter = null) =>
+        JsonText.Bytes(writer =>
     {
         writer.WriteStartObject();
         writer.WriteStartObject("error");

@@ -23,7 +23,8 @@ internal static class ResponseWriter
         await Send(context, call, error.Status, error.ContentType, error.Body, error.Outcome);
     }
 
-    public static async Task Send(HttpContext context, CallRecord call, int status, string contentType, ReadOnlyMemory<byte> body, string outcome)
+    public static async Task Send(
+        HttpContext context, CallRecord call, int status, string contentType, ReadOnlyMemory<byte> body, string outcome)
     {
         call.Outcome = outcome;
         call.Closing = true;

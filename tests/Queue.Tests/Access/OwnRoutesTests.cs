@@ -39,7 +39,8 @@ public sealed class OwnRoutesTests(SimulatorFixture simulators) : IClassFixture<
         using var anna = queue.Anna;
         var id = (await anna.PostText("/v1/tasks", Question).Body(202)).Text("id");
         await Becomes(anna, id, "Calling");
-        Assert.Contains("has not ended", (await anna.PostText($"/v1/tasks/{id}/retry", "").Body(409)).Text("title"), StringComparison.Ordinal);
+        Assert.Contains("has not ended", (await anna.PostText($"/v1/tasks/{id}/retry", "").Body(409)).Text("title"),
+            StringComparison.Ordinal);
 
         await anna.PostText($"/v1/tasks/{id}/cancel", "").Body(202);
         await Becomes(anna, id, "Canceled");
@@ -74,19 +75,25 @@ public sealed class OwnRoutesTests(SimulatorFixture simulators) : IClassFixture<
         var document = JsonDocument.Parse(await nobody.GetStringAsync("/openapi.json", Cancel)).RootElement;
 
         var routes = queue.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
-            .SelectMany(e => e.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods.Select(m => $"{m} {e.RoutePattern.RawText!.Replace("**", "", StringComparison.Ordinal)}")).Order(StringComparer.Ordinal);
-        var promised = document.GetProperty("paths").EnumerateObject().SelectMany(p => p.Value.EnumerateObject().Select(m => $"{m.Name.ToUpperInvariant()} {p.Name}")).Order(StringComparer.Ordinal);
+            .SelectMany(e => e.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods.Select(
+                m => $"{m} {e.RoutePattern.RawText!.Replace("**", "", StringComparison.Ordinal)}"))
+            .Order(StringComparer.Ordinal);
+        var promised = document.GetProperty("paths").EnumerateObject()
+            .SelectMany(p => p.Value.EnumerateObject().Select(m => $"{m.Name.ToUpperInvariant()} {p.Name}"))
+            .Order(StringComparer.Ordinal);
         Assert.Equal(routes, promised);
         foreach (var contract in new[] { typeof(LlmTask), typeof(SummarizePages) })
             Assert.Equal(contract.GetProperties().Select(p => JsonNamingPolicy.CamelCase.ConvertName(p.Name)).Order(StringComparer.Ordinal),
-                document.GetProperty("components").GetProperty("schemas").GetProperty(contract.Name).GetProperty("properties").EnumerateObject().Select(p => p.Name).Order(StringComparer.Ordinal));
+                document.GetProperty("components").GetProperty("schemas").GetProperty(contract.Name)
+                    .GetProperty("properties").EnumerateObject().Select(p => p.Name).Order(StringComparer.Ordinal));
         Approval.Verify("openapi.txt", string.Concat(promised.Select(p => p + "\n")));
     }
 
     private static async Task<JsonElement> Becomes(HttpClient client, string id, string state)
     {
         JsonElement task = default;
-        await Eventually.True($"the task is {state}", Soon, async () => (task = await client.Get($"/v1/tasks/{id}").Body(200)).Text("state") == state);
+        await Eventually.True($"the task is {state}", Soon,
+            async () => (task = await client.Get($"/v1/tasks/{id}").Body(200)).Text("state") == state);
         return task;
     }
 
@@ -97,9 +104,11 @@ public sealed class OwnRoutesTests(SimulatorFixture simulators) : IClassFixture<
             request.Headers.Add("Last-Event-ID", after);
         using var response = await client.SendAsync(request, Cancel);
         Assert.Equal("text/event-stream", response.Content.Headers.ContentType?.MediaType);
-        return [.. (await response.Content.ReadAsStringAsync(Cancel)).Split("\n\n", StringSplitOptions.RemoveEmptyEntries).Where(block => !block.StartsWith(':')).Select(block =>
+        return [.. (await response.Content.ReadAsStringAsync(Cancel))
+            .Split("\n\n", StringSplitOptions.RemoveEmptyEntries).Where(block => !block.StartsWith(':')).Select(block =>
         {
-            var fields = block.Split('\n').Select(line => line.Split(": ", 2)).ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
+            var fields = block.Split('\n').Select(line => line.Split(": ", 2))
+                .ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
             return (fields.GetValueOrDefault("id"), fields["event"], fields["data"]);
         })];
     }

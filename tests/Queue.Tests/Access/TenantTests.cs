@@ -29,7 +29,8 @@ public sealed class TenantTests(SimulatorFixture simulators) : IClassFixture<Sim
         var asked = 0;
         foreach (var (method, template, known, unknown) in Routes(queue, hers))
         {
-            var (one, other) = (await Ask(ben, method, template.Replace("{id}", known, StringComparison.Ordinal)), await Ask(ben, method, template.Replace("{id}", unknown, StringComparison.Ordinal)));
+            var (one, other) = (await Ask(ben, method, template.Replace("{id}", known, StringComparison.Ordinal)),
+                await Ask(ben, method, template.Replace("{id}", unknown, StringComparison.Ordinal)));
             Assert.True(one == other && one.Status == 404, $"{method} {template}: hers {one}, nobody's {other}");
             asked++;
         }
@@ -44,7 +45,8 @@ public sealed class TenantTests(SimulatorFixture simulators) : IClassFixture<Sim
         // Nor does an id as the place to go on from, or a file to make a batch of, tell anything.
         Assert.Equal(404, (int)(await ben.Get($"/v1/files?after={file}")).StatusCode);
         Assert.Equal(404, (int)(await ben.Get($"/v1/batches?after={batch}")).StatusCode);
-        Assert.Equal(400, (int)(await ben.PostText("/v1/batches", $$"""{"input_file_id":"{{file}}","endpoint":"/v1/chat/completions","completion_window":"24h"}""")).StatusCode);
+        Assert.Equal(400, (int)(await ben.PostText("/v1/batches",
+            $$"""{"input_file_id":"{{file}}","endpoint":"/v1/chat/completions","completion_window":"24h"}""")).StatusCode);
         Assert.Equal(200, (int)(await anna.Get($"/v1/files/{file}")).StatusCode);
     }
 
@@ -62,7 +64,8 @@ public sealed class TenantTests(SimulatorFixture simulators) : IClassFixture<Sim
             // A difference that is there is there every time; one that the machine made is not.
             for (var tries = 0; tries < 4; tries++)
             {
-                (one, other) = await Medians(ben, method, template.Replace("{id}", known, StringComparison.Ordinal), template.Replace("{id}", unknown, StringComparison.Ordinal));
+                (one, other) = await Medians(ben, method, template.Replace("{id}", known, StringComparison.Ordinal),
+                    template.Replace("{id}", unknown, StringComparison.Ordinal));
                 if (Math.Abs(one - other) < Math.Max(one, other) / 4)
                     break;
                 if (tries == 3)
@@ -79,7 +82,8 @@ public sealed class TenantTests(SimulatorFixture simulators) : IClassFixture<Sim
     public async Task A_reading_token_looks_and_changes_nothing_and_a_hash_serves_as_well_as_its_secret()
     {
         var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes("third-secret")));
-        await using var queue = await WholeQueue.Start(Catalogue, (await simulators.Fresh()).BaseUrl, ("LLMQUEUE_TOKENS", $"anna:sha256-{hash}"), ("LLMQUEUE_READ_TOKENS", "anna:looking-secret"));
+        await using var queue = await WholeQueue.Start(Catalogue, (await simulators.Fresh()).BaseUrl,
+            ("LLMQUEUE_TOKENS", $"anna:sha256-{hash}"), ("LLMQUEUE_READ_TOKENS", "anna:looking-secret"));
         using var anna = queue.Client("third-secret");
         using var reader = queue.Client("looking-secret");
         using var thief = queue.Client($"sha256-{hash}");
@@ -89,7 +93,9 @@ public sealed class TenantTests(SimulatorFixture simulators) : IClassFixture<Sim
         var refusals = new List<string>();
         foreach (var route in queue.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>())
             foreach (var method in route.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods.Where(m => m != "GET"))
-                refusals.Add($"{(await Ask(reader, method, route.RoutePattern.RawText!.Replace("{id}", id, StringComparison.Ordinal))).Status} {method} {route.RoutePattern.RawText}");
+                refusals.Add(
+                    $"{(await Ask(reader, method, route.RoutePattern.RawText!.Replace("{id}", id, StringComparison.Ordinal))).Status} "
+                        + $"{method} {route.RoutePattern.RawText}");
         Assert.All(refusals, r => Assert.StartsWith("403 ", r, StringComparison.Ordinal));
         Assert.True(refusals.Count >= 10);
         // Who has read the settings has not read the secret.
@@ -99,7 +105,8 @@ public sealed class TenantTests(SimulatorFixture simulators) : IClassFixture<Sim
     [Fact]
     public async Task Who_calls_too_often_is_told_when_to_come_back()
     {
-        await using var queue = await WholeQueue.Start(Catalogue, (await simulators.Fresh()).BaseUrl, ("LLMQUEUE_REQUESTS_PER_MINUTE", "5"));
+        await using var queue = await WholeQueue.Start(Catalogue, (await simulators.Fresh()).BaseUrl,
+            ("LLMQUEUE_REQUESTS_PER_MINUTE", "5"));
         using var anna = queue.Anna;
         using var ben = queue.Ben;
         using var first = await anna.Get("/v1/models");
@@ -108,33 +115,48 @@ public sealed class TenantTests(SimulatorFixture simulators) : IClassFixture<Sim
 
         using var refused = await anna.Get("/v1/models");
 
-        Assert.Equal(("\"requests\";q=5;w=60", "\"requests\";r=4;t=12"), (first.Headers.GetValues("RateLimit-Policy").Single(), first.Headers.GetValues("RateLimit").Single()));
+        Assert.Equal(("\"requests\";q=5;w=60", "\"requests\";r=4;t=12"),
+            (first.Headers.GetValues("RateLimit-Policy").Single(), first.Headers.GetValues("RateLimit").Single()));
         Assert.Equal(429, (int)refused.StatusCode);
         Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 12);
-        Assert.Equal("rate_limit_error", JsonDocument.Parse(await refused.Content.ReadAsStringAsync(Cancel)).RootElement.GetProperty("error").Text("type"));
+        Assert.Equal("rate_limit_error",
+            JsonDocument.Parse(await refused.Content.ReadAsStringAsync(Cancel)).RootElement.GetProperty("error").Text("type"));
         Assert.Equal(200, (int)(await ben.Get("/v1/models")).StatusCode);
     }
 
-    private async Task<WholeQueue> Start() => await WholeQueue.Start(Catalogue, (await simulators.Fresh()).BaseUrl, ("LLMQUEUE_WEBHOOK_SECRETS", "anna:whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="));
+    private async Task<WholeQueue> Start() =>
+        await WholeQueue.Start(Catalogue, (await simulators.Fresh()).BaseUrl,
+            ("LLMQUEUE_WEBHOOK_SECRETS", "anna:whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="));
 
     /// <summary>By the beginning of its routes: an id of Anna's, and one of nobody's.</summary>
     private static async Task<Dictionary<string, (string Hers, string Nobodys)>> Ids(HttpClient anna)
     {
-        var task = (await anna.PostText("/v1/tasks", """{"prompt":"Why?","webhookUrl":"http://webhook.invalid/","conversation":"annas-talk"}""", ("Prefer", "wait=20")).Body(200)).Text("id");
+        var task = (await anna.PostText("/v1/tasks",
+            """{"prompt":"Why?","webhookUrl":"http://webhook.invalid/","conversation":"annas-talk"}""", ("Prefer", "wait=20"))
+            .Body(200))
+            .Text("id");
         var file = await anna.Upload(BatchClient.Line("x"));
         var batch = (await anna.CreateBatch(file)).Text("id");
         var summary = (await anna.PostText("/v1/summaries", """{"pages":[{"text":"A page."}]}""").Body(202)).Text("id");
-        var chat = (await anna.PostText("/v1/chat/completions", """{"model":"auto","messages":[{"role":"user","content":"Why?"}]}""").Body(200)).Text("id");
+        var chat = (
+            await anna.PostText("/v1/chat/completions", """{"model":"auto","messages":[{"role":"user","content":"Why?"}]}""").Body(200))
+            .Text("id");
         var webhook = (await anna.Get("/v1/webhooks").Body(200)).GetProperty("items")[0].Text("id");
         return new Dictionary<string, (string Hers, string Nobodys)>(StringComparer.Ordinal)
         {
-            ["/v1/tasks/"] = (task, Guid.CreateVersion7().ToString()), ["/v1/files/"] = (file, $"file-{Guid.NewGuid():N}"), ["/v1/batches/"] = (batch, $"batch_{Guid.CreateVersion7():N}"),
-            ["/v1/summaries/"] = (summary, Guid.CreateVersion7().ToString()), ["/v1/chat/completions/"] = (chat, $"chatcmpl-{Guid.CreateVersion7():N}"), ["/v1/webhooks/"] = (webhook, Guid.CreateVersion7().ToString()), ["/v1/conversations/"] = ("annas-talk", "nobodys-talk"),
+            ["/v1/tasks/"] = (task, Guid.CreateVersion7().ToString()), ["/v1/files/"] = (file, $"file-{Guid.NewGuid():N}"),
+            ["/v1/batches/"] = (batch, $"batch_{Guid.CreateVersion7():N}"),
+            ["/v1/summaries/"] = (summary, Guid.CreateVersion7().ToString()),
+            ["/v1/chat/completions/"] = (chat, $"chatcmpl-{Guid.CreateVersion7():N}"),
+            ["/v1/webhooks/"] = (webhook, Guid.CreateVersion7().ToString()), ["/v1/conversations/"] = ("annas-talk", "nobodys-talk"),
         };
     }
 
-    /// <summary>Every route with an id, by every method. One that is not in the list is a route that nobody has thought about here.</summary>
-    private static IEnumerable<(string Method, string Template, string Hers, string Nobodys)> Routes(WholeQueue queue, Dictionary<string, (string Hers, string Nobodys)> hers) =>
+    /// <summary>
+    /// Every route with an id, by every method. One that is not in the list is a route that nobody has thought about here.
+    /// </summary>
+    private static IEnumerable<(string Method, string Template, string Hers, string Nobodys)> Routes(
+        WholeQueue queue, Dictionary<string, (string Hers, string Nobodys)> hers) =>
         from route in queue.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
         let template = route.RoutePattern.RawText!.Replace("{**id}", "{id}", StringComparison.Ordinal)
         // Models are everybody's.

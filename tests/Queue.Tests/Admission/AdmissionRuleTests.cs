@@ -90,14 +90,16 @@ public sealed class AdmissionRuleTests
     {
         var gone = Way("first", change: b => b.DisabledReason = $"{DisabledReasons.Gone}: decommissioned");
 
-        Assert.Contains("Every model that may answer is gone", Assert.IsType<AdmissionDecision.Impossible>(Decide(gone)).Reason, StringComparison.Ordinal);
+        Assert.Contains("Every model that may answer is gone", Assert.IsType<AdmissionDecision.Impossible>(Decide(gone)).Reason,
+            StringComparison.Ordinal);
         Assert.IsType<AdmissionDecision.Open>(Decide(gone, Way("second")));
     }
 
     [Fact]
     public void Without_a_valid_key_it_waits_and_says_so_because_a_person_can_mend_it()
     {
-        var line = Assert.IsType<AdmissionDecision.NoRoom>(Decide(Way("first", change: b => b.DisabledReason = $"{DisabledReasons.Refused}: groq-1 was refused (401)")));
+        var line = Assert.IsType<AdmissionDecision.NoRoom>(
+            Decide(Way("first", change: b => b.DisabledReason = $"{DisabledReasons.Refused}: groq-1 was refused (401)")));
 
         Assert.Contains("groq-1 was refused", line.Reason, StringComparison.Ordinal);
         Assert.Null(line.ExpectedAt);
@@ -106,7 +108,8 @@ public sealed class AdmissionRuleTests
     [Fact]
     public void A_pool_takes_the_emptiest_and_calls_nothing_a_downgrade()
     {
-        var ordered = OrderRule.Decide([Way("first", level: 600), Way("second", level: 5000), Way("third", level: 2000)], spread: true, bound: false, usedShare: 0, "", Noon);
+        var ordered = OrderRule.Decide([Way("first", level: 600), Way("second", level: 5000), Way("third", level: 2000)], spread: true,
+            bound: false, usedShare: 0, "", Noon);
         var open = Assert.IsType<AdmissionDecision.Open>(AdmissionRule.Decide(ordered.Candidates, ordered.IsSpread, Noon));
 
         Assert.Equal(["second", "third", "first"], open.InOrder.Select(c => c.Model.Id.Name));
@@ -121,8 +124,12 @@ public sealed class AdmissionRuleTests
     // 500 tokens are needed; 6,000 a minute are 100 a second.
     private static Candidate Way(string name, double limit = 6000, double? level = null, Action<TokenBucket>? change = null)
     {
-        var bucket = new TokenBucket { Id = name, Organisation = "org", TokensPerMinute = limit, LevelTokensMinute = level ?? limit * 0.995, AsOf = Noon };
+        var bucket = new TokenBucket
+        {
+            Id = name, Organisation = "org", TokensPerMinute = limit, LevelTokensMinute = level ?? limit * 0.995, AsOf = Noon,
+        };
         change?.Invoke(bucket);
-        return new Candidate(name, new ModelEntry { Id = new ModelId("groq", name), Context = 10_000, MaxOutput = 1000 }, bucket, new ResourceDemand(1, 500), 0.001m);
+        return new Candidate(name, new ModelEntry { Id = new ModelId("groq", name), Context = 10_000, MaxOutput = 1000 }, bucket,
+            new ResourceDemand(1, 500), 0.001m);
     }
 }

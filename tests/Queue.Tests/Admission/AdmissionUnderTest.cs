@@ -21,8 +21,9 @@ using Npgsql;
 namespace LlmQueue.Tests.Admission;
 
 /// <summary>
-/// A worker's admission on a real database, its rounds run by the test: lines are filled through the commits that fill them in earnest, and the test's own clock decides what has
-/// room. With <see cref="StartWhole"/> it is the whole worker instead, on the bus in memory and the machine's clock.
+/// A worker's admission on a real database, its rounds run by the test: lines are filled through the commits that fill them in earnest,
+/// and the test's own clock decides what has room. With <see cref="StartWhole"/> it is the whole worker instead, on the bus in memory and
+/// the machine's clock.
 /// </summary>
 internal sealed class AdmissionUnderTest : IAsyncDisposable
 {
@@ -35,7 +36,8 @@ internal sealed class AdmissionUnderTest : IAsyncDisposable
     /// <summary>Begins today: the database has a clock of its own that nobody moves.</summary>
     public FakeTimeProvider Clock { get; }
 
-    private static DateTimeOffset NoonToday => new DateTimeOffset(TimeProvider.System.GetUtcNow().UtcDateTime.Date, TimeSpan.Zero).AddHours(12);
+    private static DateTimeOffset NoonToday => new DateTimeOffset(TimeProvider.System.GetUtcNow().UtcDateTime.Date, TimeSpan.Zero)
+        .AddHours(12);
 
     public IServiceProvider Services => _host.Services;
 
@@ -65,7 +67,9 @@ internal sealed class AdmissionUnderTest : IAsyncDisposable
 
     public Task Begin() => _host.StartAsync(TestContext.Current.CancellationToken);
 
-    /// <summary>New tasks come to stand in the line of the one bucket, all at this moment; their ids, in the order of their coming.</summary>
+    /// <summary>
+    /// New tasks come to stand in the line of the one bucket, all at this moment; their ids, in the order of their coming.
+    /// </summary>
     public async Task<IReadOnlyList<Guid>> Park(string tenant, int count, int tokens = 300, short priority = Priorities.Normal)
     {
         var now = Clock.GetUtcNow().UtcDateTime;
@@ -74,10 +78,15 @@ internal sealed class AdmissionUnderTest : IAsyncDisposable
         var commits = Services.GetRequiredService<GroupCommit>();
         var rows = Enumerable.Range(0, count).Select(_ => new TaskRow
         {
-            CorrelationId = Guid.CreateVersion7(), Version = 1, State = TaskStates.WaitingForCapacity, Tenant = tenant, Priority = priority, MaxOutputTokens = tokens - 1, PromptUnits = 0,
-            Chain = "groq:small", Line = line.Id, LineTokens = tokens, WaitingFor = "capacity", WaitingSince = now, SubmittedAt = now, UpdatedAt = now, RungAt = now,
+            CorrelationId = Guid.CreateVersion7(), Version = 1, State = TaskStates.WaitingForCapacity, Tenant = tenant, Priority = priority,
+            MaxOutputTokens = tokens - 1, PromptUnits = 0,
+            Chain = "groq:small", Line = line.Id, LineTokens = tokens, WaitingFor = "capacity", WaitingSince = now, SubmittedAt = now,
+            UpdatedAt = now, RungAt = now,
         }).ToList();
-        var outcomes = await Task.WhenAll(rows.Select(row => commits.Commit(new UnitOfWork(now) { Task = row, TaskIsNew = true, Enqueue = new Enqueue(line, tokens) { Expected = at => row.ExpectedAt = at } })));
+        var outcomes = await Task.WhenAll(rows.Select(row => commits.Commit(new UnitOfWork(now)
+        {
+            Task = row, TaskIsNew = true, Enqueue = new Enqueue(line, tokens) { Expected = at => row.ExpectedAt = at },
+        })));
         Assert.All(outcomes, outcome => Assert.Equal(CommitOutcome.Committed, outcome));
         return rows.ConvertAll(row => row.CorrelationId);
     }
@@ -115,7 +124,10 @@ internal sealed class AdmissionUnderTest : IAsyncDisposable
     private static async Task<HostApplicationBuilder> Builder(string limits, Dictionary<string, string?> variables, TimeProvider? clock)
     {
         var database = await (await SharedServers.Postgres).CreateDatabase();
-        variables = new Dictionary<string, string?>(variables, StringComparer.Ordinal) { ["DATABASE_URL"] = database, ["GROQ_API_KEY"] = "sk-test" };
+        variables = new Dictionary<string, string?>(variables, StringComparer.Ordinal)
+        {
+            ["DATABASE_URL"] = database, ["GROQ_API_KEY"] = "sk-test",
+        };
         var settings = QueueSettings.Read(variables, AppContext.BaseDirectory);
         var catalogue = ModelCatalogue.Parse($$"""
             { "models": [ { "id": "groq:small", "context": 100000, "maxOutput": 50000, "limits": {{limits}}, "price": { "inputUsdPerMillion": 1, "outputUsdPerMillion": 4 } } ],

@@ -36,7 +36,8 @@ public sealed class AgeingTests
     [Fact]
     public void Who_has_not_waited_long_waits_for_his_class()
     {
-        var granted = Rounds(new PriorityAging(After, every: 2), [.. Heads(Priorities.Interactive, 20, waited: 1), .. Heads(Priorities.Batch, 5, waited: 29)], grants: 20, aRound: 5);
+        var granted = Rounds(new PriorityAging(After, every: 2),
+            [.. Heads(Priorities.Interactive, 20, waited: 1), .. Heads(Priorities.Batch, 5, waited: 29)], grants: 20, aRound: 5);
 
         Assert.All(granted, head => Assert.Equal(Priorities.Interactive, head.Priority));
     }
@@ -72,5 +73,6 @@ public sealed class AgeingTests
     }
 
     private static List<WaitQueueHead> Heads(short priority, int count, int waited) =>
-        [.. Enumerable.Range(0, count).Select(i => new WaitQueueHead(Guid.CreateVersion7(), "line", priority, i, 100, 100, 100, 0, Now.AddSeconds(-waited).AddMilliseconds(i), Unrung: false, null, [], Bound: false, Complexity: null))];
+        [.. Enumerable.Range(0, count).Select(i => new WaitQueueHead(Guid.CreateVersion7(), "line", priority, i, 100, 100, 100, 0,
+            Now.AddSeconds(-waited).AddMilliseconds(i), Unrung: false, null, [], Bound: false, Complexity: null))];
 }

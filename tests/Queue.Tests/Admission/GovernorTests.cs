@@ -8,7 +8,8 @@ namespace LlmQueue.Tests.Admission;
 /// <summary>What a budget that runs out changes about where tasks go, and when it is spoken of.</summary>
 public sealed class GovernorTests
 {
-    private static readonly Candidate Strong = Way("groq:strong", 0.010m), Middle = Way("groq:middle", 0.004m), Cheap = Way("groq:cheap", 0.001m), Unpriced = Way("groq:unpriced", null);
+    private static readonly Candidate Strong = Way("groq:strong", 0.010m), Middle = Way("groq:middle", 0.004m),
+        Cheap = Way("groq:cheap", 0.001m), Unpriced = Way("groq:unpriced", null);
 
     [Theory]
     [InlineData(0.00, "groq:strong groq:cheap groq:middle")]
@@ -47,7 +48,8 @@ public sealed class GovernorTests
     [InlineData(0.94, 0.95, 95)]
     [InlineData(0.96, 0.99, null)]
     [InlineData(0.95, 0.10, null)]
-    public void A_threshold_is_crossed_upward_only(double before, double after, int? percent) => Assert.Equal(percent, ThresholdRule.Crossed(before, after));
+    public void A_threshold_is_crossed_upward_only(double before, double after, int? percent) =>
+        Assert.Equal(percent, ThresholdRule.Crossed(before, after));
 
     [Theory]
     [InlineData("installation", "day", true)]
@@ -57,7 +59,8 @@ public sealed class GovernorTests
     [InlineData("everyone", "day", false)]
     [InlineData("tenant:a/b", "day", false)]
     [InlineData("installation", "year", false)]
-    public void A_budget_has_a_known_scope_and_period(string scope, string period, bool right) => Assert.Equal(right, BudgetPeriods.WhatIsWrong(scope, period) is null);
+    public void A_budget_has_a_known_scope_and_period(string scope, string period, bool right) =>
+        Assert.Equal(right, BudgetPeriods.WhatIsWrong(scope, period) is null);
 
     [Fact]
     public void A_month_ends_where_the_next_begins()

@@ -24,7 +24,8 @@ public sealed class IdleTests
             """, TestContext.Current.CancellationToken);
         var environment = new Dictionary<string, string?>(StringComparer.Ordinal)
         {
-            ["DATABASE_URL"] = database, ["RABBITMQ_URL"] = rabbit, ["LLMQUEUE_HOME"] = home, ["CATALOGUE_PATH"] = Path.Combine(home, "catalogue.json"),
+            ["DATABASE_URL"] = database, ["RABBITMQ_URL"] = rabbit, ["LLMQUEUE_HOME"] = home,
+            ["CATALOGUE_PATH"] = Path.Combine(home, "catalogue.json"),
             ["GROQ_API_KEY"] = "sk-idle", ["GROQ_BASE_URL"] = "http://127.0.0.1:9",
         };
         await using var one = ProcessUnderTest.StartDotnet(BuiltPrograms.Worker, [], environment);
@@ -58,6 +59,8 @@ public sealed class IdleTests
     }
 
     private static List<string> Statements(PostgresServer postgres) =>
-        [.. postgres.Output.Select(line => line[(line.IndexOf("LOG:  ", StringComparison.Ordinal) + 1)..]).Where(line => line.StartsWith("OG:  statement: ", StringComparison.Ordinal) || line.StartsWith("OG:  execute ", StringComparison.Ordinal))
+        [.. postgres.Output.Select(line => line[(line.IndexOf("LOG:  ", StringComparison.Ordinal) + 1)..]).Where(
+            line => line.StartsWith("OG:  statement: ", StringComparison.Ordinal)
+                || line.StartsWith("OG:  execute ", StringComparison.Ordinal))
             .Select(line => line[(line.IndexOf(": ", 6, StringComparison.Ordinal) + 2)..])];
 }

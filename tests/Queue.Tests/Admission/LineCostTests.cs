@@ -34,9 +34,13 @@ public sealed class LineCostTests
         await using var explain = new NpgsqlCommand($"explain (analyze, buffers, format json) {WaitQueueHeads.Sql}", connection)
         {
             // As many of each class as both lines have.
-            Parameters = { new NpgsqlParameter<int> { TypedValue = 50 }, new NpgsqlParameter<DateTime> { TypedValue = DateTime.UnixEpoch } },
+            Parameters =
+            {
+                new NpgsqlParameter<int> { TypedValue = 50 }, new NpgsqlParameter<DateTime> { TypedValue = DateTime.UnixEpoch },
+            },
         };
         var plan = JsonDocument.Parse((string)(await explain.ExecuteScalarAsync())!).RootElement[0].GetProperty("Plan");
-        return (plan.GetProperty("Shared Hit Blocks").GetDouble() + plan.GetProperty("Shared Read Blocks").GetDouble(), plan.GetProperty("Actual Rows").GetDouble());
+        return (plan.GetProperty("Shared Hit Blocks").GetDouble() + plan.GetProperty("Shared Read Blocks").GetDouble(),
+            plan.GetProperty("Actual Rows").GetDouble());
     }
 }

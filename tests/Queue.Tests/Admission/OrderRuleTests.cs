@@ -47,7 +47,8 @@ public sealed class OrderRuleTests
     [Fact]
     public void A_pool_takes_the_emptiest_of_those_whose_day_is_not_near_its_end()
     {
-        var ordered = Decide([Way("groq:a", 0.97, free: 0.9), Way("groq:b", 0.1, free: 0.3), Way("mistral:c", 0.1, free: 0.6)], spread: true);
+        var ordered = Decide([Way("groq:a", 0.97, free: 0.9), Way("groq:b", 0.1, free: 0.3), Way("mistral:c", 0.1, free: 0.6)],
+            spread: true);
 
         Assert.Equal(("mistral:c groq:b groq:a", null, true), (Ids(ordered), ordered.Why, ordered.IsSpread));
     }
@@ -61,13 +62,19 @@ public sealed class OrderRuleTests
         Assert.Contains("the budget installation/2026-11-21", ordered.Why, StringComparison.Ordinal);
     }
 
-    private static WaysInOrder Decide(Candidate[] ways, bool spread = false, bool bound = false, double usedShare = 0) => OrderRule.Decide(ways, spread, bound, usedShare, "installation/2026-11-21", Noon);
+    private static WaysInOrder Decide(Candidate[] ways, bool spread = false, bool bound = false, double usedShare = 0) =>
+        OrderRule.Decide(ways, spread, bound, usedShare, "installation/2026-11-21", Noon);
 
     private static string Ids(WaysInOrder ordered) => string.Join(' ', ordered.Candidates.Select(c => c.Model.Id));
 
     private static Candidate Way(string id, double used, double free = 1, decimal price = 1, string organisation = "org-1")
     {
-        var bucket = new TokenBucket { Id = id, Organisation = organisation, AsOf = Noon, RequestsPerDay = 1000, LevelRequestsDay = 1000 * (1 - used), TokensPerMinute = 1000, LevelTokensMinute = 1000 * free };
-        return new Candidate(id, new ModelEntry { Id = ModelId.Parse(id), Context = 100_000, MaxOutput = 8000 }, bucket, new ResourceDemand(1, 10), price);
+        var bucket = new TokenBucket
+        {
+            Id = id, Organisation = organisation, AsOf = Noon, RequestsPerDay = 1000, LevelRequestsDay = 1000 * (1 - used),
+            TokensPerMinute = 1000, LevelTokensMinute = 1000 * free,
+        };
+        return new Candidate(id, new ModelEntry { Id = ModelId.Parse(id), Context = 100_000, MaxOutput = 8000 }, bucket,
+            new ResourceDemand(1, 10), price);
     }
 }

@@ -84,7 +84,8 @@ public sealed class RequestProofTests
         var bucket = Bucket(rpm: 300, tpm: 30_000);
         BucketRule.Reserve(bucket, new ResourceDemand(1, 3000));
 
-        ProviderCountRule.Correct(bucket, new ProviderCount { LimitTokensMinute = 60_000, RemainingTokensMinute = 57_000 }, isLatest: false);
+        ProviderCountRule.Correct(bucket, new ProviderCount { LimitTokensMinute = 60_000, RemainingTokensMinute = 57_000 },
+            isLatest: false);
 
         Assert.Equal((60_000 * 0.995) - 3000, bucket.LevelTokensMinute, 6);
     }
@@ -140,7 +141,8 @@ public sealed class RequestProofTests
     }
 
     /// <summary>
-    /// A provider whose bucket is real, calls that take 50 ms to reach it, answers after 500 ms and refusals at once; as many tasks wait as there is room for.
+    /// A provider whose bucket is real, calls that take 50 ms to reach it, answers after 500 ms and refusals at once; as many tasks wait
+    /// as there is room for.
     /// </summary>
     private static (int Answered, int Refused) Simulate(double claimed, double real, int seconds)
     {

@@ -63,7 +63,8 @@ public sealed class WaitTests
         await admission.Park("one", 100);
         var views = admission.Services.GetRequiredService<TaskViews>();
         // Two loops commit, so who was handed in last need not stand last.
-        var last = (await views.List(new TaskFilter { Limit = 200 }, TestContext.Current.CancellationToken)).Items.MaxBy(item => item.ExpectedAt)!.Id;
+        var last = (await views.List(new TaskFilter { Limit = 200 }, TestContext.Current.CancellationToken)).Items.MaxBy(
+            item => item.ExpectedAt)!.Id;
         Assert.InRange(((await views.Read(last, TestContext.Current.CancellationToken))!.ExpectedAt!.Value - start).TotalSeconds, 28, 32);
 
         await admission.Run("update buckets set closed_until = as_of + interval '10 minutes', closed_reason = 'asked to wait'");
@@ -87,7 +88,8 @@ public sealed class WaitTests
         {
             var bucket = Bucket(1000 + x.Limit.Get);
             Backlog.Join(bucket, Priorities.Normal, x.Ahead.Get + x.More.Get);
-            DateTime? At(double ahead, params TokenBucket[] buckets) => WaitRule.MovesAt(buckets, new Place(Priorities.Normal, 100, ahead, 1), Now);
+            DateTime? At(double ahead, params TokenBucket[] buckets) =>
+                WaitRule.MovesAt(buckets, new Place(Priorities.Normal, 100, ahead, 1), Now);
             var (few, many) = (At(x.Ahead.Get, bucket), At(x.Ahead.Get + x.More.Get, bucket));
             return few <= many && At(x.Ahead.Get, bucket, Bucket(1000)) <= few + TimeSpan.FromMilliseconds(2);
         }).QuickCheckThrowOnFailure();

@@ -49,7 +49,12 @@ public sealed class AccessTests(ApiUnderTest api) : IClassFixture<ApiUnderTest>
         Assert.Equal(0, (await client.Get("/v1/tasks?tenant=somebody").Body(200)).GetProperty("items").GetArrayLength());
         Assert.Equal(1, (await client.Get("/v1/tasks").Body(200)).GetProperty("items").GetArrayLength());
 
-        foreach (var (name, value, sentence) in new[] { ("X-Forwarded-For", "203.0.113.7", "through a proxy"), ("Host", "evil.example", "addressed to 'evil.example'"), ("Origin", "https://evil.example", "a web page from elsewhere"), ("Origin", "null", "a web page from elsewhere") })
-            Assert.Contains(sentence, await client.PostText("/v1/tasks", """{ "prompt": "Why?" }""", (name, value)).Problem(403), StringComparison.Ordinal);
+        foreach (var (name, value, sentence) in new[]
+        {
+            ("X-Forwarded-For", "203.0.113.7", "through a proxy"), ("Host", "evil.example", "addressed to 'evil.example'"),
+            ("Origin", "https://evil.example", "a web page from elsewhere"), ("Origin", "null", "a web page from elsewhere"),
+        })
+            Assert.Contains(sentence, await client.PostText("/v1/tasks", """{ "prompt": "Why?" }""", (name, value)).Problem(403),
+                StringComparison.Ordinal);
     }
 }

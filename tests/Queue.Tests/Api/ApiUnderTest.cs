@@ -16,7 +16,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace LlmQueue.Tests.Api;
 
-/// <summary>The API itself on a port of its own, a real PostgreSQL and the bus in memory; no worker is there, so what is handed in stays as it is.</summary>
+/// <summary>
+/// The API itself on a port of its own, a real PostgreSQL and the bus in memory; no worker is there, so what is handed in stays as it is.
+/// </summary>
 public sealed class ApiUnderTest : IAsyncLifetime
 {
     public const string CatalogueText = """
@@ -51,7 +53,10 @@ public sealed class ApiUnderTest : IAsyncLifetime
 
     public static async Task<WebApplication> Start(string database, string? tokens, CatalogueFile? file = null)
     {
-        var settings = QueueSettings.Read(new Dictionary<string, string?> { ["DATABASE_URL"] = database, ["LLMQUEUE_URL"] = "http://127.0.0.1:0", ["LLMQUEUE_TOKENS"] = tokens }, AppContext.BaseDirectory);
+        var settings = QueueSettings.Read(new Dictionary<string, string?>
+        {
+            ["DATABASE_URL"] = database, ["LLMQUEUE_URL"] = "http://127.0.0.1:0", ["LLMQUEUE_TOKENS"] = tokens,
+        }, AppContext.BaseDirectory);
         var started = ApiHost.Build(settings, new CurrentCatalogue(ModelCatalogue.Parse(CatalogueText, "catalogue.json"), file));
         Assert.Null(await ApiHost.WhyNotStarted(started, settings));
         return started;
@@ -97,9 +102,11 @@ public sealed class ApiUnderTest : IAsyncLifetime
 
 internal static class HttpWords
 {
-    public static Task<HttpResponseMessage> PostText(this HttpClient client, string address, string body, params (string Name, string Value)[] headers)
+    public static Task<HttpResponseMessage> PostText(
+        this HttpClient client, string address, string body, params (string Name, string Value)[] headers)
     {
-        var request = new HttpRequestMessage(HttpMethod.Post, address) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+        var request =
+            new HttpRequestMessage(HttpMethod.Post, address) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
         foreach (var (name, value) in headers)
             request.Headers.Add(name, value);
         return client.SendAsync(request, TestContext.Current.CancellationToken);
@@ -125,9 +132,11 @@ internal static class HttpWords
         return body.GetProperty("detail").GetString()!;
     }
 
-    public static Task<HttpResponseMessage> Get(this HttpClient client, string address) => client.GetAsync(address, TestContext.Current.CancellationToken);
+    public static Task<HttpResponseMessage> Get(this HttpClient client, string address) =>
+        client.GetAsync(address, TestContext.Current.CancellationToken);
 
-    public static Task<HttpResponseMessage> Delete(this HttpClient client, string address) => client.DeleteAsync(address, TestContext.Current.CancellationToken);
+    public static Task<HttpResponseMessage> Delete(this HttpClient client, string address) =>
+        client.DeleteAsync(address, TestContext.Current.CancellationToken);
 
     public static string Text(this JsonElement element, string name) => element.GetProperty(name).GetString()!;
 }

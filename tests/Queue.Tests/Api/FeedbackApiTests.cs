@@ -18,14 +18,16 @@ public sealed class FeedbackApiTests(ApiUnderTest api) : IClassFixture<ApiUnderT
         for (var i = 0; i < 3; i++)
             await api.Anna.PostText($"/v1/tasks/{task.CorrelationId}/feedback", """{ "score": 0.25, "comment": "wrong" }""").Body(200);
         Assert.Equal((0.25, 1.0), await Quality("agent:anna/scored"));
-        await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => api.Anna.PostText($"/v1/tasks/{other.CorrelationId}/feedback", """{ "score": 1 }""").Body(200)));
+        await Task.WhenAll(Enumerable.Range(0, 5)
+            .Select(_ => api.Anna.PostText($"/v1/tasks/{other.CorrelationId}/feedback", """{ "score": 1 }""").Body(200)));
         Assert.Equal((1.25, 2.0), await Quality("agent:anna/scored"));
         await api.Anna.PostText($"/v1/tasks/{task.CorrelationId}/feedback", """{ "score": 0.75 }""").Body(200);
         Assert.Equal((1.75, 2.0), await Quality("agent:anna/scored"));
 
         var ranking = await api.Anna.Get("/v1/ranking").Body(200);
         var model = ranking.EnumerateArray().Single(r => r.Text("subject") == "agent:anna/scored").GetProperty("models")[0];
-        Assert.Equal(("groq:small", 0.875, JsonValueKind.Null), (model.Text("model"), model.GetProperty("quality").GetDouble(), model.GetProperty("score").ValueKind));
+        Assert.Equal(("groq:small", 0.875, JsonValueKind.Null),
+            (model.Text("model"), model.GetProperty("quality").GetDouble(), model.GetProperty("score").ValueKind));
         Assert.DoesNotContain("anna", JsonSerializer.Serialize(await api.Ben.Get("/v1/ranking").Body(200)), StringComparison.Ordinal);
     }
 
@@ -38,8 +40,10 @@ public sealed class FeedbackApiTests(ApiUnderTest api) : IClassFixture<ApiUnderT
 
         await api.Ben.PostText($"/v1/tasks/{task.CorrelationId}/feedback", """{ "score": 0 }""").Problem(404);
         await api.Anna.PostText($"/v1/tasks/{Guid.NewGuid()}/feedback", """{ "score": 0 }""").Problem(404);
-        Assert.Contains("'Calling'", await api.Anna.PostText($"/v1/tasks/{open.CorrelationId}/feedback", """{ "score": 0 }""").Problem(409), StringComparison.Ordinal);
-        Assert.Equal(0, await Read(db => db.Feedback.CountAsync(f => f.TaskId == task.CorrelationId || f.TaskId == open.CorrelationId, TestContext.Current.CancellationToken)));
+        Assert.Contains("'Calling'", await api.Anna.PostText($"/v1/tasks/{open.CorrelationId}/feedback", """{ "score": 0 }""").Problem(409),
+            StringComparison.Ordinal);
+        Assert.Equal(0, await Read(db => db.Feedback.CountAsync(f => f.TaskId == task.CorrelationId || f.TaskId == open.CorrelationId,
+            TestContext.Current.CancellationToken)));
     }
 
     [Theory]
@@ -50,24 +54,28 @@ public sealed class FeedbackApiTests(ApiUnderTest api) : IClassFixture<ApiUnderT
     {
         var task = Answered("no score");
         await api.Write(task);
-        Assert.Contains($"'score' is {found}; expected a number from 0", await api.Anna.PostText($"/v1/tasks/{task.CorrelationId}/feedback", body).Problem(400), StringComparison.Ordinal);
+        Assert.Contains($"'score' is {found}; expected a number from 0",
+            await api.Anna.PostText($"/v1/tasks/{task.CorrelationId}/feedback", body).Problem(400), StringComparison.Ordinal);
     }
 
     private static TaskRow Answered(string agent) => new()
     {
-        CorrelationId = Guid.CreateVersion7(), Version = 1, State = TaskStates.Completed, Tenant = "anna", Agent = agent, Kind = "code", AnsweredModel = "groq:small",
+        CorrelationId = Guid.CreateVersion7(), Version = 1, State = TaskStates.Completed, Tenant = "anna", Agent = agent, Kind = "code",
+        AnsweredModel = "groq:small",
         SubmittedAt = Noon, UpdatedAt = Noon, RungAt = Noon, EndedAt = Noon,
     };
 
     private async Task<(double, double)> Quality(string subject)
     {
-        var row = await Read(db => db.Rankings.AsNoTracking().SingleAsync(r => r.Subject == subject && r.Model == "groq:small", TestContext.Current.CancellationToken));
+        var row = await Read(db => db.Rankings.AsNoTracking()
+            .SingleAsync(r => r.Subject == subject && r.Model == "groq:small", TestContext.Current.CancellationToken));
         return (row.Quality, row.QualityWeight);
     }
 
     private async Task<T> Read<T>(Func<QueueDb, Task<T>> read)
     {
-        await using var db = await api.Services.GetRequiredService<IDbContextFactory<QueueDb>>().CreateDbContextAsync(TestContext.Current.CancellationToken);
+        await using var db = await api.Services.GetRequiredService<IDbContextFactory<QueueDb>>()
+            .CreateDbContextAsync(TestContext.Current.CancellationToken);
         return await read(db);
     }
 }

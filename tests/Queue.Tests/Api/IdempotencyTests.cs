@@ -16,8 +16,10 @@ public sealed class IdempotencyTests(SimulatorFixture simulators) : IClassFixtur
     [InlineData("/v1/tasks", """{"prompt":"Why?"}""", """{"prompt":"How?"}""", 202)]
     [InlineData("/v1/tasks", """[{"prompt":"Why?"},{"prompt":"Who?"}]""", """[{"prompt":"Why?"}]""", 202)]
     [InlineData("/v1/summaries", """{"pages":[{"text":"A page."}]}""", """{"pages":[{"text":"Another page."}]}""", 202)]
-    [InlineData("/v1/batches", Batch, """{"endpoint":"/v1/chat/completions","completion_window":"3h","requests":[{"custom_id":"one","body":{}}]}""", 200)]
-    [InlineData("/v1/chat/completions", """{"model":"auto","messages":[{"role":"user","content":"Why?"}]}""", """{"model":"auto","messages":[{"role":"user","content":"How?"}]}""", 200)]
+    [InlineData("/v1/batches", Batch,
+        """{"endpoint":"/v1/chat/completions","completion_window":"3h","requests":[{"custom_id":"one","body":{}}]}""", 200)]
+    [InlineData("/v1/chat/completions", """{"model":"auto","messages":[{"role":"user","content":"Why?"}]}""",
+        """{"model":"auto","messages":[{"role":"user","content":"How?"}]}""", 200)]
     public async Task The_same_again_finds_what_it_made_and_another_body_is_refused(string address, string body, string other, int status)
     {
         await using var queue = await WholeQueue.Start(Catalogue, (await simulators.Fresh()).BaseUrl);
@@ -28,12 +30,15 @@ public sealed class IdempotencyTests(SimulatorFixture simulators) : IClassFixtur
         // As the header's draft has it: a quoted text.
         var again = await anna.PostText(address, body, ("Idempotency-Key", "\"job-1\"")).Body(status);
         var refused = await anna.PostText(address, other, ("Idempotency-Key", "job-1")).Body(422);
-        var anothers = await ben.PostText(address, other.Replace("\"body\":{}", "\"body\":{\"model\":\"auto\"}", StringComparison.Ordinal), ("Idempotency-Key", "job-1")).Body(status);
+        var anothers = await ben.PostText(address, other.Replace("\"body\":{}", "\"body\":{\"model\":\"auto\"}", StringComparison.Ordinal),
+            ("Idempotency-Key", "job-1"))
+            .Body(status);
 
         Assert.Equal(Ids(first), Ids(again));
         Assert.NotEqual(Ids(first), Ids(anothers));
         Assert.Contains("came before with another body", refused.ToString(), StringComparison.Ordinal);
-        Assert.Contains(address is "/v1/tasks" or "/v1/summaries" ? "urn:llmqueue:problem:key-reused" : "idempotency_key_reused", refused.ToString(), StringComparison.Ordinal);
+        Assert.Contains(address is "/v1/tasks" or "/v1/summaries" ? "urn:llmqueue:problem:key-reused" : "idempotency_key_reused",
+            refused.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -53,7 +58,9 @@ public sealed class IdempotencyTests(SimulatorFixture simulators) : IClassFixtur
         await using var queue = await WholeQueue.Start(Catalogue, (await simulators.Fresh()).BaseUrl);
         using var anna = queue.Anna;
 
-        var statuses = (await Task.WhenAll(Enumerable.Range(0, 16).Select(async i => (int)(await anna.PostText("/v1/tasks", $$"""{"prompt":"Question {{i % 4}}"}""", ("Idempotency-Key", "race"))).StatusCode))).ToList();
+        var statuses = (await Task.WhenAll(Enumerable.Range(0, 16).Select(async i =>
+            (int)(await anna.PostText("/v1/tasks", $$"""{"prompt":"Question {{i % 4}}"}""", ("Idempotency-Key", "race"))).StatusCode)))
+            .ToList();
 
         // Four sent the body that was taken; an answer to them is the task, or that it is being written.
         Assert.Equal(12, statuses.Count(s => s == 422));
@@ -69,7 +76,8 @@ public sealed class IdempotencyTests(SimulatorFixture simulators) : IClassFixtur
         using var anna = queue.Anna;
         const string Body = """{"model":"auto","messages":[{"role":"user","content":"Why?"}]}""";
 
-        var answers = await Task.WhenAll(Enumerable.Range(0, 3).Select(async _ => await anna.PostText("/v1/chat/completions", Body, ("Idempotency-Key", "chat-1"))));
+        var answers = await Task.WhenAll(
+            Enumerable.Range(0, 3).Select(async _ => await anna.PostText("/v1/chat/completions", Body, ("Idempotency-Key", "chat-1"))));
 
         var ids = new List<string>();
         foreach (var answer in answers)
@@ -116,12 +124,23 @@ public sealed class IdempotencyTests(SimulatorFixture simulators) : IClassFixtur
 
     private static Task<HttpResponseMessage> Upload(HttpClient client, string content, string name)
     {
-        var bytes = new ByteArrayContent(Encoding.UTF8.GetBytes(content)) { Headers = { ContentType = new MediaTypeHeaderValue("application/jsonl") } };
-        var request = new HttpRequestMessage(HttpMethod.Post, "/v1/files") { Content = new MultipartFormDataContent(Guid.NewGuid().ToString("N")) { { new StringContent("batch"), "purpose" }, { bytes, "file", name } } };
+        var bytes = new ByteArrayContent(Encoding.UTF8.GetBytes(content))
+        {
+            Headers = { ContentType = new MediaTypeHeaderValue("application/jsonl") },
+        };
+        var request = new HttpRequestMessage(HttpMethod.Post, "/v1/files")
+        {
+            Content = new MultipartFormDataContent(Guid.NewGuid().ToString("N"))
+            {
+                { new StringContent("batch"), "purpose" }, { bytes, "file", name },
+            },
+        };
         request.Headers.Add("Idempotency-Key", "file-1");
         return client.SendAsync(request, TestContext.Current.CancellationToken);
     }
 
     private static string Ids(System.Text.Json.JsonElement answer) =>
-        answer.ValueKind is System.Text.Json.JsonValueKind.Array ? string.Join(' ', answer.EnumerateArray().Select(a => a.Text("id"))) : answer.Text("id");
+        answer.ValueKind is System.Text.Json.JsonValueKind.Array
+            ? string.Join(' ', answer.EnumerateArray().Select(a => a.Text("id")))
+            : answer.Text("id");
 }

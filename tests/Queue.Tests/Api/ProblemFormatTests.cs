@@ -5,7 +5,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace LlmQueue.Tests.Api;
 
-/// <summary>Who calls with OpenAI's clients reads OpenAI's error object, also where nothing is; everybody else reads problem details.</summary>
+/// <summary>
+/// Who calls with OpenAI's clients reads OpenAI's error object, also where nothing is; everybody else reads problem details.
+/// </summary>
 public sealed class ProblemFormatTests(ApiUnderTest api) : IClassFixture<ApiUnderTest>
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -75,7 +77,10 @@ public sealed class ProblemFormatTests(ApiUnderTest api) : IClassFixture<ApiUnde
 
     private static async Task<(int Status, JsonElement Body)> Send(HttpClient client, string method, string address)
     {
-        using var request = new HttpRequestMessage(new HttpMethod(method), address) { Content = method is "GET" ? null : new StringContent("{}", Encoding.UTF8, "application/json") };
+        using var request = new HttpRequestMessage(new HttpMethod(method), address)
+        {
+            Content = method is "GET" ? null : new StringContent("{}", Encoding.UTF8, "application/json"),
+        };
         using var response = await client.SendAsync(request, Cancel);
         return ((int)response.StatusCode, JsonDocument.Parse(await response.Content.ReadAsStringAsync(Cancel)).RootElement);
     }

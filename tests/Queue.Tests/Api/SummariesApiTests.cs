@@ -12,11 +12,14 @@ public sealed class SummariesApiTests(ApiUnderTest api) : IClassFixture<ApiUnder
     [Fact]
     public async Task Takes_pages_and_shows_them_before_anybody_has_looked_at_them()
     {
-        var accepted = await api.Anna.PostText("/v1/summaries", """{ "pages": [ { "title": "One", "text": "A" }, { "html": "<p>B</p>" } ], "question": "What?", "metadata": { "a": "b" } }""").Body(202);
+        var accepted = await api.Anna.PostText("/v1/summaries",
+            """{ "pages": [ { "title": "One", "text": "A" }, { "html": "<p>B</p>" } ], "question": "What?", "metadata": { "a": "b" } }""")
+            .Body(202);
         await api.Sent<StartSummary>(s => s.SummaryId == accepted.GetProperty("id").GetGuid());
         var summary = await api.Anna.Get(accepted.GetProperty("links").Text("self")).Body(200);
         Assert.Equal(("Submitted", "What?"), (summary.Text("state"), summary.Text("question")));
-        Assert.Equal("""{"pages":2,"pagesDone":0,"pagesExtracted":0,"pagesFailed":0,"stage":0,"stageTasks":0,"openTasks":0}""", JsonSerializer.Serialize(summary.GetProperty("progress")));
+        Assert.Equal("""{"pages":2,"pagesDone":0,"pagesExtracted":0,"pagesFailed":0,"stage":0,"stageTasks":0,"openTasks":0}""",
+            JsonSerializer.Serialize(summary.GetProperty("progress")));
         Assert.Equal(["Submitted", "Submitted"], summary.GetProperty("pages").EnumerateArray().Select(p => p.Text("state")));
     }
 
@@ -35,7 +38,8 @@ public sealed class SummariesApiTests(ApiUnderTest api) : IClassFixture<ApiUnder
     [Fact]
     public async Task Does_nothing_twice_for_a_key_that_comes_again()
     {
-        var answers = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => api.Anna.PostText("/v1/summaries", """{ "pages": [ { "text": "A" } ] }""", ("Idempotency-Key", "book")).Body(202)));
+        var answers = await Task.WhenAll(Enumerable.Range(0, 5).Select(
+            _ => api.Anna.PostText("/v1/summaries", """{ "pages": [ { "text": "A" } ] }""", ("Idempotency-Key", "book")).Body(202)));
         Assert.Single(answers.Select(a => a.Text("id")).Distinct());
     }
 
@@ -44,21 +48,31 @@ public sealed class SummariesApiTests(ApiUnderTest api) : IClassFixture<ApiUnder
     {
         var summary = Summary(SummaryStates.SummarizingPages, pages: 4);
         (summary.Stage, summary.StageTasks, summary.OpenTasks) = (1, 5, 2);
-        var (done, split1, split2, waiting, refused) = (Page(summary, 1, TaskStates.Completed), Page(summary, 2, TaskStates.Completed), Page(summary, 2, TaskStates.WaitingForCapacity), Page(summary, 3, TaskStates.WaitingForCapacity), Page(summary, 4, TaskStates.Rejected));
+        var (done, split1, split2, waiting, refused) = (Page(summary, 1, TaskStates.Completed), Page(summary, 2, TaskStates.Completed),
+            Page(summary, 2, TaskStates.WaitingForCapacity), Page(summary, 3, TaskStates.WaitingForCapacity),
+            Page(summary, 4, TaskStates.Rejected));
         (split2.PartNumber, refused.FailureReason) = (2, "Page 4 is empty; expected its text.");
         (done.AnsweredModel, done.InputTokens, done.OutputTokens, done.CostUsd) = ("groq:small", 100, 10, 0.25m);
         (split1.AnsweredModel, split1.InputTokens, split1.OutputTokens, split1.CostUsd) = ("groq:large", 200, 20, 0.5m);
         foreach (var (task, seconds) in new[] { (split2, 9), (waiting, 5) })
-            (task.WaitingFor, task.WaitReason, task.ExpectedAt) = ("capacity", $"groq:small of groq-1 has no room: tokens a minute are used up until 12:00:0{seconds}.000 UTC", Noon.AddSeconds(seconds));
+            (task.WaitingFor, task.WaitReason, task.ExpectedAt) = ("capacity",
+                $"groq:small of groq-1 has no room: tokens a minute are used up until 12:00:0{seconds}.000 UTC", Noon.AddSeconds(seconds));
         await api.Write(summary, done, split1, split2, waiting, refused, Answer(done, "About one."), Answer(split1, "First half."));
 
         var view = await api.Anna.Get($"/v1/summaries/{summary.CorrelationId}").Body(200);
-        Assert.Equal("""{"pages":4,"pagesDone":1,"pagesExtracted":0,"pagesFailed":1,"stage":1,"stageTasks":5,"openTasks":2}""", JsonSerializer.Serialize(view.GetProperty("progress")));
-        Assert.Equal("""[{"waitingFor":"capacity","reason":"groq:small of groq-1 has no room: tokens a minute are used up","count":2,"expectedAt":"2026-11-21T12:00:05Z"}]""", JsonSerializer.Serialize(view.GetProperty("waiting")));
-        Assert.Equal("""[{"model":"groq:large","tasks":1,"pages":1,"inputTokens":200,"outputTokens":20,"costUsd":0.5},{"model":"groq:small","tasks":1,"pages":1,"inputTokens":100,"outputTokens":10,"costUsd":0.25}]""", JsonSerializer.Serialize(view.GetProperty("models")));
+        Assert.Equal("""{"pages":4,"pagesDone":1,"pagesExtracted":0,"pagesFailed":1,"stage":1,"stageTasks":5,"openTasks":2}""",
+            JsonSerializer.Serialize(view.GetProperty("progress")));
+        Assert.Equal(
+            """[{"waitingFor":"capacity","reason":"groq:small of groq-1 has no room: tokens a minute are used up","count":2,"expectedAt":"2026-11-21T12:00:05Z"}]""",
+            JsonSerializer.Serialize(view.GetProperty("waiting")));
+        Assert.Equal(
+            """[{"model":"groq:large","tasks":1,"pages":1,"inputTokens":200,"outputTokens":20,"costUsd":0.5},{"model":"groq:small","tasks":1,"pages":1,"inputTokens":100,"outputTokens":10,"costUsd":0.25}]""",
+            JsonSerializer.Serialize(view.GetProperty("models")));
         Assert.Equal("0.75", view.GetProperty("costUsd").GetRawText());
-        Assert.Equal(["Completed", "WaitingForCapacity", "WaitingForCapacity", "Rejected"], view.GetProperty("pages").EnumerateArray().Select(p => p.Text("state")));
-        Assert.Equal(("About one.", "Page 4 is empty; expected its text."), (view.GetProperty("pages")[0].Text("summary"), view.GetProperty("pages")[3].Text("reason")));
+        Assert.Equal(["Completed", "WaitingForCapacity", "WaitingForCapacity", "Rejected"],
+            view.GetProperty("pages").EnumerateArray().Select(p => p.Text("state")));
+        Assert.Equal(("About one.", "Page 4 is empty; expected its text."),
+            (view.GetProperty("pages")[0].Text("summary"), view.GetProperty("pages")[3].Text("reason")));
 
         var progress = await api.Anna.Get($"/v1/summaries/{summary.CorrelationId}/progress").Body(200);
         Assert.Equal(JsonSerializer.Serialize(view.GetProperty("models")), JsonSerializer.Serialize(progress.GetProperty("models")));
@@ -73,16 +87,27 @@ public sealed class SummariesApiTests(ApiUnderTest api) : IClassFixture<ApiUnder
         var (first, second) = (Page(summary, 1, TaskStates.Completed), Page(summary, 1, TaskStates.Completed));
         (first.AnsweredModel, second.AnsweredModel, second.PartNumber, second.CostUnknown) = ("groq:small", "groq:large", 2, true);
         await api.Write(summary, first, second, Answer(first, "First half."), Answer(second, "Second half."),
-            new PayloadRow { SubjectId = summary.CorrelationId, Part = "summary", Content = "The whole." }, new PayloadRow { SubjectId = summary.CorrelationId, Part = "answer", Content = "This." },
-            new AttemptRow { TaskId = first.CorrelationId, Number = 1, Model = "groq:small", Outcome = "throttled", CreatedAt = Noon }, new AttemptRow { TaskId = first.CorrelationId, Number = 2, Model = "groq:small", Outcome = "answered", CreatedAt = Noon },
-            new HistoryRow { SubjectId = first.CorrelationId, Version = 2, At = Noon, Entry = "Deferred", State = "WaitingForCapacity", Reason = "groq:small is closed until 12:00:01.000 UTC: slow down; expected to move at 2026-11-21 12:00:01.000 UTC" });
+            new PayloadRow { SubjectId = summary.CorrelationId, Part = "summary", Content = "The whole." },
+            new PayloadRow { SubjectId = summary.CorrelationId, Part = "answer", Content = "This." },
+            new AttemptRow { TaskId = first.CorrelationId, Number = 1, Model = "groq:small", Outcome = "throttled", CreatedAt = Noon },
+            new AttemptRow { TaskId = first.CorrelationId, Number = 2, Model = "groq:small", Outcome = "answered", CreatedAt = Noon },
+            new HistoryRow
+            {
+                SubjectId = first.CorrelationId, Version = 2, At = Noon, Entry = "Deferred", State = "WaitingForCapacity",
+                Reason = "groq:small is closed until 12:00:01.000 UTC: slow down; expected to move at 2026-11-21 12:00:01.000 UTC",
+            });
         var view = await api.Anna.Get($"/v1/summaries/{summary.CorrelationId}").Body(200);
         Assert.Equal(("Completed", "The whole.", "This."), (view.Text("state"), view.Text("summary"), view.Text("answer")));
-        Assert.Equal("""[{"number":1,"title":"Title 1","state":"Completed","summary":"First half.\n\nSecond half.","model":"groq:small, groq:large","reason":null}]""", JsonSerializer.Serialize(view.GetProperty("pages")));
+        Assert.Equal(
+            """[{"number":1,"title":"Title 1","state":"Completed","summary":"First half.\n\nSecond half.","model":"groq:small, groq:large","reason":null}]""",
+            JsonSerializer.Serialize(view.GetProperty("pages")));
         Assert.Equal(JsonValueKind.Null, view.GetProperty("costUsd").ValueKind);
-        Assert.Equal("""[{"model":"groq:small","calls":2,"throttled":1,"otherFaults":0}]""", JsonSerializer.Serialize(view.GetProperty("calls")));
-        Assert.Equal("""[{"reason":"groq:small is closed: slow down","count":1}]""", JsonSerializer.Serialize(view.GetProperty("deferrals")));
-        Assert.Contains("in the state 'Completed'", await api.Anna.Delete($"/v1/summaries/{summary.CorrelationId}").Problem(409), StringComparison.Ordinal);
+        Assert.Equal("""[{"model":"groq:small","calls":2,"throttled":1,"otherFaults":0}]""",
+            JsonSerializer.Serialize(view.GetProperty("calls")));
+        Assert.Equal("""[{"reason":"groq:small is closed: slow down","count":1}]""",
+            JsonSerializer.Serialize(view.GetProperty("deferrals")));
+        Assert.Contains("in the state 'Completed'", await api.Anna.Delete($"/v1/summaries/{summary.CorrelationId}").Problem(409),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -98,13 +123,19 @@ public sealed class SummariesApiTests(ApiUnderTest api) : IClassFixture<ApiUnder
     }
 
     private static SummaryRow Summary(string state, int pages) =>
-        new() { CorrelationId = Guid.CreateVersion7(), Version = 1, State = state, Tenant = "anna", Pages = pages, SubmittedAt = Noon, UpdatedAt = Noon, RungAt = Noon };
+        new()
+        {
+            CorrelationId = Guid.CreateVersion7(), Version = 1, State = state, Tenant = "anna", Pages = pages, SubmittedAt = Noon,
+            UpdatedAt = Noon, RungAt = Noon,
+        };
 
     private static TaskRow Page(SummaryRow summary, int number, string state) => new()
     {
-        CorrelationId = Guid.CreateVersion7(), Version = 1, State = state, Tenant = summary.Tenant, Title = $"Title {number}", SummaryId = summary.CorrelationId, SummaryRole = SummaryRoles.Page, PageNumber = number, PartNumber = 1,
+        CorrelationId = Guid.CreateVersion7(), Version = 1, State = state, Tenant = summary.Tenant, Title = $"Title {number}",
+        SummaryId = summary.CorrelationId, SummaryRole = SummaryRoles.Page, PageNumber = number, PartNumber = 1,
         SubmittedAt = Noon, UpdatedAt = Noon, RungAt = Noon, EndedAt = TaskStates.Ends.Contains(state) ? Noon : null,
     };
 
-    private static PayloadRow Answer(TaskRow task, string text) => new() { SubjectId = task.CorrelationId, Part = PayloadRow.Answer, Content = text };
+    private static PayloadRow Answer(TaskRow task, string text) =>
+        new() { SubjectId = task.CorrelationId, Part = PayloadRow.Answer, Content = text };
 }

@@ -16,7 +16,8 @@ public sealed class TasksApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
         Assert.Equal(accepted.GetProperty("links").Text("self"), (await response).Headers.Location!.ToString());
 
         var task = await api.Anna.Get(accepted.GetProperty("links").Text("self")).Body(200);
-        Assert.Equal(("Submitted", "analysis", "interactive", "anna"), (task.Text("state"), task.Text("kind"), task.Text("priority"), task.Text("tenant")));
+        Assert.Equal(("Submitted", "analysis", "interactive", "anna"),
+            (task.Text("state"), task.Text("kind"), task.Text("priority"), task.Text("tenant")));
         Assert.Equal("7", task.GetProperty("metadata").Text("ticket"));
         Assert.Equal("Submitted", task.GetProperty("history")[0].Text("entry"));
         Assert.Equal(0, task.GetProperty("attempts").GetArrayLength());
@@ -40,7 +41,8 @@ public sealed class TasksApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
     [InlineData("""{ "prompt": "Why?", "deadline": "tomorrow" }""", "'deadline' is 'tomorrow'; expected a time")]
     [InlineData("""{ "prompt": "Why?", "highStakes": "yes" }""", "'highStakes' is a string; expected true or false.")]
     [InlineData("""{ "prompt": "Why?", "metadata": { "a.b": 7 } }""", "is a number; expected a string.")]
-    [InlineData("""{ "messages": [ { "role": "user", "content": ["Why?"] } ] }""", "messages[0].content[0] is a string; expected a part such as")]
+    [InlineData("""{ "messages": [ { "role": "user", "content": ["Why?"] } ] }""",
+        "messages[0].content[0] is a string; expected a part such as")]
     [InlineData("""{ "messages": { "role": "user" } }""", "'messages' is an object; expected a list.")]
     [InlineData("""{ "messages": [ null ] }""", "messages[0] has the role ''")]
     [InlineData("""{ "prompt": "Why?", "priority": "soon" }""", "The priority 'soon' is unknown")]
@@ -57,7 +59,8 @@ public sealed class TasksApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
     public async Task Takes_a_prompt_that_can_be_read_in_parts_and_refuses_what_would_take_too_many()
     {
         await api.Anna.PostText("/v1/tasks", $$"""{ "prompt": "{{new string('x', 700_000)}}" }""").Body(202);
-        var refused = await api.Anna.PostText("/v1/tasks", $$"""{ "prompt": "{{new string('x', 3_200_000)}}", "model": "groq:small" }""").Problem(400);
+        var refused = await api.Anna.PostText("/v1/tasks", $$"""{ "prompt": "{{new string('x', 3_200_000)}}", "model": "groq:small" }""")
+            .Problem(400);
         Assert.Contains("the context of 'groq:small' is 8,000", refused, StringComparison.Ordinal);
         Assert.Contains("a prompt is read in at most 64 parts", refused, StringComparison.Ordinal);
     }
@@ -66,7 +69,9 @@ public sealed class TasksApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
     public async Task Takes_an_array_whole_or_not_at_all()
     {
         var before = (await api.Ben.Get("/v1/tasks?limit=500").Body(200)).GetProperty("items").GetArrayLength();
-        var refused = await api.Ben.PostText("/v1/tasks", """[ { "prompt": "One" }, { "promt": "Two" }, { "prompt": "Three", "priority": "soon" } ]""").Body(400);
+        var refused = await api.Ben.PostText("/v1/tasks",
+            """[ { "prompt": "One" }, { "promt": "Two" }, { "prompt": "Three", "priority": "soon" } ]""")
+            .Body(400);
         Assert.Equal([1, 2], refused.GetProperty("errors").EnumerateArray().Select(e => e.GetProperty("index").GetInt32()));
         Assert.Contains("2 of 3 tasks cannot be taken, so none was", refused.Text("detail"), StringComparison.Ordinal);
         Assert.Equal(before, (await api.Ben.Get("/v1/tasks?limit=500").Body(200)).GetProperty("items").GetArrayLength());
@@ -78,7 +83,9 @@ public sealed class TasksApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
     [Fact]
     public async Task Takes_ten_thousand_tasks_at_once_and_no_more()
     {
-        Task<HttpResponseMessage> Post(int count) => api.Anna.PostText("/v1/tasks", $"[{string.Join(',', Enumerable.Range(1, count).Select(i => $$"""{"prompt":"Task {{i}}"}"""))}]");
+        Task<HttpResponseMessage> Post(int count) =>
+            api.Anna.PostText("/v1/tasks",
+                $"[{string.Join(',', Enumerable.Range(1, count).Select(i => $$"""{"prompt":"Task {{i}}"}"""))}]");
         Assert.Equal(10_000, (await Post(10_000).Body(202)).GetArrayLength());
         Assert.Contains("10,001 tasks; at most 10,000", await Post(10_001).Problem(400), StringComparison.Ordinal);
     }
@@ -87,7 +94,8 @@ public sealed class TasksApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
     public async Task Says_that_a_body_is_too_large()
     {
         using var huge = new StringContent(new string(' ', 101 << 20));
-        Assert.Contains("larger than 100 MB", await api.Anna.PostAsync("/v1/tasks", huge, TestContext.Current.CancellationToken).Problem(413), StringComparison.Ordinal);
+        Assert.Contains("larger than 100 MB",
+            await api.Anna.PostAsync("/v1/tasks", huge, TestContext.Current.CancellationToken).Problem(413), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -95,13 +103,19 @@ public sealed class TasksApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
     {
         var id = Guid.CreateVersion7();
         for (var i = 0; i < 2; i++)
-            Assert.Equal(id, (await api.Anna.PostText("/v1/tasks", $$"""[{ "id": "{{id}}", "prompt": "Once" }, { "id": "{{id}}", "prompt": "Twice" }]""").Body(202))[1].GetProperty("id").GetGuid());
+            Assert.Equal(id, (
+                await api.Anna.PostText("/v1/tasks", $$"""[{ "id": "{{id}}", "prompt": "Once" }, { "id": "{{id}}", "prompt": "Twice" }]""")
+                    .Body(202))[1].GetProperty("id").GetGuid());
         Assert.Equal(1, (await api.Anna.Get($"/v1/tasks/{id}").Body(200)).GetProperty("history").GetArrayLength());
 
-        var keyed = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => api.Anna.PostText("/v1/tasks", """{ "prompt": "Once" }""", ("Idempotency-Key", "order 7")).Body(202)));
+        var keyed = await Task.WhenAll(Enumerable.Range(0, 5)
+            .Select(_ => api.Anna.PostText("/v1/tasks", """{ "prompt": "Once" }""", ("Idempotency-Key", "order 7")).Body(202)));
         Assert.Single(keyed.Select(k => k.Text("id")).Distinct());
-        Assert.NotEqual(keyed[0].Text("id"), (await api.Ben.PostText("/v1/tasks", """{ "prompt": "Once" }""", ("Idempotency-Key", "order 7")).Body(202)).Text("id"));
-        Assert.Contains("0 characters", await api.Anna.PostText("/v1/tasks", """{ "prompt": "Once" }""", ("Idempotency-Key", " ")).Problem(400), StringComparison.Ordinal);
+        Assert.NotEqual(keyed[0].Text("id"),
+            (await api.Ben.PostText("/v1/tasks", """{ "prompt": "Once" }""", ("Idempotency-Key", "order 7")).Body(202)).Text("id"));
+        Assert.Contains("0 characters",
+            await api.Anna.PostText("/v1/tasks", """{ "prompt": "Once" }""", ("Idempotency-Key", " ")).Problem(400),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -109,8 +123,11 @@ public sealed class TasksApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
     {
         var row = Row("anna", TaskStates.Completed);
         await api.Write(row);
-        Assert.Equal("Completed", (await api.Anna.PostText("/v1/tasks", $$"""{ "id": "{{row.CorrelationId}}", "prompt": "Again" }""").Body(202)).Text("state"));
-        Assert.Contains("belongs to work of somebody else", await api.Ben.PostText("/v1/tasks", $$"""{ "id": "{{row.CorrelationId}}", "prompt": "Again" }""").Problem(409), StringComparison.Ordinal);
+        Assert.Equal("Completed",
+            (await api.Anna.PostText("/v1/tasks", $$"""{ "id": "{{row.CorrelationId}}", "prompt": "Again" }""").Body(202)).Text("state"));
+        Assert.Contains("belongs to work of somebody else",
+            await api.Ben.PostText("/v1/tasks", $$"""{ "id": "{{row.CorrelationId}}", "prompt": "Again" }""").Problem(409),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -132,8 +149,13 @@ public sealed class TasksApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
         static string Task(string url) => $$"""{ "messages": [ { "role": "user", "content": [ { "type": "text", "text": "What is it?" }, { "type": "image_url", "image_url": { "url": "{{url}}" } } ] } ] }""";
 
         await api.Anna.PostText("/v1/tasks", Task("https://example.com/a.png")).Body(202);
-        Assert.Contains("expected an https address", await api.Anna.PostText("/v1/tasks", Task("http://10.0.0.1/a.png")).Problem(400), StringComparison.Ordinal);
-        Assert.Contains("'input_audio'; expected 'text' or 'image_url'", await api.Anna.PostText("/v1/tasks", Task("").Replace("image_url\", \"image", "input_audio\", \"image", StringComparison.Ordinal)).Problem(400), StringComparison.Ordinal);
+        Assert.Contains("expected an https address", await api.Anna.PostText("/v1/tasks", Task("http://10.0.0.1/a.png")).Problem(400),
+            StringComparison.Ordinal);
+        Assert.Contains("'input_audio'; expected 'text' or 'image_url'",
+            await api.Anna.PostText("/v1/tasks",
+                Task("").Replace("image_url\", \"image", "input_audio\", \"image", StringComparison.Ordinal))
+                .Problem(400),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -141,13 +163,22 @@ public sealed class TasksApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
     {
         var now = new DateTime(2026, 11, 21, 9, 0, 0, DateTimeKind.Utc);
         var row = Row("anna", TaskStates.WaitingForCapacity);
-        (row.WaitingFor, row.WaitReason, row.WaitingSince, row.ExpectedAt) = ("capacity", "groq:small of groq-1 is closed", now, now.AddSeconds(7));
+        (row.WaitingFor, row.WaitReason, row.WaitingSince, row.ExpectedAt) = ("capacity", "groq:small of groq-1 is closed", now,
+            now.AddSeconds(7));
         (row.CostUsd, row.CostUnknown, row.InputTokens, row.Chain) = (0.5m, true, 12, "groq:small groq:large");
         await api.Write(row,
-            new AttemptRow { TaskId = row.CorrelationId, Number = 1, Model = "groq:small", KeyAlias = "groq-1", Why = "any/any", CreatedAt = now, StartedAt = now, EndedAt = now.AddSeconds(1), Outcome = "throttled", LatencyMs = 41, InputTokens = 0, CostUsd = 0 },
-            new HistoryRow { SubjectId = row.CorrelationId, Version = 1, At = now, Entry = "Deferred", State = row.State, Reason = row.WaitReason });
+            new AttemptRow
+            {
+                TaskId = row.CorrelationId, Number = 1, Model = "groq:small", KeyAlias = "groq-1", Why = "any/any", CreatedAt = now,
+                StartedAt = now, EndedAt = now.AddSeconds(1), Outcome = "throttled", LatencyMs = 41, InputTokens = 0, CostUsd = 0,
+            },
+            new HistoryRow
+            {
+                SubjectId = row.CorrelationId, Version = 1, At = now, Entry = "Deferred", State = row.State, Reason = row.WaitReason,
+            });
         var task = await api.Anna.Get($"/v1/tasks/{row.CorrelationId}").Body(200);
-        Assert.Equal(("capacity", row.WaitReason, now.AddSeconds(7)), (task.Text("waitingFor"), task.Text("waitReason"), task.GetProperty("expectedAt").GetDateTime()));
+        Assert.Equal(("capacity", row.WaitReason, now.AddSeconds(7)),
+            (task.Text("waitingFor"), task.Text("waitReason"), task.GetProperty("expectedAt").GetDateTime()));
         Assert.Equal((JsonValueKind.Null, true), (task.GetProperty("costUsd").ValueKind, task.GetProperty("costUnknown").GetBoolean()));
         Assert.Equal("""{"number":1,"model":"groq:small","modelVersion":null,"keyAlias":"groq-1","outcome":"throttled","detail":null,"inputTokens":0,"outputTokens":null,"costUsd":0,"ms":41,"why":"any/any","startedAt":"2026-11-21T09:00:00Z","endedAt":"2026-11-21T09:00:01Z"}""",
             JsonSerializer.Serialize(task.GetProperty("attempts")[0]));
@@ -159,10 +190,12 @@ public sealed class TasksApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
     {
         var row = Row("anna", TaskStates.Completed);
         (row.AnsweredModel, row.CostUsd, row.InputTokens, row.OutputTokens) = ("groq:small", 0.000123m, 10, 20);
-        await api.Write(row, new PayloadRow { SubjectId = row.CorrelationId, Part = PayloadRow.Answer, Content = "Because it's \"blue\" – für alle." });
+        await api.Write(row,
+            new PayloadRow { SubjectId = row.CorrelationId, Part = PayloadRow.Answer, Content = "Because it's \"blue\" – für alle." });
         var task = await api.Anna.Get($"/v1/tasks/{row.CorrelationId}").Body(200);
         Assert.Equal(("groq:small", "Because it's \"blue\" – für alle."), (task.Text("model"), task.Text("output")));
-        Assert.Equal("""{"inputTokens":10,"outputTokens":20} 0.000123""", $"{task.GetProperty("usage").GetRawText()} {task.GetProperty("costUsd").GetRawText()}");
+        Assert.Equal("""{"inputTokens":10,"outputTokens":20} 0.000123""",
+            $"{task.GetProperty("usage").GetRawText()} {task.GetProperty("costUsd").GetRawText()}");
     }
 
     [Fact]
@@ -180,7 +213,8 @@ public sealed class TasksApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
         }
         while (next.Length > 0);
         Assert.Equal(rows.Select(r => r.CorrelationId).OrderByDescending(id => id.ToString(), StringComparer.Ordinal), seen);
-        Assert.Equal(rows[1].CorrelationId, (await api.Ben.Get("/v1/tasks?kind=Code&tenant=ben").Body(200)).GetProperty("items")[0].GetProperty("id").GetGuid());
+        Assert.Equal(rows[1].CorrelationId,
+            (await api.Ben.Get("/v1/tasks?kind=Code&tenant=ben").Body(200)).GetProperty("items")[0].GetProperty("id").GetGuid());
     }
 
     [Theory]
@@ -199,7 +233,8 @@ public sealed class TasksApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
         await api.Write(open, ended);
         Assert.Equal("WaitingForBudget", (await api.Anna.Delete($"/v1/tasks/{open.CorrelationId}").Body(202)).Text("state"));
         await api.Sent<CancelTask>(c => c.TaskId == open.CorrelationId);
-        Assert.Contains("has ended already, in the state 'Completed'", await api.Anna.Delete($"/v1/tasks/{ended.CorrelationId}").Problem(409), StringComparison.Ordinal);
+        Assert.Contains("has ended already, in the state 'Completed'",
+            await api.Anna.Delete($"/v1/tasks/{ended.CorrelationId}").Problem(409), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -222,6 +257,10 @@ public sealed class TasksApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
     private static TaskRow Row(string tenant, string state)
     {
         var now = TimeProvider.System.GetUtcNow().UtcDateTime;
-        return new TaskRow { CorrelationId = Guid.CreateVersion7(), Version = 1, Tenant = tenant, State = state, SubmittedAt = now, UpdatedAt = now, RungAt = now, EndedAt = TaskStates.Ends.Contains(state) ? now : null };
+        return new TaskRow
+        {
+            CorrelationId = Guid.CreateVersion7(), Version = 1, Tenant = tenant, State = state, SubmittedAt = now, UpdatedAt = now,
+            RungAt = now, EndedAt = TaskStates.Ends.Contains(state) ? now : null,
+        };
     }
 }

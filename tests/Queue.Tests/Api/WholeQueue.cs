@@ -16,10 +16,15 @@ using Microsoft.Extensions.Logging;
 
 namespace LlmQueue.Tests.Api;
 
-/// <summary>API and worker in this process, as the one-process host puts them together: real PostgreSQL, bus in memory, real HTTP on both sides.</summary>
+/// <summary>
+/// API and worker in this process, as the one-process host puts them together: real PostgreSQL, bus in memory, real HTTP on both sides.
+/// </summary>
 public sealed class WholeQueue : IAsyncDisposable
 {
-    private static readonly WorkerOptions Quick = new() { CallTimeout = TimeSpan.FromSeconds(20), FirstBackOff = TimeSpan.FromMilliseconds(20), RescueEvery = TimeSpan.FromMilliseconds(500) };
+    private static readonly WorkerOptions Quick = new()
+    {
+        CallTimeout = TimeSpan.FromSeconds(20), FirstBackOff = TimeSpan.FromMilliseconds(20), RescueEvery = TimeSpan.FromMilliseconds(500),
+    };
     private readonly WebApplication app;
 
     private WholeQueue(WebApplication app, string database) => (this.app, Database) = (app, database);
@@ -42,7 +47,8 @@ public sealed class WholeQueue : IAsyncDisposable
         var database = await (await SharedServers.Postgres).CreateDatabase();
         var variables = new Dictionary<string, string?>(StringComparer.Ordinal)
         {
-            ["GROQ_API_KEY"] = "sk-key-1", ["GROQ_BASE_URL"] = providerUrl, ["DATABASE_URL"] = database, ["LLMQUEUE_URL"] = "http://127.0.0.1:0", ["LLMQUEUE_TOKENS"] = "anna:first-secret,ben:second-secret",
+            ["GROQ_API_KEY"] = "sk-key-1", ["GROQ_BASE_URL"] = providerUrl, ["DATABASE_URL"] = database,
+            ["LLMQUEUE_URL"] = "http://127.0.0.1:0", ["LLMQUEUE_TOKENS"] = "anna:first-secret,ben:second-secret",
         };
         foreach (var (name, value) in more)
             variables[name] = value;
@@ -72,7 +78,8 @@ public sealed class WholeQueue : IAsyncDisposable
 
     public async Task<T> Read<T>(Func<QueueDb, Task<T>> read)
     {
-        await using var db = await Services.GetRequiredService<IDbContextFactory<QueueDb>>().CreateDbContextAsync(TestContext.Current.CancellationToken);
+        await using var db = await Services.GetRequiredService<IDbContextFactory<QueueDb>>()
+            .CreateDbContextAsync(TestContext.Current.CancellationToken);
         return await read(db);
     }
 

@@ -20,10 +20,13 @@ internal static class BatchClient
         return (await client.PostAsync("/v1/files", form, TestContext.Current.CancellationToken).Body(200)).Text("id");
     }
 
-    public static ByteArrayContent File(string content) => new(Encoding.UTF8.GetBytes(content)) { Headers = { ContentType = new MediaTypeHeaderValue("application/jsonl") } };
+    public static ByteArrayContent File(string content) =>
+        new(Encoding.UTF8.GetBytes(content)) { Headers = { ContentType = new MediaTypeHeaderValue("application/jsonl") } };
 
     public static async Task<JsonElement> CreateBatch(this HttpClient client, string file, string window = "24h") =>
-        await client.PostText("/v1/batches", $$"""{"input_file_id":"{{file}}","endpoint":"/v1/chat/completions","completion_window":"{{window}}"}""").Body(200);
+        await client.PostText("/v1/batches",
+            $$"""{"input_file_id":"{{file}}","endpoint":"/v1/chat/completions","completion_window":"{{window}}"}""")
+            .Body(200);
 
     public static async Task<JsonElement> Becomes(this HttpClient client, string batch, params string[] statuses)
     {
@@ -48,7 +51,8 @@ internal static class BatchClient
         if (batch.GetProperty(file).GetString() is not { } id)
             return [];
         var text = await client.GetStringAsync($"/v1/files/{id}/content", TestContext.Current.CancellationToken);
-        return text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement).ToDictionary(l => l.Text("custom_id"), StringComparer.Ordinal);
+        return text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement)
+            .ToDictionary(l => l.Text("custom_id"), StringComparer.Ordinal);
     }
 
     private sealed record Boxed(JsonElement Value);

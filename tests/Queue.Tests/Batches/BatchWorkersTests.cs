@@ -25,15 +25,19 @@ public sealed class BatchWorkersTests(SimulatorFixture simulators) : IClassFixtu
 
         await using var first = await QueueUnderTest.Start(setup);
         await using var second = await QueueUnderTest.Start(setup);
-        await Eventually.True("the batch is completed", BatchClient.Soon, async () => (await Read(first, db => db.Batches.SingleAsync(b => b.Id == batch, Cancel))).Status == BatchStatuses.Completed);
+        await Eventually.True("the batch is completed", BatchClient.Soon,
+            async () => (await Read(first, db => db.Batches.SingleAsync(b => b.Id == batch, Cancel))).Status == BatchStatuses.Completed);
 
         var row = await Read(first, db => db.Batches.SingleAsync(b => b.Id == batch, Cancel));
         Assert.Equal((Lines, Lines - 1, 1), (row.Total, row.Completed, row.Failed));
         Assert.Equal(Lines - 1, (await simulator.Statistics()).Calls);
         // A step made by both would be there twice.
-        Assert.Equal(["in_progress", "finalizing", "completed"], await Read(first, db => db.Database.SqlQuery<string>($"select step as \"Value\" from steps order by place").ToListAsync(Cancel)));
-        Assert.Equal(["batch", "batch_output", "batch_output"], await Read(first, db => db.Files.Select(f => f.Purpose).OrderBy(p => p).ToListAsync(Cancel)));
-        Assert.Equal(3, await Read(first, db => db.Database.SqlQuery<int>($"select count(*)::int as \"Value\" from files_made").SingleAsync(Cancel)));
+        Assert.Equal(["in_progress", "finalizing", "completed"], await Read(first,
+            db => db.Database.SqlQuery<string>($"select step as \"Value\" from steps order by place").ToListAsync(Cancel)));
+        Assert.Equal(["batch", "batch_output", "batch_output"],
+            await Read(first, db => db.Files.Select(f => f.Purpose).OrderBy(p => p).ToListAsync(Cancel)));
+        Assert.Equal(3,
+            await Read(first, db => db.Database.SqlQuery<int>($"select count(*)::int as \"Value\" from files_made").SingleAsync(Cancel)));
         Assert.DoesNotContain(first.Warnings.Concat(second.Warnings), w => w.Contains("atch", StringComparison.Ordinal));
     }
 
@@ -54,20 +58,27 @@ public sealed class BatchWorkersTests(SimulatorFixture simulators) : IClassFixtu
         await using var gate = Npgsql.NpgsqlDataSource.Create(database);
         await using var keeper = await gate.OpenConnectionAsync(Cancel);
         await Execute(keeper, "select pg_advisory_lock(4711)");
-        await Eventually.True("one stands still in the file it writes", BatchClient.Soon, async () => await Scalar(keeper, "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'advisory'") == 1);
+        await Eventually.True("one stands still in the file it writes", BatchClient.Soon, async () => await Scalar(keeper,
+            "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'advisory'") == 1);
 
         // Its session with the lock ends, as with a network that was cut for a moment; another worker comes.
-        await Execute(keeper, $"select pg_terminate_backend(l.pid) from pg_locks l where l.locktype = 'advisory' and l.granted and l.pid <> pg_backend_pid() and l.database = (select oid from pg_database where datname = current_database())");
+        await Execute(keeper,
+            "select pg_terminate_backend(l.pid) from pg_locks l where l.locktype = 'advisory' and l.granted and l.pid <> pg_backend_pid() "
+                + "and l.database = (select oid from pg_database where datname = current_database())");
         await using var second = await QueueUnderTest.Start(setup);
-        await Eventually.True("the batch is completed", BatchClient.Soon, async () => (await Read(second, db => db.Batches.SingleAsync(b => b.Id == batch, Cancel))).Status == BatchStatuses.Completed);
+        await Eventually.True("the batch is completed", BatchClient.Soon,
+            async () => (await Read(second, db => db.Batches.SingleAsync(b => b.Id == batch, Cancel))).Status == BatchStatuses.Completed);
         await Execute(keeper, "select pg_advisory_unlock(4711)");
-        await Eventually.True("he who stood still has gone away", BatchClient.Soon, async () => await Read(second, db => db.Files.CountAsync(f => f.Status != FileStatuses.Processed, Cancel)) == 0
-            && await Scalar(keeper, "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'advisory'") == 0);
+        await Eventually.True("he who stood still has gone away", BatchClient.Soon,
+            async () => await Read(second, db => db.Files.CountAsync(f => f.Status != FileStatuses.Processed, Cancel)) == 0
+            && await Scalar(keeper, "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'advisory'")
+                == 0);
 
         var row = await Read(second, db => db.Batches.SingleAsync(b => b.Id == batch, Cancel));
         Assert.Equal(Lines - 1, await LinesOf(second, row.OutputFileId));
         Assert.Equal(1, await LinesOf(second, row.ErrorFileId));
-        Assert.Equal(["batch", "batch_output", "batch_output"], await Read(second, db => db.Files.Select(f => f.Purpose).OrderBy(p => p).ToListAsync(Cancel)));
+        Assert.Equal(["batch", "batch_output", "batch_output"],
+            await Read(second, db => db.Files.Select(f => f.Purpose).OrderBy(p => p).ToListAsync(Cancel)));
     }
 
     private static async Task<int> LinesOf(QueueUnderTest queue, Guid? file)
@@ -104,7 +115,8 @@ public sealed class BatchWorkersTests(SimulatorFixture simulators) : IClassFixtu
             create trigger note_step after update on batches for each row execute function note_step();
             create trigger note_file after insert on files for each row execute function note_file();
             """, Cancel);
-        var file = await anna.Upload(string.Join('\n', Enumerable.Range(0, Lines).Select(i => BatchClient.Line($"line-{i}", $"Question {i}", i == 5 ? "nobody" : "auto"))));
+        var file = await anna.Upload(string.Join('\n',
+            Enumerable.Range(0, Lines).Select(i => BatchClient.Line($"line-{i}", $"Question {i}", i == 5 ? "nobody" : "auto"))));
         var created = await anna.CreateBatch(file);
         // Nobody is there to look at it.
         Assert.Equal("validating", (await anna.Get($"/v1/batches/{created.Text("id")}").Body(200)).Text("status"));

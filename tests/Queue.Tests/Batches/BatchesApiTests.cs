@@ -18,8 +18,11 @@ public sealed class BatchesApiTests(SimulatorFixture simulators) : IClassFixture
         using var anna = queue.Anna;
         string[] lines =
         [
-            BatchClient.Line("a", "first"), "", BatchClient.Line("b", "second", "small"), BatchClient.Line("c", "third", "auto"), BatchClient.Line("d", "fourth", "large", ",\"temperature\":0.3,\"seed\":7"),
-            BatchClient.Line("bad-model", model: "gpt-of-nobody"), BatchClient.Line("bad-stream", more: ",\"stream\":true"), BatchClient.Line("bad-field", more: ",\"temperatur\":1"), BatchClient.Line("bad-n", more: ",\"n\":2"), BatchClient.Line("bad-logprobs", more: ",\"logprobs\":true"),
+            BatchClient.Line("a", "first"), "", BatchClient.Line("b", "second", "small"), BatchClient.Line("c", "third", "auto"),
+            BatchClient.Line("d", "fourth", "large", ",\"temperature\":0.3,\"seed\":7"),
+            BatchClient.Line("bad-model", model: "gpt-of-nobody"), BatchClient.Line("bad-stream", more: ",\"stream\":true"),
+            BatchClient.Line("bad-field", more: ",\"temperatur\":1"), BatchClient.Line("bad-n", more: ",\"n\":2"),
+            BatchClient.Line("bad-logprobs", more: ",\"logprobs\":true"),
             """{"custom_id":"bad-body","method":"POST","url":"/v1/chat/completions","body":{"model":"auto"}}""",
         ];
 
@@ -31,7 +34,8 @@ public sealed class BatchesApiTests(SimulatorFixture simulators) : IClassFixture
         var output = await anna.Lines(batch, "output_file_id");
         var errors = await anna.Lines(batch, "error_file_id");
         Assert.Equal(["a", "b", "c", "d"], output.Keys.Order(StringComparer.Ordinal));
-        Assert.Equal(["bad-body", "bad-field", "bad-logprobs", "bad-model", "bad-n", "bad-stream"], errors.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(["bad-body", "bad-field", "bad-logprobs", "bad-model", "bad-n", "bad-stream"],
+            errors.Keys.Order(StringComparer.Ordinal));
         Assert.All(output.Values, line =>
         {
             Assert.Equal(JsonValueKind.Null, line.GetProperty("error").ValueKind);
@@ -62,11 +66,17 @@ public sealed class BatchesApiTests(SimulatorFixture simulators) : IClassFixture
         await using var queue = await WholeQueue.Start(Catalogue, simulator.BaseUrl);
         using var anna = queue.Anna;
         // The simulator answers in the form it is asked for: a schema that reached it shapes what comes back.
-        var line = BatchClient.Line("form", "Name a colour and a number.", more: """,\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"pair\",\"strict\":true,\"schema\":{\"type\":\"object\",\"properties\":{\"colour\":{\"type\":\"string\"},\"number\":{\"type\":\"integer\"}},\"required\":[\"colour\",\"number\"],\"additionalProperties\":false}}}""".Replace("\\\"", "\"", StringComparison.Ordinal));
+        var line = BatchClient.Line("form", "Name a colour and a number.",
+            more: """,\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"pair\",\"strict\":true,\"schema\":{\"type\":\"object\",\"properties\":{\"colour\":{\"type\":\"string\"},\"number\":{\"type\":\"integer\"}},\"required\":[\"colour\",\"number\"],\"additionalProperties\":false}}}""".Replace(
+                "\\\"", "\"", StringComparison.Ordinal));
 
-        var batch = await anna.Becomes((await anna.CreateBatch(await anna.Upload(line.Replace("\"max_tokens\":20", "\"max_tokens\":400", StringComparison.Ordinal)))).Text("id"), "completed");
+        var batch = await anna.Becomes(
+            (await anna.CreateBatch(await anna.Upload(line.Replace("\"max_tokens\":20", "\"max_tokens\":400", StringComparison.Ordinal))))
+                .Text("id"),
+            "completed");
 
-        var content = (await anna.Lines(batch, "output_file_id"))["form"].GetProperty("response").GetProperty("body").GetProperty("choices")[0].GetProperty("message").Text("content");
+        var content = (await anna.Lines(batch, "output_file_id"))["form"].GetProperty("response").GetProperty("body")
+            .GetProperty("choices")[0].GetProperty("message").Text("content");
         using var answer = JsonDocument.Parse(content);
         Assert.Equal(JsonValueKind.Number, answer.RootElement.GetProperty("number").ValueKind);
         Assert.Equal(JsonValueKind.String, answer.RootElement.GetProperty("colour").ValueKind);
@@ -93,7 +103,8 @@ public sealed class BatchesApiTests(SimulatorFixture simulators) : IClassFixture
         var batch = await anna.Becomes((await anna.CreateBatch(await anna.Upload(content))).Text("id"), "failed");
 
         var error = Assert.Single(batch.GetProperty("errors").GetProperty("data").EnumerateArray());
-        Assert.Equal((code, line), (error.Text("code"), error.GetProperty("line").ValueKind is JsonValueKind.Null ? null : error.GetProperty("line").GetInt32()));
+        Assert.Equal((code, line),
+            (error.Text("code"), error.GetProperty("line").ValueKind is JsonValueKind.Null ? null : error.GetProperty("line").GetInt32()));
         Assert.NotEmpty(error.Text("message"));
         Assert.Equal(0, await queue.Read(db => db.Tasks.CountAsync(TestContext.Current.CancellationToken)));
         Assert.Equal(0, (await simulator.Statistics()).Calls);
@@ -106,7 +117,8 @@ public sealed class BatchesApiTests(SimulatorFixture simulators) : IClassFixture
         await using var queue = await WholeQueue.Start(Catalogue, (await simulators.Fresh()).BaseUrl);
         using var anna = queue.Anna;
 
-        var batch = await anna.Becomes((await anna.CreateBatch(await anna.Upload(BatchClient.Line("x", model: "nobody")))).Text("id"), "completed");
+        var batch = await anna.Becomes((await anna.CreateBatch(await anna.Upload(BatchClient.Line("x", model: "nobody")))).Text("id"),
+            "completed");
 
         Assert.Equal(JsonValueKind.Null, batch.GetProperty("output_file_id").ValueKind);
         Assert.Equal("""{"total":1,"completed":0,"failed":1}""", batch.GetProperty("request_counts").GetRawText());
@@ -119,8 +131,10 @@ public sealed class BatchesApiTests(SimulatorFixture simulators) : IClassFixture
         var simulator = await simulators.Fresh();
         await using var queue = await WholeQueue.Start(TestCatalogue.Of(new TestModel("small") { Rpm = 8 }), simulator.BaseUrl);
         using var anna = queue.Anna;
-        var created = await anna.CreateBatch(await anna.Upload(string.Concat(Enumerable.Range(0, 1200).Select(i => BatchClient.Line($"line-{i}", $"Question {i}") + "\n"))));
-        await Eventually.True("some are done", BatchClient.Soon, async () => (await anna.Get($"/v1/batches/{created.Text("id")}").Body(200)).GetProperty("request_counts").GetProperty("completed").GetInt32() > 0);
+        var created = await anna.CreateBatch(
+            await anna.Upload(string.Concat(Enumerable.Range(0, 1200).Select(i => BatchClient.Line($"line-{i}", $"Question {i}") + "\n"))));
+        await Eventually.True("some are done", BatchClient.Soon, async () => (await anna.Get($"/v1/batches/{created.Text("id")}").Body(200))
+            .GetProperty("request_counts").GetProperty("completed").GetInt32() > 0);
 
         var asked = await anna.PostText($"/v1/batches/{created.Text("id")}/cancel", "").Body(200);
         Assert.Equal("cancelling", asked.Text("status"));
@@ -130,7 +144,8 @@ public sealed class BatchesApiTests(SimulatorFixture simulators) : IClassFixture
         Assert.Equal(1200, output.Keys.Union(errors.Keys).Count());
         Assert.Equal(1200, output.Count + errors.Count);
         Assert.NotEmpty(output);
-        Assert.All(errors.Values, line => Assert.Equal(("batch_cancelled", JsonValueKind.Null), (line.GetProperty("error").Text("code"), line.GetProperty("response").ValueKind)));
+        Assert.All(errors.Values, line => Assert.Equal(("batch_cancelled", JsonValueKind.Null),
+            (line.GetProperty("error").Text("code"), line.GetProperty("response").ValueKind)));
         Assert.Equal(1200, batch.GetProperty("request_counts").GetProperty("total").GetInt32());
         Assert.True(batch.GetProperty("cancelled_at").GetInt64() >= batch.GetProperty("cancelling_at").GetInt64());
     }
@@ -141,18 +156,23 @@ public sealed class BatchesApiTests(SimulatorFixture simulators) : IClassFixture
         var simulator = await simulators.Fresh();
         await using var queue = await WholeQueue.Start(TestCatalogue.Of(new TestModel("small") { Rpm = 8 }), simulator.BaseUrl);
         using var anna = queue.Anna;
-        var created = await anna.CreateBatch(await anna.Upload(string.Concat(Enumerable.Range(0, 700).Select(i => BatchClient.Line($"line-{i}", $"Question {i}") + "\n"))), "30m");
-        await Eventually.True("some are done", BatchClient.Soon, async () => (await anna.Get($"/v1/batches/{created.Text("id")}").Body(200)).GetProperty("request_counts").GetProperty("completed").GetInt32() > 0);
+        var created = await anna.CreateBatch(
+            await anna.Upload(string.Concat(Enumerable.Range(0, 700).Select(i => BatchClient.Line($"line-{i}", $"Question {i}") + "\n"))),
+            "30m");
+        await Eventually.True("some are done", BatchClient.Soon, async () => (await anna.Get($"/v1/batches/{created.Text("id")}").Body(200))
+            .GetProperty("request_counts").GetProperty("completed").GetInt32() > 0);
 
         // Half an hour passes for this batch.
-        await queue.Read(db => db.Batches.ExecuteUpdateAsync(s => s.SetProperty(b => b.ExpiresAt, b => b.CreatedAt), TestContext.Current.CancellationToken));
+        await queue.Read(db =>
+            db.Batches.ExecuteUpdateAsync(s => s.SetProperty(b => b.ExpiresAt, b => b.CreatedAt), TestContext.Current.CancellationToken));
         var batch = await anna.Becomes(created.Text("id"), "expired");
 
         var (output, errors) = (await anna.Lines(batch, "output_file_id"), await anna.Lines(batch, "error_file_id"));
         Assert.Equal(700, output.Keys.Union(errors.Keys).Count());
         Assert.NotEmpty(output);
         Assert.All(errors.Values, line => Assert.Equal(
-            """{"code":"batch_expired","message":"This request could not be executed before the completion window expired."}""", line.GetProperty("error").GetRawText()));
+            """{"code":"batch_expired","message":"This request could not be executed before the completion window expired."}""",
+            line.GetProperty("error").GetRawText()));
     }
 
     [Fact]

@@ -24,7 +24,8 @@ public sealed class FilesApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
         var file = await api.Anna.Get($"/v1/files/{id}").Body(200);
 
         Assert.Equal(content, await api.Anna.GetStringAsync($"/v1/files/{id}/content", Cancel));
-        Assert.Equal(("file", "größe.jsonl", "batch", "processed"), (file.Text("object"), file.Text("filename"), file.Text("purpose"), file.Text("status")));
+        Assert.Equal(("file", "größe.jsonl", "batch", "processed"),
+            (file.Text("object"), file.Text("filename"), file.Text("purpose"), file.Text("status")));
         Assert.Equal(Encoding.UTF8.GetByteCount(content), file.GetProperty("bytes").GetInt64());
         Assert.Equal(30 * 24 * 3600, file.GetProperty("expires_at").GetInt64() - file.GetProperty("created_at").GetInt64());
     }
@@ -68,7 +69,10 @@ public sealed class FilesApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
     public async Task A_form_that_does_not_fit_is_refused_in_OpenAIs_words_and_leaves_nothing(string purpose, string name, string param)
     {
         var before = await Count();
-        using var form = new MultipartFormDataContent { { new StringContent(purpose), "purpose" }, { BatchClient.File("{}\n"), "file", name } };
+        using var form = new MultipartFormDataContent
+        {
+            { new StringContent(purpose), "purpose" }, { BatchClient.File("{}\n"), "file", name },
+        };
 
         var error = (await api.Anna.PostAsync("/v1/files", form, Cancel).Body(400)).GetProperty("error");
 
@@ -80,12 +84,17 @@ public sealed class FilesApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
     [Fact]
     public async Task The_parts_of_a_form_come_in_any_order_and_a_torn_form_is_refused()
     {
-        using var form = new MultipartFormDataContent { { BatchClient.File("{}\n"), "file", "x.jsonl" }, { new StringContent("created_at"), "expires_after[anchor]" }, { new StringContent("3600"), "expires_after[seconds]" }, { new StringContent("batch"), "purpose" } };
+        using var form = new MultipartFormDataContent
+        {
+            { BatchClient.File("{}\n"), "file", "x.jsonl" }, { new StringContent("created_at"), "expires_after[anchor]" },
+            { new StringContent("3600"), "expires_after[seconds]" }, { new StringContent("batch"), "purpose" },
+        };
         var file = await api.Anna.PostAsync("/v1/files", form, Cancel).Body(200);
         Assert.Equal(3600, file.GetProperty("expires_at").GetInt64() - file.GetProperty("created_at").GetInt64());
 
         var before = await Count();
-        using var torn = new ByteArrayContent("--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.jsonl\"\r\n\r\n{}"u8.ToArray());
+        using var torn = new ByteArrayContent(
+            "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.jsonl\"\r\n\r\n{}"u8.ToArray());
         torn.Headers.TryAddWithoutValidation("Content-Type", "multipart/form-data; boundary=x");
         await api.Anna.PostAsync("/v1/files", torn, Cancel).Body(400);
         Assert.Equal(before, await Count());
@@ -95,9 +104,13 @@ public sealed class FilesApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
     public async Task More_than_200_MB_are_refused_without_being_kept()
     {
         var before = await Count();
-        using var form = new MultipartFormDataContent { { new StringContent("batch"), "purpose" }, { new StreamContent(new Endless((200L << 20) + 1)), "file", "large.jsonl" } };
+        using var form = new MultipartFormDataContent
+        {
+            { new StringContent("batch"), "purpose" }, { new StreamContent(new Endless((200L << 20) + 1)), "file", "large.jsonl" },
+        };
 
-        var error = (await api.Anna.PostAsync("/v1/files", form, Cancel).Body((int)HttpStatusCode.RequestEntityTooLarge)).GetProperty("error");
+        var error = (await api.Anna.PostAsync("/v1/files", form, Cancel).Body((int)HttpStatusCode.RequestEntityTooLarge))
+            .GetProperty("error");
 
         Assert.Contains("200 MB", error.Text("message"), StringComparison.Ordinal);
         Assert.Equal(before, await Count());
@@ -114,14 +127,19 @@ public sealed class FilesApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
         var otherId = Guid.Parse(other.Text("id")["batch_".Length..]);
         await api.Anna.PostText($"/v1/batches/{other.Text("id")}/cancel", "").Body(200);
 
-        await Eventually.True("it was rung for twice", TimeSpan.FromSeconds(10), () => api.AllSent<MoveBatch>().Count(bell => bell.BatchId == otherId) == 2);
+        await Eventually.True("it was rung for twice", TimeSpan.FromSeconds(10),
+            () => api.AllSent<MoveBatch>().Count(bell => bell.BatchId == otherId) == 2);
     }
 
     [Fact]
     public async Task Lines_are_cut_the_same_wherever_they_lie()
     {
         // Around the edges of chunks: a line that ends with one, one that begins with one, one longer than three, none at all.
-        var lines = new[] { new string('a', FileStore.ChunkBytes - 1), "b", "", new string('c', (3 * FileStore.ChunkBytes) + 17), "d\r", "  e  ", "last without an end" };
+        var lines = new[]
+        {
+            new string('a', FileStore.ChunkBytes - 1), "b", "", new string('c', (3 * FileStore.ChunkBytes) + 17), "d\r", "  e  ",
+            "last without an end",
+        };
         var id = Guid.Parse((await api.Anna.Upload(string.Join('\n', lines)))["file-".Length..]);
         var files = api.Services.GetRequiredService<FileStore>();
 

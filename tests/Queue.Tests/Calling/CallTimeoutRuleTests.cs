@@ -18,7 +18,11 @@ public sealed class CallTimeoutRuleTests
     [InlineData(600, true, 120)]  // beyond twice the longest a call counts as lost
     public void A_first_choice_has_little_time_and_the_last_resort_all_of_it(int? catalogue, bool othersLeft, int seconds)
     {
-        var model = new ModelEntry { Id = ModelId.Parse("groq:a"), Context = 1000, MaxOutput = 100, FirstChoiceTimeout = catalogue is { } s ? TimeSpan.FromSeconds(s) : null };
+        var model = new ModelEntry
+        {
+            Id = ModelId.Parse("groq:a"), Context = 1000, MaxOutput = 100,
+            FirstChoiceTimeout = catalogue is { } s ? TimeSpan.FromSeconds(s) : null,
+        };
 
         Assert.Equal(TimeSpan.FromSeconds(seconds), CallTimeoutRule.For(model, othersLeft, Options));
     }
@@ -31,6 +35,8 @@ public sealed class CallTimeoutRuleTests
     [InlineData("a b c", "b", 0, "a c")] // the first had no room
     [InlineData("a", "a", 0, "")]
     [InlineData("", "a", 0, "")]
-    public void What_a_round_has_still_to_try_follows_from_the_chain_and_the_faults(string chain, string model, int faults, string untried) =>
-        Assert.Equal(untried, string.Join(' ', CallTimeoutRule.Untried(chain.Split(' ', StringSplitOptions.RemoveEmptyEntries), model, faults)));
+    public void What_a_round_has_still_to_try_follows_from_the_chain_and_the_faults(
+        string chain, string model, int faults, string untried) =>
+        Assert.Equal(untried,
+            string.Join(' ', CallTimeoutRule.Untried(chain.Split(' ', StringSplitOptions.RemoveEmptyEntries), model, faults)));
 }

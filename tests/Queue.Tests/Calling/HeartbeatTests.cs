@@ -22,14 +22,16 @@ public sealed class HeartbeatTests
         var database = await (await SharedServers.Postgres).CreateDatabase();
         await using var store = new ServiceCollection().AddLogging().AddMetrics().AddQueueStorage(database).BuildServiceProvider();
         await store.PrepareStorage(Cancel);
-        await using var pool = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database) { ApplicationName = Pool }.ConnectionString);
+        await using var pool = NpgsqlDataSource.Create(
+            new NpgsqlConnectionStringBuilder(database) { ApplicationName = Pool }.ConnectionString);
         var connections = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => pool.OpenConnectionAsync(Cancel).AsTask()));
         foreach (var connection in connections)
         {
             await connection.DisposeAsync();
         }
 
-        await using var cut = store.GetRequiredService<NpgsqlDataSource>().CreateCommand($"select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = '{Pool}'");
+        await using var cut = store.GetRequiredService<NpgsqlDataSource>()
+            .CreateCommand($"select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = '{Pool}'");
         Assert.Equal(10L, await cut.ExecuteScalarAsync(Cancel));
         var heartbeat = new Heartbeat(pool, new WorkerIdentity(), new WorkerOptions(), TimeProvider.System, NullLogger<Heartbeat>.Instance);
 

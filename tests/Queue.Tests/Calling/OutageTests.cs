@@ -9,7 +9,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace LlmQueue.Tests.Calling;
 
-/// <summary>Providers that go away and come back, as the whole queue lives through it. The primary is groq, the backup mistral: two simulators.</summary>
+/// <summary>
+/// Providers that go away and come back, as the whole queue lives through it. The primary is groq, the backup mistral: two simulators.
+/// </summary>
 public sealed class OutageTests : IAsyncLifetime
 {
     private static readonly TimeSpan FirstChoice = TimeSpan.FromSeconds(1);
@@ -24,8 +26,8 @@ public sealed class OutageTests : IAsyncLifetime
     }
 
     /// <summary>
-    /// Whatever way the primary goes, every task is answered: those on their way after a first-choice time-out at most, those that come after without noticing. When it is back
-    /// it is asked by one probe, then by a few, never by all at once.
+    /// Whatever way the primary goes, every task is answered: those on their way after a first-choice time-out at most, those that come
+    /// after without noticing. When it is back it is asked by one probe, then by a few, never by all at once.
     /// </summary>
     [Theory]
     [InlineData("refuses")]
@@ -33,7 +35,12 @@ public sealed class OutageTests : IAsyncLifetime
     [InlineData("resets")]
     public async Task The_primary_goes_away_and_comes_back_by_probes(string way)
     {
-        object fault = way switch { "refuses" => new { status = 503, body = "down" }, "hangs" => new { hang = true }, _ => new { reset = true } };
+        object fault = way switch
+        {
+            "refuses" => new { status = 503, body = "down" },
+            "hangs" => new { hang = true },
+            _ => new { reset = true },
+        };
         await using var queue = await QueueUnderTest.Start(Setup());
         await Answered(queue, 20);
         await primary.PostFault(fault);
@@ -48,7 +55,8 @@ public sealed class OutageTests : IAsyncLifetime
         Assert.True(P95(inFlight) <= FirstChoice + TimeSpan.FromSeconds(1), $"p95 of those on their way: {P95(inFlight)}");
         Assert.All(after, task => Assert.Equal((0, 1, "mistral:spare"), (task.Faults, task.Attempt, task.AnsweredModel)));
         Assert.Empty(await primary.Log());
-        await queue.Event<LlmTaskDowngraded>(e => e.From == "groq:first" && e.Reason.Contains("has its circuit breaker open until", StringComparison.Ordinal));
+        await queue.Event<LlmTaskDowngraded>(
+            e => e.From == "groq:first" && e.Reason.Contains("has its circuit breaker open until", StringComparison.Ordinal));
 
         // It is back; the row lets the first call through ten seconds after it opened.
         await primary.Reset();
@@ -80,7 +88,8 @@ public sealed class OutageTests : IAsyncLifetime
         {
             for (var i = 0; i < 30; i++)
                 ids.Add(await before.Ask($"Question {i}"));
-            await Eventually.True("both are found to be away", TimeSpan.FromSeconds(15), async () => (await before.Buckets()).All(b => b.BrokenSince is not null));
+            await Eventually.True("both are found to be away", TimeSpan.FromSeconds(15),
+                async () => (await before.Buckets()).All(b => b.BrokenSince is not null));
             foreach (var id in ids)
             {
                 var waiting = await before.InState(id, TaskStates.WaitingForCapacity, TaskStates.WaitingToRetry);
@@ -89,7 +98,8 @@ public sealed class OutageTests : IAsyncLifetime
             }
 
             var view = await before.Services.GetRequiredService<QueueViews>().Read(TestContext.Current.CancellationToken);
-            Assert.All(view.Buckets, b => Assert.True(b.Breaker is { State: "open", Reason: not null, Since: not null, NextProbeAt: not null }, $"{b.Id}: {b.Breaker}"));
+            Assert.All(view.Buckets, b => Assert.True(
+                b.Breaker is { State: "open", Reason: not null, Since: not null, NextProbeAt: not null }, $"{b.Id}: {b.Breaker}"));
             Assert.Contains(view.Waiting, line => line.Reason.Contains("has its circuit breaker open", StringComparison.Ordinal));
             Assert.Empty(before.Events<LlmTaskFailed>());
             Assert.Contains(before.Warnings, line => line.Contains("The breaker of groq/org-1/first is open", StringComparison.Ordinal));
@@ -97,7 +107,8 @@ public sealed class OutageTests : IAsyncLifetime
         }
 
         await using var after = await QueueUnderTest.Start(setup);
-        Assert.All(await after.Buckets(), b => Assert.Equal(BreakerState.Open, BreakerRule.StateOf(b, TimeProvider.System.GetUtcNow().UtcDateTime)));
+        Assert.All(await after.Buckets(),
+            b => Assert.Equal(BreakerState.Open, BreakerRule.StateOf(b, TimeProvider.System.GetUtcNow().UtcDateTime)));
         await backup.Reset();
         foreach (var id in ids)
             Assert.Equal("mistral:spare", (await after.InState(id, TaskStates.Completed)).AnsweredModel);
@@ -124,14 +135,27 @@ public sealed class OutageTests : IAsyncLifetime
     public async Task A_provider_that_hangs_slows_nobody_else()
     {
         await primary.PostFault(new { hang = true });
-        await using var queue = await QueueUnderTest.Start(Setup() with { Options = Quick with { ConcurrentCalls = 10, CallTimeout = TimeSpan.FromSeconds(20), FirstChoiceTimeout = TimeSpan.FromSeconds(20) } });
+        await using var queue = await QueueUnderTest.Start(Setup() with
+        {
+            Options = Quick with
+            {
+                ConcurrentCalls = 10, CallTimeout = TimeSpan.FromSeconds(20), FirstChoiceTimeout = TimeSpan.FromSeconds(20),
+            },
+        });
         for (var i = 0; i < 40; i++)
-            await queue.Publish(new LlmTask { Prompt = $"Question {i}", Kind = "analysis", Complexity = "low", MaxOutputTokens = 50, Model = "groq:first" });
-        await Eventually.True("the primary hangs on to ten", TimeSpan.FromSeconds(10), async () => (await primary.Statistics()).InFlight == 10);
+            await queue.Publish(new LlmTask
+            {
+                Prompt = $"Question {i}", Kind = "analysis", Complexity = "low", MaxOutputTokens = 50, Model = "groq:first",
+            });
+        await Eventually.True("the primary hangs on to ten", TimeSpan.FromSeconds(10),
+            async () => (await primary.Statistics()).InFlight == 10);
 
         var others = new List<TaskRow>();
         for (var i = 0; i < 40; i++)
-            others.Add(await queue.InState(await queue.Publish(new LlmTask { Prompt = $"Other {i}", Kind = "analysis", Complexity = "low", MaxOutputTokens = 50, Model = "mistral:spare" }), TaskStates.Completed));
+            others.Add(await queue.InState(await queue.Publish(new LlmTask
+            {
+                Prompt = $"Other {i}", Kind = "analysis", Complexity = "low", MaxOutputTokens = 50, Model = "mistral:spare",
+            }), TaskStates.Completed));
 
         Assert.True(P95(others) < TimeSpan.FromSeconds(1), $"p95: {P95(others)}");
         Assert.Equal(10, (await primary.Statistics()).InFlight);
@@ -143,22 +167,32 @@ public sealed class OutageTests : IAsyncLifetime
     {
         // Nobody listens there.
         await using var queue = await QueueUnderTest.Start(Setup() with { ProviderUrl = "http://127.0.0.1:9/v1", Upkeep = true });
-        await queue.Execute("update buckets set broken_since = now(), broken_reason = 'test', probe_at = now() + interval '5 seconds' where provider = 'groq'");
-        await queue.Services.GetRequiredService<ProbeTimers>().Set("groq/org-1/first", TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(5));
+        await queue.Execute("update buckets set broken_since = now(), broken_reason = 'test', probe_at = now() "
+            + "+ interval '5 seconds' where provider = 'groq'");
+        await queue.Services.GetRequiredService<ProbeTimers>()
+            .Set("groq/org-1/first", TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(5));
 
-        var looked = await Eventually.Found("it was looked at", TimeSpan.FromSeconds(10), async () => (await queue.Buckets()).Find(b => b is { Provider: "groq", FailedProbes: 1 }));
+        var looked = await Eventually.Found("it was looked at", TimeSpan.FromSeconds(10),
+            async () => (await queue.Buckets()).Find(b => b is { Provider: "groq", FailedProbes: 1 }));
 
         Assert.NotEqual("test", looked.BrokenReason);
         Assert.InRange(looked.ProbeAt!.Value - looked.BrokenSince!.Value, TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(40));
         Assert.Equal(1, await queue.Scalar<long>("select count(*) from qrtz_triggers where trigger_name = 'groq/org-1/first'"));
     }
 
-    private static WorkerOptions Quick => new() { CallTimeout = TimeSpan.FromSeconds(3), FirstChoiceTimeout = FirstChoice, FirstBackOff = TimeSpan.FromMilliseconds(100) };
+    private static WorkerOptions Quick => new()
+    {
+        CallTimeout = TimeSpan.FromSeconds(3), FirstChoiceTimeout = FirstChoice, FirstBackOff = TimeSpan.FromMilliseconds(100),
+    };
 
     private QueueSetup Setup() => new()
     {
-        Catalogue = TestCatalogue.Of(new TestModel("first") { FirstChoiceTimeoutSeconds = 1 }, new TestModel("spare") { Provider = "mistral", FirstChoiceTimeoutSeconds = 1 }),
-        ProviderUrl = primary.BaseUrl, Variables = new Dictionary<string, string?> { ["MISTRAL_API_KEY"] = "sk-backup", ["MISTRAL_ORG_1"] = "org-1", ["MISTRAL_BASE_URL"] = backup.BaseUrl },
+        Catalogue = TestCatalogue.Of(new TestModel("first") { FirstChoiceTimeoutSeconds = 1 },
+            new TestModel("spare") { Provider = "mistral", FirstChoiceTimeoutSeconds = 1 }),
+        ProviderUrl = primary.BaseUrl, Variables = new Dictionary<string, string?>
+        {
+            ["MISTRAL_API_KEY"] = "sk-backup", ["MISTRAL_ORG_1"] = "org-1", ["MISTRAL_BASE_URL"] = backup.BaseUrl,
+        },
         Options = Quick,
     };
 
@@ -171,7 +205,8 @@ public sealed class OutageTests : IAsyncLifetime
         return tasks;
     }
 
-    private static TimeSpan P95(List<TaskRow> tasks) => tasks.Select(t => t.EndedAt!.Value - t.SubmittedAt).Order().ElementAt(tasks.Count * 95 / 100);
+    private static TimeSpan P95(List<TaskRow> tasks) =>
+        tasks.Select(t => t.EndedAt!.Value - t.SubmittedAt).Order().ElementAt(tasks.Count * 95 / 100);
 
     /// <summary>The most that were open together among the first calls.</summary>
     private static int AtOnce(IReadOnlyList<SimulatedCall> log, int first) =>

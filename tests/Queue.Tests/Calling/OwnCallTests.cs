@@ -10,10 +10,15 @@ using Npgsql;
 
 namespace LlmQueue.Tests.Calling;
 
-/// <summary>A worker that opens an attempt keeps its call where it has a place free; else whoever has one takes it. Either way it is called once.</summary>
+/// <summary>
+/// A worker that opens an attempt keeps its call where it has a place free; else whoever has one takes it. Either way it is called once.
+/// </summary>
 public sealed class OwnCallTests(SimulatorFixture simulators) : IClassFixture<SimulatorFixture>
 {
-    private static readonly WorkerOptions Quick = new() { CallTimeout = TimeSpan.FromSeconds(20), FirstBackOff = TimeSpan.FromMilliseconds(20), RescueEvery = TimeSpan.FromMilliseconds(500) };
+    private static readonly WorkerOptions Quick = new()
+    {
+        CallTimeout = TimeSpan.FromSeconds(20), FirstBackOff = TimeSpan.FromMilliseconds(20), RescueEvery = TimeSpan.FromMilliseconds(500),
+    };
 
     [Fact]
     public async Task A_call_is_claimed_in_the_commit_that_opens_its_attempt()
@@ -51,7 +56,10 @@ public sealed class OwnCallTests(SimulatorFixture simulators) : IClassFixture<Si
         await queue.AssertLedgerIsSettled();
     }
 
-    /// <summary>A commit whose answer was lost comes back as a conflict, and perhaps it stands: the same worker takes the claim up again by its moment, and no other moment will do.</summary>
+    /// <summary>
+    /// A commit whose answer was lost comes back as a conflict, and perhaps it stands: the same worker takes the claim up again by its
+    /// moment, and no other moment will do.
+    /// </summary>
     [Fact]
     public async Task A_claim_whose_commit_is_in_doubt_is_known_again_by_its_moment()
     {
@@ -69,8 +77,9 @@ public sealed class OwnCallTests(SimulatorFixture simulators) : IClassFixture<Si
     }
 
     /// <summary>
-    /// The database commits and its word of it is on the way for longer than a worker may be silent: the attempt has been given to others meanwhile, and what was claimed then is not called now.
-    /// So it is for a call that the worker kept, whose claim is part of a commit, and for one that a message rang for.
+    /// The database commits and its word of it is on the way for longer than a worker may be silent: the attempt has been given to others
+    /// meanwhile, and what was claimed then is not called now. So it is for a call that the worker kept, whose claim is part of a commit,
+    /// and for one that a message rang for.
     /// </summary>
     [Theory]
     [InlineData(8)]
@@ -95,19 +104,27 @@ public sealed class OwnCallTests(SimulatorFixture simulators) : IClassFixture<Si
             if (taken is null)
             {
                 // The word of a commit is the last of several: the wire is cut while the commit takes its time.
-                await Do("create function take_your_time() returns trigger language plpgsql as 'begin perform pg_sleep(1); return null; end'");
-                await Do("create constraint trigger takes_its_time after insert on attempts deferrable initially deferred for each row execute function take_your_time()");
+                await Do(
+                    "create function take_your_time() returns trigger language plpgsql as 'begin perform pg_sleep(1); return null; end'");
+                await Do("create constraint trigger takes_its_time after insert on attempts deferrable initially deferred for each "
+                    + "row execute function take_your_time()");
             }
 
-            await queue.Publish(new LlmTask { Id = id, Prompt = "Who is called too late?", Kind = "analysis", Complexity = "low", MaxOutputTokens = 100 });
-            await Eventually.True("its attempt is being opened", TimeSpan.FromSeconds(10), () => Is(taken is null ? "select count(*) from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()" : "select count(*) from attempts where started_at is null"));
+            await queue.Publish(
+                new LlmTask { Id = id, Prompt = "Who is called too late?", Kind = "analysis", Complexity = "low", MaxOutputTokens = 100 });
+            await Eventually.True("its attempt is being opened", TimeSpan.FromSeconds(10), () => Is(taken is null
+                ? "select count(*) from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()"
+                : "select count(*) from attempts where started_at is null"));
             wire.Cut(Way.ToWorker);
             if (taken is not null)
                 queue.Services.GetRequiredService<CallSlots>().Leave("groq");
-            await Eventually.True("its attempt is claimed", TimeSpan.FromSeconds(10), () => Is("select count(*) from attempts where started_at is not null"));
+            await Eventually.True("its attempt is claimed", TimeSpan.FromSeconds(10),
+                () => Is("select count(*) from attempts where started_at is not null"));
             // As the Rescuer of another worker has it ended, and another attempt opened there.
-            await Do("update attempts set ended_at = now(), outcome = 'abandoned'; update tasks set attempt = 2, version = version + 1, state = 'WaitingToRetry'");
-            await Eventually.True("it was claimed too long ago to be relied on", TimeSpan.FromSeconds(10), () => Is("select count(*) from attempts where started_at < now() - interval '1500 ms'"));
+            await Do("update attempts set ended_at = now(), outcome = 'abandoned'; "
+                + "update tasks set attempt = 2, version = version + 1, state = 'WaitingToRetry'");
+            await Eventually.True("it was claimed too long ago to be relied on", TimeSpan.FromSeconds(10),
+                () => Is("select count(*) from attempts where started_at < now() - interval '1500 ms'"));
         }
         finally
         {
@@ -131,7 +148,10 @@ public sealed class OwnCallTests(SimulatorFixture simulators) : IClassFixture<Si
         }
     }
 
-    /// <summary>Its claim would be taken from it before it had called: whoever rings for the call claims it, and says in the same breath that it lives.</summary>
+    /// <summary>
+    /// Its claim would be taken from it before it had called: whoever rings for the call claims it, and says in the same
+    /// breath that it lives.
+    /// </summary>
     [Fact]
     public async Task A_worker_that_may_count_as_gone_keeps_no_call()
     {
@@ -142,7 +162,8 @@ public sealed class OwnCallTests(SimulatorFixture simulators) : IClassFixture<Si
         await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
         await using (var unheard = new NpgsqlCommand("lock table workers in exclusive mode", connection, transaction))
             await unheard.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
-        await Eventually.True("no heartbeat has been heard for half a lease", TimeSpan.FromSeconds(10), () => Task.FromResult(!queue.Services.GetRequiredService<Heartbeat>().IsHeard));
+        await Eventually.True("no heartbeat has been heard for half a lease", TimeSpan.FromSeconds(10),
+            () => Task.FromResult(!queue.Services.GetRequiredService<Heartbeat>().IsHeard));
 
         var id = await queue.Ask();
         await queue.InState(id, TaskStates.Calling);
@@ -174,7 +195,9 @@ public sealed class OwnCallTests(SimulatorFixture simulators) : IClassFixture<Si
         Assert.Single(await simulator.Log());
     }
 
-    private static Task<QueueUnderTest> Start(SimulatorProcess simulator, WorkerOptions options) => QueueUnderTest.Start(Setup(simulator, options));
+    private static Task<QueueUnderTest> Start(SimulatorProcess simulator, WorkerOptions options) =>
+        QueueUnderTest.Start(Setup(simulator, options));
 
-    private static QueueSetup Setup(SimulatorProcess simulator, WorkerOptions options) => new() { Catalogue = TestCatalogue.Of(new TestModel("first")), ProviderUrl = simulator.BaseUrl, Options = options };
+    private static QueueSetup Setup(SimulatorProcess simulator, WorkerOptions options) =>
+        new() { Catalogue = TestCatalogue.Of(new TestModel("first")), ProviderUrl = simulator.BaseUrl, Options = options };
 }

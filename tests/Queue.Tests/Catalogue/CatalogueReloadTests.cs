@@ -55,7 +55,8 @@ public sealed class CatalogueReloadTests(SimulatorFixture simulators) : IClassFi
         await using var queue = await Start(TestCatalogue.Of(new TestModel("first")));
 
         Write("{ \"models\": [\n  { \"id\": \"groq:first\", \"contxt\": 100 } ],\n  \"routes\": [] }");
-        var refusal = await Eventually.Found("the file is refused", TimeSpan.FromSeconds(20), () => Task.FromResult(queue.Warnings.FirstOrDefault(w => w.Contains("does not fit", StringComparison.Ordinal))));
+        var refusal = await Eventually.Found("the file is refused", TimeSpan.FromSeconds(20),
+            () => Task.FromResult(queue.Warnings.FirstOrDefault(w => w.Contains("does not fit", StringComparison.Ordinal))));
 
         Assert.Contains("line 2: 'contxt' is not a property of a model; did you mean 'context'?", refusal, StringComparison.Ordinal);
         Assert.Contains("line 3: 'routes' is empty", refusal, StringComparison.Ordinal);
@@ -72,14 +73,16 @@ public sealed class CatalogueReloadTests(SimulatorFixture simulators) : IClassFi
     [Fact]
     public async Task Whoever_stands_in_line_for_a_model_that_was_taken_out_is_routed_again()
     {
-        await using var queue = await Start(TestCatalogue.Of(new TestModel("first")), new { throttle = new { retryAfterSeconds = 600, window = "TPD" } });
+        await using var queue = await Start(TestCatalogue.Of(new TestModel("first")),
+            new { throttle = new { retryAfterSeconds = 600, window = "TPD" } });
         var waiting = await queue.Ask();
         await queue.InState(waiting, TaskStates.WaitingForCapacity);
 
         Write(TestCatalogue.Of(new TestModel("second")));
         await queue.Event<CatalogueReloaded>(_ => true);
 
-        Assert.Equal((TaskStates.Completed, "groq:second"), await queue.Ended(waiting) is var task ? (task.State, task.AnsweredModel) : default);
+        Assert.Equal((TaskStates.Completed, "groq:second"),
+            await queue.Ended(waiting) is var task ? (task.State, task.AnsweredModel) : default);
         await queue.AssertLedgerIsSettled();
     }
 
@@ -101,16 +104,19 @@ public sealed class CatalogueReloadTests(SimulatorFixture simulators) : IClassFi
     {
         Write(ApiUnderTest.CatalogueText);
         var database = await (await SharedServers.Postgres).CreateDatabase();
-        await using var app = await ApiUnderTest.Start(database, tokens: null, new CatalogueFile(CataloguePath) { LookEvery = TimeSpan.FromMilliseconds(50) });
+        await using var app = await ApiUnderTest.Start(database, tokens: null,
+            new CatalogueFile(CataloguePath) { LookEvery = TimeSpan.FromMilliseconds(50) });
         using var client = ApiUnderTest.Client(app, secret: null);
         async Task<HttpStatusCode> Ask()
         {
-            using var answer = await client.PostAsJsonAsync("/v1/tasks", new { prompt = "Why?", model = "groq:added" }, TestContext.Current.CancellationToken);
+            using var answer = await client.PostAsJsonAsync("/v1/tasks", new { prompt = "Why?", model = "groq:added" },
+                TestContext.Current.CancellationToken);
             return answer.StatusCode;
         }
 
         Assert.Equal(HttpStatusCode.BadRequest, await Ask());
-        Write(ApiUnderTest.CatalogueText.Replace("\"models\": [\n", "\"models\": [ { \"id\": \"groq:added\", \"context\": 8000, \"maxOutput\": 2000 },\n", StringComparison.Ordinal));
+        Write(ApiUnderTest.CatalogueText.Replace("\"models\": [\n",
+            "\"models\": [ { \"id\": \"groq:added\", \"context\": 8000, \"maxOutput\": 2000 },\n", StringComparison.Ordinal));
 
         await Eventually.True("the model is known", TimeSpan.FromSeconds(20), async () => await Ask() == HttpStatusCode.Accepted);
     }
@@ -120,9 +126,12 @@ public sealed class CatalogueReloadTests(SimulatorFixture simulators) : IClassFi
     {
         var before = ModelCatalogue.Parse(TestCatalogue.Of(new TestModel("a"), new TestModel("b")), "a.json");
 
-        Assert.Equal(["nothing that counts: comments or spaces"], CatalogueChanges.Between(before, ModelCatalogue.Parse("// a comment\n" + TestCatalogue.Of(new TestModel("a"), new TestModel("b")), "b.json")));
-        Assert.Equal(["otherwise changed: groq:a"], CatalogueChanges.Between(before, ModelCatalogue.Parse(TestCatalogue.Of(new TestModel("a") { Context = 90_000 }, new TestModel("b")), "b.json")));
-        Assert.Equal(["models added: groq:c", "models removed: groq:b", "routes changed", "pools changed"], CatalogueChanges.Between(before, ModelCatalogue.Parse(TestCatalogue.Of(new TestModel("a"), new TestModel("c")), "b.json")));
+        Assert.Equal(["nothing that counts: comments or spaces"], CatalogueChanges.Between(before,
+            ModelCatalogue.Parse("// a comment\n" + TestCatalogue.Of(new TestModel("a"), new TestModel("b")), "b.json")));
+        Assert.Equal(["otherwise changed: groq:a"], CatalogueChanges.Between(before,
+            ModelCatalogue.Parse(TestCatalogue.Of(new TestModel("a") { Context = 90_000 }, new TestModel("b")), "b.json")));
+        Assert.Equal(["models added: groq:c", "models removed: groq:b", "routes changed", "pools changed"],
+            CatalogueChanges.Between(before, ModelCatalogue.Parse(TestCatalogue.Of(new TestModel("a"), new TestModel("c")), "b.json")));
     }
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
@@ -137,7 +146,8 @@ public sealed class CatalogueReloadTests(SimulatorFixture simulators) : IClassFi
         Write(catalogue);
         return await QueueUnderTest.Start(new QueueSetup
         {
-            Catalogue = catalogue, ProviderUrl = simulator.BaseUrl, CatalogueFile = new CatalogueFile(CataloguePath) { LookEvery = TimeSpan.FromMilliseconds(50) },
+            Catalogue = catalogue, ProviderUrl = simulator.BaseUrl,
+            CatalogueFile = new CatalogueFile(CataloguePath) { LookEvery = TimeSpan.FromMilliseconds(50) },
         });
     }
 }

@@ -64,7 +64,8 @@ public sealed class CatalogueTests
     [InlineData("2026-07-01", "groq:gone", null)]
     [InlineData("2026-07-01", "groq:unheard-of", null)]
     public void A_retired_model_is_replaced_by_the_successor_that_still_serves(string today, string asked, string? serves) =>
-        Assert.Equal(serves, ModelCatalogue.Parse(Small, "small.json").InService(ModelId.Parse(asked), DateOnly.Parse(today))?.Id.ToString());
+        Assert.Equal(serves,
+            ModelCatalogue.Parse(Small, "small.json").InService(ModelId.Parse(asked), DateOnly.Parse(today))?.Id.ToString());
 
     [Fact]
     public void A_pool_names_nobody_twice_when_its_models_have_the_same_successor()

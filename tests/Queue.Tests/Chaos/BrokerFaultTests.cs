@@ -5,8 +5,8 @@ public sealed class BrokerFaultTests(ChaosServers servers) : IClassFixture<Chaos
     private static readonly TimeSpan Recovered = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// The broker is stopped and started again. What it had confirmed is not lost, what it had not is published again; every task ends exactly
-    /// once, and not one call is made twice: the workers live, and an answer needs no broker to be kept.
+    /// The broker is stopped and started again. What it had confirmed is not lost, what it had not is published again; every task ends
+    /// exactly once, and not one call is made twice: the workers live, and an answer needs no broker to be kept.
     /// </summary>
     [Fact]
     public async Task Loses_and_doubles_nothing_when_the_broker_is_restarted()

@@ -1,6 +1,8 @@
 namespace LlmQueue.Tests.Chaos;
 
-/// <summary>What stands in the database when a test gives up: the first thing that somebody who looks for the cause wants to know.</summary>
+/// <summary>
+/// What stands in the database when a test gives up: the first thing that somebody who looks for the cause wants to know.
+/// </summary>
 internal static class Census
 {
     private const string Question = """
@@ -19,7 +21,8 @@ internal static class Census
         from pg_stat_activity where datname = current_database() and state <> 'idle'
         """;
 
-    public static Task<string> Take(Installation installation) => Ask(installation, Question, $"accepted {installation.Producer.Accepted.Count}, heard of {installation.Subscriber.Tasks}");
+    public static Task<string> Take(Installation installation) =>
+        Ask(installation, Question, $"accepted {installation.Producer.Accepted.Count}, heard of {installation.Subscriber.Tasks}");
 
     /// <summary>Who is in the middle of something, and who waits for whom.</summary>
     public static Task<string> Sessions(Installation installation) => Ask(installation, Who);

@@ -2,7 +2,9 @@ using LlmQueue.Tests.Harness;
 
 namespace LlmQueue.Tests.Chaos;
 
-/// <summary>A database and a broker that belong to one class of tests: they are stopped and killed, so nobody else may depend on them.</summary>
+/// <summary>
+/// A database and a broker that belong to one class of tests: they are stopped and killed, so nobody else may depend on them.
+/// </summary>
 public sealed class ChaosServers : IAsyncLifetime
 {
     public PostgresServer Postgres { get; private set; } = null!;

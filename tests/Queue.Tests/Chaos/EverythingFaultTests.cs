@@ -3,8 +3,9 @@ namespace LlmQueue.Tests.Chaos;
 public sealed class EverythingFaultTests(ChaosServers servers) : IClassFixture<ChaosServers>
 {
     /// <summary>
-    /// A worker is killed, the broker is killed and the database is killed, one after the other within the same five hundred tasks. Every task
-    /// ends exactly once with the answer to its own prompt, the books balance, and nothing is called twice but what the killed worker had open.
+    /// A worker is killed, the broker is killed and the database is killed, one after the other within the same five hundred tasks.
+    /// Every task ends exactly once with the answer to its own prompt, the books balance, and nothing is called twice but what the
+    /// killed worker had open.
     /// </summary>
     [Fact]
     public async Task Loses_and_doubles_nothing_when_a_worker_the_broker_and_the_database_are_killed_one_after_the_other()

@@ -16,7 +16,8 @@ internal sealed class Installation : IAsyncDisposable
     /// <summary>How this test's own connections are called in pg_stat_activity.</summary>
     public const string OurName = "chaos test";
 
-    // Long enough for the longest, of which the long form has one that publishes for two minutes: a killed worker's calls are noticed, its events published by another, and the lines drained.
+    // Long enough for the longest, of which the long form has one that publishes for two minutes: a killed worker's calls are noticed, its
+    // events published by another, and the lines drained.
     private static TimeSpan AllWithin => TimeSpan.FromSeconds(RunsLong ? 300 : 120);
 
     private readonly ChaosServers servers;
@@ -24,14 +25,18 @@ internal sealed class Installation : IAsyncDisposable
     private readonly Shape shape;
     private readonly List<ProcessUnderTest> workers = [];
 
-    private Installation(ChaosServers servers, DirectoryInfo home, Shape shape, string database, string broker, SimulatorProcess simulator, Subscriber subscriber)
+    private Installation(
+        ChaosServers servers, DirectoryInfo home, Shape shape, string database, string broker, SimulatorProcess simulator,
+        Subscriber subscriber)
     {
-        (this.servers, this.home, this.shape, DatabaseUrl, BrokerUrl, Simulator, Subscriber, Producer) = (servers, home, shape, database, broker, simulator, subscriber, new Producer(broker, shape));
+        (this.servers, this.home, this.shape, DatabaseUrl, BrokerUrl, Simulator, Subscriber, Producer) = (servers, home, shape, database,
+            broker, simulator, subscriber, new Producer(broker, shape));
         Database = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database) { ApplicationName = OurName });
     }
 
     /// <summary>As ./test.sh chaos says.</summary>
-    public static bool RunsLong { get; } = string.Equals(Environment.GetEnvironmentVariable("LLMQUEUE_TESTS"), "long", StringComparison.Ordinal);
+    public static bool RunsLong { get; } = string.Equals(Environment.GetEnvironmentVariable("LLMQUEUE_TESTS"), "long",
+        StringComparison.Ordinal);
 
     public NpgsqlDataSource Database { get; }
 
@@ -73,7 +78,8 @@ internal sealed class Installation : IAsyncDisposable
             await installation.StartWorker();
         }
 
-        await Eventually.True("every worker takes calls", TimeSpan.FromSeconds(60), async () => await Rabbit.Consumers(bus, "llm-provider-calls", Cancel) == shape.Workers);
+        await Eventually.True("every worker takes calls", TimeSpan.FromSeconds(60),
+            async () => await Rabbit.Consumers(bus, "llm-provider-calls", Cancel) == shape.Workers);
         return installation;
     }
 
@@ -93,7 +99,8 @@ internal sealed class Installation : IAsyncDisposable
             ["RESCUE_EVERY_SECONDS"] = "1",
             ["CALL_TIMEOUT_SECONDS"] = "10",
         };
-        foreach (var (name, value) in shape.Variables?.Invoke(this, workers.Count) ?? new Dictionary<string, string?>(StringComparer.Ordinal))
+        foreach (var (name, value) in shape.Variables?.Invoke(this, workers.Count)
+            ?? new Dictionary<string, string?>(StringComparer.Ordinal))
         {
             environment[name] = value;
         }
@@ -106,7 +113,9 @@ internal sealed class Installation : IAsyncDisposable
 
     public Task<IReadOnlyDictionary<string, long>> MessagesByQueue() => servers.Rabbit.MessagesByQueue(BrokerUrl);
 
-    /// <summary>All its tasks; each fault happens once as many as it names are completed, while others wait, are called, or still come.</summary>
+    /// <summary>
+    /// All its tasks; each fault happens once as many as it names are completed, while others wait, are called, or still come.
+    /// </summary>
     public async Task<Moments> Run(params (int AfterCompletions, Func<Task> Fault)[] faults)
     {
         var moments = new Moments();
@@ -146,10 +155,14 @@ internal sealed class Installation : IAsyncDisposable
             await Eventually.True("every task ends and every event is heard", AllWithin, async () =>
             {
                 await using var left = Database.CreateCommand(
-                    "select (select count(*) from tasks where ended_at is null) + (select count(*) from announcements), (select count(*) from tasks)"
+                    "select (select count(*) from tasks where ended_at is null) + (select count(*) "
+                        + "from announcements), (select count(*) from tasks)"
                 );
                 await using var row = await left.ExecuteReaderAsync(Cancel);
-                return await row.ReadAsync(Cancel) && row.GetInt64(0) == 0 && row.GetInt64(1) >= Producer.Accepted.Count && Subscriber.Tasks >= Producer.Accepted.Count;
+                return await row.ReadAsync(Cancel)
+                    && row.GetInt64(0) == 0
+                    && row.GetInt64(1) >= Producer.Accepted.Count
+                    && Subscriber.Tasks >= Producer.Accepted.Count;
             });
         }
         catch (TimeoutException late)

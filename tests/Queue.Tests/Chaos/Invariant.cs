@@ -12,9 +12,11 @@ namespace LlmQueue.Tests.Chaos;
 /// <item>Every accepted task ended exactly once, as Completed, and there is no other task.</item>
 /// <item>Its answer is the answer to its own prompt, in its row and in its event.</item>
 /// <item>There is an event for each task; events that came twice say the same.</item>
-/// <item>In every bucket and budget reserved = settled + released, as much was reserved as the attempts say, and nobody waits any more.</item>
+/// <item>In every bucket and budget reserved = settled + released, as much was reserved as the attempts say, and nobody
+/// waits any more.</item>
 /// <item>No attempt is open, no reservation is left in a row, no event is unpublished.</item>
-/// <item>Every call was of use, except those that a killed worker had open: the provider never answered the same prompt twice otherwise.</item>
+/// <item>Every call was of use, except those that a killed worker had open: the provider never answered the same prompt
+/// twice otherwise.</item>
 /// <item>No message was given up: the error queues and the dead-letter queue are empty, and no queue keeps anything.</item>
 /// </list>
 /// </summary>
@@ -24,7 +26,8 @@ internal static class Invariant
     private static readonly TimeSpan CommitTakes = TimeSpan.FromSeconds(1);
 
     /// <param name="installation">After everything has settled.</param>
-    /// <param name="killed">When a worker was killed, or was away for longer than its lease; where none was, not one call may have been wasted.</param>
+    /// <param name="killed">When a worker was killed, or was away for longer than its lease; where none was, not one call may have
+    /// been wasted.</param>
     public static async Task Check(Installation installation, params IReadOnlyList<Moments.Fault> killed)
     {
         var accepted = installation.Producer.Accepted;
@@ -47,7 +50,8 @@ internal static class Invariant
                 (select count(*) from attempts a where a.task_id = t.id and a.outcome = 'answered')
             from tasks t
             """,
-            row => (Id: row.GetGuid(0), State: row.GetString(1), Endings: row.GetInt64(2), Answer: row.IsDBNull(3) ? "" : row.GetString(3), Answered: row.GetInt64(4))
+            row => (Id: row.GetGuid(0), State: row.GetString(1), Endings: row.GetInt64(2), Answer: row.IsDBNull(3) ? "" : row.GetString(3),
+                Answered: row.GetInt64(4))
         );
         Assert.Equal(accepted.Keys.Order(), tasks.Select(task => task.Id).Order());
         Assert.All(tasks, task =>
@@ -64,7 +68,8 @@ internal static class Invariant
         Assert.All(byTask, group =>
         {
             Assert.Contains(MarkerOf(accepted[group.Key]), group.First().Output, StringComparison.Ordinal);
-            Assert.Single(group.Select(completed => (completed.Output, completed.Model, completed.Attempts, completed.CompletedAt)).Distinct());
+            Assert.Single(
+                group.Select(completed => (completed.Output, completed.Model, completed.Attempts, completed.CompletedAt)).Distinct());
         });
         Moments.Write($"events: {heard.Count} for {byTask.Count} tasks");
     }
@@ -106,28 +111,36 @@ internal static class Invariant
         Assert.DoesNotContain(left, thing => !exceptAnnouncements || !thing.StartsWith("announcement", StringComparison.Ordinal));
     }
 
-    private static async Task NoCallWasWasted(Installation installation, IReadOnlyDictionary<Guid, string> accepted, IReadOnlyList<Moments.Fault> killed)
+    private static async Task NoCallWasWasted(
+        Installation installation, IReadOnlyDictionary<Guid, string> accepted, IReadOnlyList<Moments.Fault> killed)
     {
         var calls = await installation.Simulator.Log();
         var charged = calls.Where(call => call.Status != 429).ToList();
         // How often each was in the hands of one that was killed.
-        var open = killed.SelectMany(fault => charged.Where(call => WasOpen(call, fault)).Select(call => call.PromptHash!).Distinct()).CountBy(hash => hash).ToDictionary(StringComparer.Ordinal);
-        var outcomes = await Rows(installation.Database, "select coalesce(outcome, 'open') || ' ' || count(*) from attempts group by outcome order by 1", row => row.GetString(0));
+        var open = killed.SelectMany(fault => charged.Where(call => WasOpen(call, fault)).Select(call => call.PromptHash!).Distinct())
+            .CountBy(hash => hash).ToDictionary(StringComparer.Ordinal);
+        var outcomes = await Rows(installation.Database,
+            "select coalesce(outcome, 'open') || ' ' || count(*) from attempts group by outcome order by 1", row => row.GetString(0));
         Moments.Write(
-            $"calls: {calls.Count}, {calls.Count - charged.Count} of them refused for a limit; {open.Count} were open or just answered at a kill; attempts: {string.Join(", ", outcomes)}; "
+            $"calls: {calls.Count}, {calls.Count - charged.Count} of them refused for a limit; "
+                + $"{open.Count} were open or just answered at a kill; attempts: {string.Join(", ", outcomes)}; "
                 + $"waited: {(await Rows(installation.Database, "select count(distinct subject_id) from history where entry = 'Deferred'", row => row.GetInt64(0)))[0]}"
         );
 
         // The open ones at the provider are both workers'; one has no more than it is allowed.
-        Assert.InRange(charged.Count, accepted.Count, accepted.Count + Math.Min(open.Values.Sum(), killed.Count * Installation.CallsAtOnce));
+        Assert.InRange(charged.Count, accepted.Count,
+            accepted.Count + Math.Min(open.Values.Sum(), killed.Count * Installation.CallsAtOnce));
         var asked = accepted.Values.ToDictionary(HashOf, prompt => prompt, StringComparer.Ordinal);
         Assert.All(charged.GroupBy(call => call.PromptHash!), group =>
         {
             Assert.True(asked.ContainsKey(group.Key), $"Somebody asked what no task asks: {group.Key}.");
             Assert.True(
                 group.Count() <= 1 + open.GetValueOrDefault(group.Key),
-                $"'{asked[group.Key]}' was asked {group.Count()} times: {string.Join("; ", group.Select(call => $"{call.ArrivedAt:HH:mm:ss.fff}-{call.EndedAt:HH:mm:ss.fff} {call.Status} {call.Outcome} delivered {call.Delivered}"))}; "
-                    + (killed.Count > 0 ? $"a worker was killed at {string.Join(", ", killed.Select(fault => $"{fault.Ended:HH:mm:ss.fff}"))}" : "no worker was killed")
+                $"'{asked[group.Key]}' was asked {group.Count()} times: "
+                    + $"{string.Join("; ", group.Select(call => $"{call.ArrivedAt:HH:mm:ss.fff}-{call.EndedAt:HH:mm:ss.fff} {call.Status} {call.Outcome} delivered {call.Delivered}"))}; "
+                    + (killed.Count > 0
+                        ? $"a worker was killed at {string.Join(", ", killed.Select(fault => $"{fault.Ended:HH:mm:ss.fff}"))}"
+                        : "no worker was killed")
             );
         });
     }
@@ -136,7 +149,8 @@ internal static class Invariant
     private static Task NoMessageWasGivenUp(Installation installation) =>
         Eventually.Found("every queue is empty", TimeSpan.FromSeconds(20), async () =>
         {
-            var left = (await installation.MessagesByQueue()).Where(queue => queue.Value > 0).Select(queue => $"{queue.Value} in {queue.Key}").ToList();
+            var left = (await installation.MessagesByQueue()).Where(queue => queue.Value > 0)
+                .Select(queue => $"{queue.Value} in {queue.Key}").ToList();
             return left.Count == 0 ? left : throw new InvalidOperationException(string.Join(", ", left));
         });
 

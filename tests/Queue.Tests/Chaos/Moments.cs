@@ -31,7 +31,8 @@ internal sealed class Moments
 
         if (faults.Count == 0)
         {
-            Write($"recovery: none, as the fault lasted from beginning to end; the longest gap between two completions was {Seconds(ends.Zip(ends.Skip(1), (earlier, later) => later - earlier).DefaultIfEmpty().Max())}");
+            Write("recovery: none, as the fault lasted from beginning to end; the longest gap between two completions was "
+                + $"{Seconds(ends.Zip(ends.Skip(1), (earlier, later) => later - earlier).DefaultIfEmpty().Max())}");
         }
 
         foreach (var (fault, over) in faults)
@@ -41,8 +42,10 @@ internal sealed class Moments
             open.Add(after.Count);
             var gap = longest = after.Prepend(fault).Zip(after, (earlier, later) => later - earlier).DefaultIfEmpty().Max();
             Write(
-                $"recovery: {after.Count} tasks were open; the fault took {Seconds(over - fault)}, the next completion came after {Seconds(after.FirstOrDefault(fault) - fault)}, "
-                    + $"the next after its end {Seconds(after.FirstOrDefault(end => end > over, over) - over)} later, the longest gap was {Seconds(gap)}, all had ended after {Seconds(ends[^1] - fault)}"
+                $"recovery: {after.Count} tasks were open; the fault took {Seconds(over - fault)}, the next completion came after "
+                    + $"{Seconds(after.FirstOrDefault(fault) - fault)}, "
+                    + $"the next after its end {Seconds(after.FirstOrDefault(end => end > over, over) - over)} later, "
+                    + $"the longest gap was {Seconds(gap)}, all had ended after {Seconds(ends[^1] - fault)}"
             );
         }
     }

@@ -15,8 +15,9 @@ public sealed class NetworkFaultTests(ChaosServers servers) : IClassFixture<Chao
     private static readonly TimeSpan Recovered = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// Between a worker, the one that leads, and the database, in either direction or both, for longer than its lease. Its open calls are made again by the other, and what it then says of
-    /// them is too late: every task ends exactly once, the books balance, and nothing is called twice but what it had open.
+    /// Between a worker, the one that leads, and the database, in either direction or both, for longer than its lease. Its open calls are
+    /// made again by the other, and what it then says of them is too late: every task ends exactly once, the books balance, and nothing is
+    /// called twice but what it had open.
     /// </summary>
     [Theory]
     [InlineData(Way.ToServer, false)]
@@ -25,7 +26,8 @@ public sealed class NetworkFaultTests(ChaosServers servers) : IClassFixture<Chao
     public async Task Loses_and_doubles_nothing_when_a_worker_cannot_reach_the_database(Way way, bool forgetting)
     {
         Wire? wire = null;
-        await using var installation = await Installation.Start(servers, new Shape { Variables = (i, worker) => worker == 0 ? Through(ref wire, i.DatabaseUrl) : None });
+        await using var installation = await Installation.Start(servers,
+            new Shape { Variables = (i, worker) => worker == 0 ? Through(ref wire, i.DatabaseUrl) : None });
         await using var cut = wire!;
         var moments = await installation.Run((150, () => Silence(installation, cut, way, forgetting)));
         await Invariant.Check(installation, moments.Faults[0]);
@@ -40,7 +42,8 @@ public sealed class NetworkFaultTests(ChaosServers servers) : IClassFixture<Chao
     public async Task Loses_and_doubles_nothing_when_a_worker_cannot_reach_the_broker(Way way, bool forgetting)
     {
         Wire? wire = null;
-        await using var installation = await Installation.Start(servers, new Shape { Variables = (i, worker) => worker == 0 ? ThroughBroker(ref wire, i.BrokerUrl) : None });
+        await using var installation = await Installation.Start(servers,
+            new Shape { Variables = (i, worker) => worker == 0 ? ThroughBroker(ref wire, i.BrokerUrl) : None });
         await using var cut = wire!;
         var moments = await installation.Run((150, () => Silence(installation, cut, way, forgetting)));
         await Invariant.Check(installation);

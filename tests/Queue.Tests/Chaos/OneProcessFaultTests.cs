@@ -39,8 +39,9 @@ public sealed class OneProcessFaultTests : IAsyncDisposable
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     /// <summary>
-    /// The process is killed with pages summarised, pages being called and pages waiting; its database stays behind. The same command again goes
-    /// on: every page is in the result exactly once with its own answer, the books balance, and what was called twice was open at the kill.
+    /// The process is killed with pages summarised, pages being called and pages waiting; its database stays behind. The same
+    /// command again goes on: every page is in the result exactly once with its own answer, the books balance, and what was called
+    /// twice was open at the kill.
     /// </summary>
     [Fact]
     public async Task Goes_on_where_it_was_when_the_process_was_killed()
@@ -98,10 +99,12 @@ public sealed class OneProcessFaultTests : IAsyncDisposable
         var catalogue = Path.Combine(home.FullName, "catalogue.json");
         await File.WriteAllTextAsync(catalogue, Catalogue, Cancel);
         var pages = await WritePages();
-        simulator = await SimulatorProcess.Start("--catalogue", catalogue, "--latency-ms", "300-600", "--log", Path.Combine(home.FullName, "calls.jsonl"));
+        simulator = await SimulatorProcess.Start("--catalogue", catalogue, "--latency-ms", "300-600", "--log",
+            Path.Combine(home.FullName, "calls.jsonl"));
 
         var first = Summarize();
-        await Eventually.True("a third of the pages is summarised", Soon, async () => !first.HasExited && (await simulator.Statistics()).Delivered >= Pages / 3);
+        await Eventually.True("a third of the pages is summarised", Soon,
+            async () => !first.HasExited && (await simulator.Statistics()).Delivered >= Pages / 3);
         var fault = new Moments();
         await fault.Of(() => kill(first));
         var killed = fault.Faults[0];
@@ -116,7 +119,8 @@ public sealed class OneProcessFaultTests : IAsyncDisposable
         var open = calls.Where(call => Invariant.WasOpen(call, killed)).Select(call => call.PromptHash!).ToHashSet();
         Moments.Write(
             $"recovery: the next call came {next.TotalSeconds:0.0} s after the kill, the result after {took.TotalSeconds:0.0} s; "
-                + $"{calls.Count} calls for {calls.Select(call => call.PromptHash).Distinct().Count()} prompts, {open.Count} open or just answered at the kill"
+                + $"{calls.Count} calls for {calls.Select(call => call.PromptHash).Distinct().Count()} prompts, "
+                + $"{open.Count} open or just answered at the kill"
         );
         Assert.Contains(second.Output, line => line.Contains("Going on with what was begun", StringComparison.Ordinal));
         await EveryPageIsThereOnce(pages);
@@ -127,7 +131,8 @@ public sealed class OneProcessFaultTests : IAsyncDisposable
     private async Task EveryPageIsThereOnce(IReadOnlyDictionary<string, string> pages)
     {
         using var report = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(home.FullName, "result.json"), Cancel));
-        var results = report.RootElement.GetProperty("pages").EnumerateArray().ToDictionary(page => page.GetProperty("title").GetString()!, page => page.GetProperty("summary").GetString()!, StringComparer.Ordinal);
+        var results = report.RootElement.GetProperty("pages").EnumerateArray().ToDictionary(page => page.GetProperty("title").GetString()!,
+            page => page.GetProperty("summary").GetString()!, StringComparer.Ordinal);
         Assert.Equal(pages.Keys.Order(StringComparer.Ordinal), results.Keys.Order(StringComparer.Ordinal));
         Assert.All(pages, page => Assert.Contains($"[answer to #{page.Value}]", results[page.Key], StringComparison.Ordinal));
         Assert.False(string.IsNullOrWhiteSpace(report.RootElement.GetProperty("summary").GetString()));
@@ -136,7 +141,8 @@ public sealed class OneProcessFaultTests : IAsyncDisposable
     private static void NoCallWasWasted(IReadOnlyList<SimulatedCall> calls, IReadOnlySet<string> open)
     {
         Assert.All(calls.GroupBy(call => call.PromptHash!), group =>
-            Assert.True(group.Count() == 1 || (group.Count() == 2 && open.Contains(group.Key)), $"#{group.Key} was asked {group.Count()} times: {string.Join("; ", group)}"));
+            Assert.True(group.Count() == 1 || (group.Count() == 2 && open.Contains(group.Key)),
+                $"#{group.Key} was asked {group.Count()} times: {string.Join("; ", group)}"));
         Assert.InRange(calls.Count - calls.Select(call => call.PromptHash).Distinct().Count(), 0, CallsAtOnce);
     }
 
@@ -167,7 +173,11 @@ public sealed class OneProcessFaultTests : IAsyncDisposable
             ["CATALOGUE_PATH"] = Path.Combine(home.FullName, "catalogue.json"),
             ["CONCURRENT_CALLS"] = CallsAtOnce.ToString(CultureInfo.InvariantCulture),
         };
-        string[] arguments = ["summarize", Path.Combine(home.FullName, "pages"), "--out", Path.Combine(home.FullName, "result.md"), "--json", Path.Combine(home.FullName, "result.json")];
+        string[] arguments =
+        [
+            "summarize", Path.Combine(home.FullName, "pages"), "--out", Path.Combine(home.FullName, "result.md"), "--json",
+            Path.Combine(home.FullName, "result.json"),
+        ];
         var run = ProcessUnderTest.StartDotnet(BuiltPrograms.Embedded, arguments, environment);
         runs.Add(run);
         return run;
@@ -180,7 +190,8 @@ public sealed class OneProcessFaultTests : IAsyncDisposable
         var hashes = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var number in Enumerable.Range(1, Pages))
         {
-            var text = $"Harbour {number} has {number * 3} berths. Its tide comes {number} minutes late. The keeper of harbour {number} counts {number * 7} ships a day.";
+            var text = $"Harbour {number} has {number * 3} berths. Its tide comes {number} minutes late. "
+                + $"The keeper of harbour {number} counts {number * 7} ships a day.";
             var title = $"page-{number:00}.txt";
             await File.WriteAllTextAsync(Path.Combine(folder.FullName, title), text, Cancel);
             hashes[title] = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"Page: {title}\n\n{text}")), 0, 6);

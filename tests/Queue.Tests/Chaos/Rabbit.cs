@@ -4,7 +4,9 @@ using RabbitMQ.Client.Exceptions;
 
 namespace LlmQueue.Tests.Chaos;
 
-/// <summary>What producer and subscriber need of the broker's own client. Its recovery is off: they see every loss, and begin again themselves.</summary>
+/// <summary>
+/// What producer and subscriber need of the broker's own client. Its recovery is off: they see every loss, and begin again themselves.
+/// </summary>
 internal static class Rabbit
 {
     public static Task<IConnection> Connect(string broker, CancellationToken cancellationToken) =>
@@ -13,7 +15,8 @@ internal static class Rabbit
     public static string ExchangeOf(string message) => $"LlmQueue.Contracts:{message}";
 
     public static Task DeclareExchange(IChannel channel, string message, CancellationToken cancellationToken) =>
-        channel.ExchangeDeclareAsync(ExchangeOf(message), ExchangeType.Fanout, durable: true, autoDelete: false, cancellationToken: cancellationToken);
+        channel.ExchangeDeclareAsync(ExchangeOf(message), ExchangeType.Fanout, durable: true, autoDelete: false,
+            cancellationToken: cancellationToken);
 
     /// <summary>How many processes take messages from the queue; throws when it is not there yet.</summary>
     public static async Task<uint> Consumers(string broker, string queue, CancellationToken cancellationToken)
@@ -23,7 +26,10 @@ internal static class Rabbit
         return (await channel.QueueDeclarePassiveAsync(queue, cancellationToken)).ConsumerCount;
     }
 
-    /// <summary>The broker, or the connection to it, is gone; a message that no queue took is the same case, as its queue is not there yet.</summary>
+    /// <summary>
+    /// The broker, or the connection to it, is gone; a message that no queue took is the same case, as its queue is not there yet.
+    /// </summary>
     public static bool IsAway(Exception exception) =>
-        exception is RabbitMQClientException or SocketException or IOException or ObjectDisposedException or OperationCanceledException or TimeoutException;
+        exception is RabbitMQClientException or SocketException or IOException or ObjectDisposedException
+            or OperationCanceledException or TimeoutException;
 }

@@ -1,8 +1,8 @@
 namespace LlmQueue.Tests.Chaos;
 
 /// <summary>
-/// What one installation is made of and what is asked of it. Two models hold about 430 of the 500 tasks at once; the others stand in line and are let in as the
-/// minute refills, so that a fault finds tasks in every state.
+/// What one installation is made of and what is asked of it. Two models hold about 430 of the 500 tasks at once; the others stand in line
+/// and are let in as the minute refills, so that a fault finds tasks in every state.
 /// </summary>
 internal sealed record Shape
 {
@@ -30,7 +30,10 @@ internal sealed record Shape
 
     public int Tasks { get; init; } = 500;
 
-    /// <summary>So many are published each fifth of a second: five hundred are on their way for five seconds, so that a fault in the middle meets new work as well.</summary>
+    /// <summary>
+    /// So many are published each fifth of a second: five hundred are on their way for five seconds, so that a fault in the middle
+    /// meets new work as well.
+    /// </summary>
     public int Wave { get; init; } = 20;
 
     /// <summary>How long the provider takes, in milliseconds.</summary>

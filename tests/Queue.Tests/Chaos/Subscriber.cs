@@ -8,7 +8,9 @@ using RabbitMQ.Client.Events;
 
 namespace LlmQueue.Tests.Chaos;
 
-/// <summary>Hears every LlmTaskCompleted through a durable queue of its own, across restarts of the broker; an event that comes twice is kept twice.</summary>
+/// <summary>
+/// Hears every LlmTaskCompleted through a durable queue of its own, across restarts of the broker; an event that comes twice is kept twice.
+/// </summary>
 internal sealed class Subscriber : IAsyncDisposable
 {
     private const string Queue = "chaos-events";
@@ -78,7 +80,8 @@ internal sealed class Subscriber : IAsyncDisposable
         await using var channel = await connection.CreateChannelAsync(cancellationToken: ending.Token);
         await Rabbit.DeclareExchange(channel, nameof(LlmTaskCompleted), ending.Token);
         var arguments = new Dictionary<string, object?>(StringComparer.Ordinal) { ["x-queue-type"] = "quorum" };
-        await channel.QueueDeclareAsync(Queue, durable: true, exclusive: false, autoDelete: false, arguments, cancellationToken: ending.Token);
+        await channel.QueueDeclareAsync(Queue, durable: true, exclusive: false, autoDelete: false, arguments,
+            cancellationToken: ending.Token);
         await channel.QueueBindAsync(Queue, Rabbit.ExchangeOf(nameof(LlmTaskCompleted)), "", cancellationToken: ending.Token);
 
         var lost = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

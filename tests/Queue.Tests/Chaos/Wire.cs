@@ -17,8 +17,9 @@ public enum Way
 }
 
 /// <summary>
-/// The network between one worker and one server. Cut, it forwards nothing and closes nothing, as a cable that was pulled: either end only sees silence, and whoever
-/// connects meanwhile is met with silence too. Mended, it goes on with what was held, as TCP's own repetition does, or it has forgotten its connections, as a firewall does.
+/// The network between one worker and one server. Cut, it forwards nothing and closes nothing, as a cable that was pulled: either end only
+/// sees silence, and whoever connects meanwhile is met with silence too. Mended, it goes on with what was held, as TCP's own repetition
+/// does, or it has forgotten its connections, as a firewall does.
 /// </summary>
 internal sealed class Wire : IAsyncDisposable
 {

@@ -17,8 +17,8 @@ public sealed class WorkerFaultTests(ChaosServers servers) : IClassFixture<Chaos
     }
 
     /// <summary>
-    /// Of two workers one is asked to stop, and its calls take longer than a lease and as many sweeps of the Rescuer. It finishes the calls it has open: every task ends exactly once, and the provider is called exactly
-    /// as often as there are tasks.
+    /// Of two workers one is asked to stop, and its calls take longer than a lease and as many sweeps of the Rescuer. It finishes the calls
+    /// it has open: every task ends exactly once, and the provider is called exactly as often as there are tasks.
     /// </summary>
     [Fact]
     public async Task Wastes_no_call_when_one_of_two_workers_is_asked_to_stop()
@@ -37,7 +37,8 @@ public sealed class WorkerFaultTests(ChaosServers servers) : IClassFixture<Chaos
     }
 
     /// <summary>
-    /// One of two workers is killed and replaced, and its replacement too, again and again. What was open at each kill is called once more, by whoever is there.
+    /// One of two workers is killed and replaced, and its replacement too, again and again. What was open at each kill is called once more,
+    /// by whoever is there.
     /// </summary>
     [Fact]
     public async Task Loses_and_doubles_nothing_when_workers_are_killed_again_and_again()
@@ -54,7 +55,9 @@ public sealed class WorkerFaultTests(ChaosServers servers) : IClassFixture<Chaos
         moments.AssertEachFoundTasksOpen();
     }
 
-    /// <summary>A worker is asked to stop, and killed while it still finishes its calls: as an orchestrator does whose patience is shorter.</summary>
+    /// <summary>
+    /// A worker is asked to stop, and killed while it still finishes its calls: as an orchestrator does whose patience is shorter.
+    /// </summary>
     [Fact]
     public async Task Loses_and_doubles_nothing_when_a_worker_is_killed_while_it_stops()
     {
@@ -64,7 +67,8 @@ public sealed class WorkerFaultTests(ChaosServers servers) : IClassFixture<Chaos
             (130, async () =>
             {
                 installation.Workers[0].Terminate();
-                await Eventually.True("it has stopped taking calls", TimeSpan.FromSeconds(20), async () => await Rabbit.Consumers(installation.BrokerUrl, "llm-provider-calls", TestContext.Current.CancellationToken) == 1);
+                await Eventually.True("it has stopped taking calls", TimeSpan.FromSeconds(20), async () =>
+                    await Rabbit.Consumers(installation.BrokerUrl, "llm-provider-calls", TestContext.Current.CancellationToken) == 1);
                 Assert.False(installation.Workers[0].HasExited, "The worker had nothing left to finish.");
                 await installation.Workers[0].Kill();
                 await installation.Simulator.Configure(new { latencyMs = new[] { 200, 600 } });

@@ -40,12 +40,15 @@ public sealed class ChatApiTests(SimulatorFixture simulators) : IClassFixture<Si
         var before = 0;
         JsonElement? usage = null;
 
-        await foreach (var chunk in Events(anna, Question("small", ",\"stream\":true,\"stream_options\":{\"include_usage\":true}", "Tell me of the sea, the harbour, the ships and the tide, at length.")))
+        await foreach (var chunk in Events(anna, Question("small", ",\"stream\":true,\"stream_options\":{\"include_usage\":true}",
+            "Tell me of the sea, the harbour, the ships and the tide, at length.")))
         {
             Assert.Equal("chat.completion.chunk", chunk.Text("object"));
             if (chunk.TryGetProperty("usage", out var counted))
                 usage = counted;
-            if (chunk.GetProperty("choices") is { } choices && choices.GetArrayLength() > 0 && choices[0].GetProperty("delta").TryGetProperty("content", out var text))
+            if (chunk.GetProperty("choices") is { } choices
+                && choices.GetArrayLength() > 0
+                && choices[0].GetProperty("delta").TryGetProperty("content", out var text))
             {
                 pieces.Add(text.GetString()!);
                 if ((await queue.Read(db => db.Tasks.AsNoTracking().SingleAsync(Cancel))).State == TaskStates.Calling)
@@ -55,7 +58,8 @@ public sealed class ChatApiTests(SimulatorFixture simulators) : IClassFixture<Si
 
         await simulator.Configure(new { perOutputTokenMs = 0 });
         Assert.True(before >= 3, $"{before} of {pieces.Count} pieces came before the call had ended.");
-        Assert.Equal(await queue.Read(db => db.Payloads.Where(p => p.Part == PayloadRow.Answer).Select(p => p.Content).SingleAsync(Cancel)), string.Concat(pieces));
+        Assert.Equal(await queue.Read(db => db.Payloads.Where(p => p.Part == PayloadRow.Answer).Select(p => p.Content).SingleAsync(Cancel)),
+            string.Concat(pieces));
         Assert.True(usage?.GetProperty("completion_tokens").GetInt32() > 0);
         Assert.True(Assert.Single(await simulator.Log()).Stream);
     }
@@ -74,7 +78,8 @@ public sealed class ChatApiTests(SimulatorFixture simulators) : IClassFixture<Si
                 text += piece.GetString();
 
         Assert.Equal(2, (await simulator.Log()).Count);
-        Assert.Equal(await queue.Read(db => db.Payloads.Where(p => p.Part == PayloadRow.Answer).Select(p => p.Content).SingleAsync(Cancel)), text);
+        Assert.Equal(
+            await queue.Read(db => db.Payloads.Where(p => p.Part == PayloadRow.Answer).Select(p => p.Content).SingleAsync(Cancel)), text);
     }
 
     [Fact]
@@ -87,11 +92,13 @@ public sealed class ChatApiTests(SimulatorFixture simulators) : IClassFixture<Si
         using var leaving = new CancellationTokenSource();
 
         var asked = anna.PostAsync("/v1/chat/completions", new StringContent(Question("small")), leaving.Token);
-        await Eventually.True("it is being called", Soon, () => queue.Read(db => db.Tasks.AnyAsync(t => t.State == TaskStates.Calling, Cancel)));
+        await Eventually.True("it is being called", Soon,
+            () => queue.Read(db => db.Tasks.AnyAsync(t => t.State == TaskStates.Calling, Cancel)));
         await leaving.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => asked);
-        await Eventually.True("it is canceled", Soon, () => queue.Read(db => db.Tasks.AnyAsync(t => t.State == TaskStates.Canceled, Cancel)));
+        await Eventually.True("it is canceled", Soon,
+            () => queue.Read(db => db.Tasks.AnyAsync(t => t.State == TaskStates.Canceled, Cancel)));
     }
 
     [Fact]
@@ -123,11 +130,14 @@ public sealed class ChatApiTests(SimulatorFixture simulators) : IClassFixture<Si
         await using var queue = await WholeQueue.Start(Catalogue, simulator.BaseUrl);
         using var anna = queue.Anna;
 
-        var answer = await anna.PostText("/v1/chat/completions", Question("small", ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"tide\",\"parameters\":{\"type\":\"object\"}}}]")).Body(200);
+        var answer = await anna.PostText("/v1/chat/completions",
+            Question("small", ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"tide\",\"parameters\":{\"type\":\"object\"}}}]"))
+            .Body(200);
 
         var choice = answer.GetProperty("choices")[0];
         Assert.Equal("tool_calls", choice.Text("finish_reason"));
-        Assert.Equal("""{"harbour":7}""", choice.GetProperty("message").GetProperty("tool_calls")[0].GetProperty("function").Text("arguments"));
+        Assert.Equal("""{"harbour":7}""",
+            choice.GetProperty("message").GetProperty("tool_calls")[0].GetProperty("function").Text("arguments"));
         Assert.Equal(JsonValueKind.Null, choice.GetProperty("message").GetProperty("content").ValueKind);
         // And the turn that answers the call goes out as the provider wants it.
         await anna.PostText("/v1/chat/completions", """
@@ -139,9 +149,11 @@ public sealed class ChatApiTests(SimulatorFixture simulators) : IClassFixture<Si
     [InlineData("""{"model":"small"}""", 400, "messages", "missing_required_parameter")]
     [InlineData("""{"messages":[{"role":"user","content":"x"}]}""", 400, "model", "missing_required_parameter")]
     [InlineData("""{"model":"nobody","messages":[{"role":"user","content":"x"}]}""", 404, "model", "model_not_found")]
-    [InlineData("""{"model":"small","messages":[{"role":"user","content":"x"}],"temperature":"hot"}""", 400, "temperature", "invalid_value")]
+    [InlineData("""{"model":"small","messages":[{"role":"user","content":"x"}],"temperature":"hot"}""", 400, "temperature",
+        "invalid_value")]
     [InlineData("""{"model":"small","messages":[{"role":"user","content":"x"}],"n":3}""", 400, "n", "invalid_value")]
-    [InlineData("""{"model":"small","messages":[{"role":"user","content":[{"type":"input_audio"}]}]}""", 400, "messages[0].content[0]", "invalid_value")]
+    [InlineData("""{"model":"small","messages":[{"role":"user","content":[{"type":"input_audio"}]}]}""", 400, "messages[0].content[0]",
+        "invalid_value")]
     [InlineData("""[]""", 400, null, null)]
     [InlineData("""{"model""", 400, null, "not_json")]
     public async Task What_is_wrong_is_said_in_OpenAIs_envelope(string body, int status, string? param, string? code)
@@ -152,10 +164,12 @@ public sealed class ChatApiTests(SimulatorFixture simulators) : IClassFixture<Si
         var error = (await anna.PostText("/v1/chat/completions", body).Body(status)).GetProperty("error");
 
         Assert.Equal(["message", "type", "param", "code"], error.EnumerateObject().Select(p => p.Name));
-        Assert.Equal(("invalid_request_error", param, code), (error.Text("type"), error.GetProperty("param").GetString(), error.GetProperty("code").GetString()));
+        Assert.Equal(("invalid_request_error", param, code),
+            (error.Text("type"), error.GetProperty("param").GetString(), error.GetProperty("code").GetString()));
     }
 
-    private static string Question(string model, string more = "", string prompt = "Why is the sky blue?") => $$"""{"model":"{{model}}","messages":[{"role":"user","content":"{{prompt}}"}],"max_tokens":200{{more}}}""";
+    private static string Question(string model, string more = "", string prompt = "Why is the sky blue?") =>
+        $$"""{"model":"{{model}}","messages":[{"role":"user","content":"{{prompt}}"}],"max_tokens":200{{more}}}""";
 
     private static async IAsyncEnumerable<JsonElement> Events(HttpClient client, string body)
     {

@@ -9,7 +9,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace LlmQueue.Tests.Classification;
 
-/// <summary>Stage 0 as the whole queue does it: rules, what is known of the prompt, the small model with its packs, the default route.</summary>
+/// <summary>
+/// Stage 0 as the whole queue does it: rules, what is known of the prompt, the small model with its packs, the default route.
+/// </summary>
 public sealed class ClassifyingTests(SimulatorFixture simulators) : IClassFixture<SimulatorFixture>
 {
     private const int Many = 64;
@@ -22,12 +24,19 @@ public sealed class ClassifyingTests(SimulatorFixture simulators) : IClassFixtur
     {
         var simulator = await simulators.Fresh();
         long joined = 0;
-        using var listener = new MeterListener { InstrumentPublished = (instrument, l) => { if (instrument.Name == "llmqueue.classifier.packed") l.EnableMeasurementEvents(instrument); } };
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, l) =>
+            {
+                if (instrument.Name == "llmqueue.classifier.packed") l.EnableMeasurementEvents(instrument);
+            },
+        };
         listener.SetMeasurementEventCallback<long>((_, count, _, _) => Interlocked.Add(ref joined, count));
         listener.Start();
         await using var queue = await Start(simulator);
 
-        var ids = await Task.WhenAll(Enumerable.Range(0, Many).Select(i => queue.Publish(new LlmTask { Prompt = $"{Unclear} {i}", MaxOutputTokens = 20 })));
+        var ids = await Task.WhenAll(
+            Enumerable.Range(0, Many).Select(i => queue.Publish(new LlmTask { Prompt = $"{Unclear} {i}", MaxOutputTokens = 20 })));
         foreach (var id in ids)
             Assert.Equal(TaskStates.Completed, (await queue.Ended(id)).State);
 
@@ -42,7 +51,8 @@ public sealed class ClassifyingTests(SimulatorFixture simulators) : IClassFixtur
         // One request a call, and the tokens of each call on the tasks it answered.
         var bucket = (await queue.Buckets()).Single(b => b.Model == "small");
         Assert.Equal(calls, bucket.SettledRequests);
-        Assert.Equal((await simulator.Log()).Where(c => c.Model == "small").Sum(c => (long)c.PromptTokens + c.CompletionTokens), attempts.Sum(a => a.InputTokens + a.OutputTokens));
+        Assert.Equal((await simulator.Log()).Where(c => c.Model == "small").Sum(c => (long)c.PromptTokens + c.CompletionTokens),
+            attempts.Sum(a => a.InputTokens + a.OutputTokens));
         Assert.Equal(Many, (await queue.Read(db => Task.FromResult(db.Tasks.ToList()))).Count(t => t.ClassifiedBy == "model"));
         await queue.AssertLedgerIsSettled();
     }
@@ -53,13 +63,15 @@ public sealed class ClassifyingTests(SimulatorFixture simulators) : IClassFixtur
         var simulator = await simulators.Fresh();
         await using var queue = await Start(simulator, new TestModel("small") { Rpm = 16 });
 
-        var ids = await Task.WhenAll(Enumerable.Range(0, Many).Select(i => queue.Publish(new LlmTask { Prompt = $"{Unclear} {i}", MaxOutputTokens = 20 })));
+        var ids = await Task.WhenAll(
+            Enumerable.Range(0, Many).Select(i => queue.Publish(new LlmTask { Prompt = $"{Unclear} {i}", MaxOutputTokens = 20 })));
         foreach (var id in ids)
             await queue.Ended(id);
 
         var bucket = (await queue.Buckets()).Single(b => b.Model == "small");
         Assert.InRange(bucket.ReservedRequests, 1, 16);
-        var by = (await queue.Read(db => Task.FromResult(db.Tasks.ToList()))).CountBy(t => t.ClassifiedBy ?? "").ToDictionary(p => p.Key, p => p.Value);
+        var by = (await queue.Read(db => Task.FromResult(db.Tasks.ToList()))).CountBy(t => t.ClassifiedBy ?? "")
+            .ToDictionary(p => p.Key, p => p.Value);
         TestContext.Current.TestOutputHelper?.WriteLine(string.Join(", ", by));
         // More than there were requests; who found no room took the default route and did not wait.
         Assert.True(by.GetValueOrDefault("model") > 16, string.Join(", ", by));
@@ -75,13 +87,15 @@ public sealed class ClassifyingTests(SimulatorFixture simulators) : IClassFixtur
         var first = await queue.Ended(await queue.Publish(new LlmTask { Prompt = Unclear }));
 
         var second = await queue.Ended(await queue.Publish(new LlmTask { Prompt = Unclear }));
-        await Eventually.True("it is in the table", TimeSpan.FromSeconds(20), async () => await queue.Scalar<long>("select count(*) from classifications") == 1);
+        await Eventually.True("it is in the table", TimeSpan.FromSeconds(20),
+            async () => await queue.Scalar<long>("select count(*) from classifications") == 1);
         await queue.Stop();
         await using var other = await Start(simulator, database: queue.Database);
         var third = await other.Ended(await other.Publish(new LlmTask { Prompt = Unclear }));
 
         Assert.Equal(("model", "cache", "cache"), (first.ClassifiedBy, second.ClassifiedBy, third.ClassifiedBy));
-        Assert.All([second, third], task => Assert.Equal((first.Kind, first.Complexity, first.Confidence), (task.Kind, task.Complexity, task.Confidence)));
+        Assert.All([second, third],
+            task => Assert.Equal((first.Kind, first.Complexity, first.Confidence), (task.Kind, task.Complexity, task.Confidence)));
         Assert.Single(await simulator.Log(), c => c.Model == "small");
         Assert.Equal(["Submitted", "Classified", "Calling", "Completed"], (await other.History(third.CorrelationId)).Select(h => h.Entry));
     }
@@ -105,12 +119,14 @@ public sealed class ClassifyingTests(SimulatorFixture simulators) : IClassFixtur
         var simulator = await simulators.Fresh();
         await using var one = await Start(simulator);
         await using var other = await Start(simulator, database: one.Database);
-        var (mine, theirs) = (one.Services.GetRequiredService<ClassificationCache>(), other.Services.GetRequiredService<ClassificationCache>());
+        var (mine, theirs) = (one.Services.GetRequiredService<ClassificationCache>(),
+            other.Services.GetRequiredService<ClassificationCache>());
 
         // The table is empty: whoever looks there for what is new finds nothing, and goes on.
         Assert.Null(theirs.Find("a1"));
         await theirs.Share(TestContext.Current.CancellationToken);
-        mine.Keep("a1", new LlmQueue.Worker.Classification.Classification("code", "low", 0.9, Stages.Model), TimeProvider.System.GetUtcNow().UtcDateTime);
+        mine.Keep("a1", new LlmQueue.Worker.Classification.Classification("code", "low", 0.9, Stages.Model),
+            TimeProvider.System.GetUtcNow().UtcDateTime);
         await mine.Share(TestContext.Current.CancellationToken);
         Assert.Null(theirs.Find("a1"));
         await theirs.Share(TestContext.Current.CancellationToken);
@@ -133,7 +149,8 @@ public sealed class ClassifyingTests(SimulatorFixture simulators) : IClassFixtur
         var task = await queue.Ended(await queue.Publish(new LlmTask { Prompt = Unclear }));
 
         // Twenty seconds is what a call may take; this one has a time of its own.
-        Assert.Equal((TaskStates.Completed, "default", "general", "groq:first", 0), (task.State, task.ClassifiedBy, task.Kind, task.AnsweredModel, task.Faults));
+        Assert.Equal((TaskStates.Completed, "default", "general", "groq:first", 0),
+            (task.State, task.ClassifiedBy, task.Kind, task.AnsweredModel, task.Faults));
         Assert.StartsWith("any/any; default said general, medium", task.Route, StringComparison.Ordinal);
         await simulator.Reset();
         await queue.AssertLedgerIsSettled();
@@ -144,8 +161,10 @@ public sealed class ClassifyingTests(SimulatorFixture simulators) : IClassFixtur
     {
         var simulator = await simulators.Fresh();
         await simulator.PostFault(new { hang = true }, match: new { model = "small" });
-        await using var queue = await Start(simulator, options: new WorkerOptions { ClassifierTimeout = TimeSpan.FromMinutes(5), RescueEvery = TimeSpan.FromMilliseconds(500) });
-        var ids = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => queue.Publish(new LlmTask { Prompt = $"{Unclear} {i}", MaxOutputTokens = 20 })));
+        await using var queue = await Start(simulator,
+            options: new WorkerOptions { ClassifierTimeout = TimeSpan.FromMinutes(5), RescueEvery = TimeSpan.FromMilliseconds(500) });
+        var ids = await Task.WhenAll(
+            Enumerable.Range(0, 8).Select(i => queue.Publish(new LlmTask { Prompt = $"{Unclear} {i}", MaxOutputTokens = 20 })));
         IReadOnlyList<TaskRow> hanging = [];
         await Eventually.True("every question hangs, in however many packs", TimeSpan.FromSeconds(20), async () =>
         {
@@ -175,7 +194,12 @@ public sealed class ClassifyingTests(SimulatorFixture simulators) : IClassFixtur
         await using var queue = await QueueUnderTest.Start(new QueueSetup { Catalogue = catalogue, ProviderUrl = simulator.BaseUrl });
 
         // A strong word for one kind far from the beginning, a weak one for another: the rules speak, and not loudly.
-        var task = await queue.Ended(await queue.Publish(new LlmTask { Prompt = "Whenever you find the time this week and nothing else is more important to you, refactor it; the trends stay as they are.", MaxOutputTokens = 20 }));
+        var task = await queue.Ended(await queue.Publish(new LlmTask
+        {
+            Prompt =
+                "Whenever you find the time this week and nothing else is more important to you, refactor it; the trends stay as they are.",
+            MaxOutputTokens = 20,
+        }));
 
         Assert.Equal("code", task.Kind);
         Assert.True(task.Confidence < 0.7, $"{task.ClassifiedBy} is {task.Confidence} sure");
@@ -194,23 +218,39 @@ public sealed class ClassifyingTests(SimulatorFixture simulators) : IClassFixtur
               "routes": [ { "name": "code", "task": "code", "complexity": "any", "models": ["groq:dear-counted"] }, { "name": "rest", "task": "any", "complexity": "any", "models": ["groq:cheap-counted"] } ] }
             """;
         var counted = new System.Collections.Concurrent.ConcurrentBag<string>();
-        using var listener = new MeterListener { InstrumentPublished = (instrument, l) => { if (instrument.Name == "llmqueue.routed") l.EnableMeasurementEvents(instrument); } };
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, l) => { if (instrument.Name == "llmqueue.routed") l.EnableMeasurementEvents(instrument); },
+        };
         listener.SetMeasurementEventCallback<long>((_, _, tags, _) => counted.Add(string.Join(' ', tags.ToArray().Select(t => t.Value))));
         listener.Start();
         await using var queue = await QueueUnderTest.Start(new QueueSetup { Catalogue = catalogue, ProviderUrl = simulator.BaseUrl });
 
         await queue.Ended(await queue.Publish(new LlmTask { Prompt = "Why?", Kind = "code", Complexity = "high", MaxOutputTokens = 20 }));
-        await queue.Ended(await queue.Publish(new LlmTask { Prompt = "Refactor this function and write a unit test for it:\n```csharp\npublic int Sum(int a, int b) => a + b;\n```", MaxOutputTokens = 20 }));
+        await queue.Ended(await queue.Publish(new LlmTask
+        {
+            Prompt = "Refactor this function and write a unit test for it:\n```csharp\npublic int Sum(int a, int b) => a + b;\n```",
+            MaxOutputTokens = 20,
+        }));
 
-        Assert.Equal(["producer groq:dear-counted groq:dear-counted", "rules groq:dear-counted groq:cheap-counted"], counted.Where(c => c.Contains("-counted", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+        Assert.Equal(["producer groq:dear-counted groq:dear-counted", "rules groq:dear-counted groq:cheap-counted"],
+            counted.Where(c => c.Contains("-counted", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
     }
 
-    private static Task<QueueUnderTest> Start(SimulatorProcess simulator, TestModel? small = null, string? database = null, WorkerOptions? options = null) => QueueUnderTest.Start(new QueueSetup
+    private static Task<QueueUnderTest> Start(
+        SimulatorProcess simulator, TestModel? small = null, string? database = null, WorkerOptions? options = null) =>
+        QueueUnderTest.Start(new QueueSetup
     {
         // Nobody but the questions goes to the small one.
-        Catalogue = TestCatalogue.Of(new TestModel("first"), small ?? new TestModel("small")).Replace("\"models\":[\"groq:first\",\"groq:small\"]", "\"models\":[\"groq:first\"]", StringComparison.Ordinal)
+        Catalogue = TestCatalogue.Of(new TestModel("first"), small ?? new TestModel("small"))
+            .Replace("\"models\":[\"groq:first\",\"groq:small\"]", "\"models\":[\"groq:first\"]", StringComparison.Ordinal)
             .Replace("\"routes\"", "\"classifier\":[\"groq:small\"],\"routes\"", StringComparison.Ordinal),
         ProviderUrl = simulator.BaseUrl, Database = database,
-        Options = options ?? new WorkerOptions { CallTimeout = TimeSpan.FromSeconds(20), ClassifierTimeout = TimeSpan.FromSeconds(1), RescueEvery = TimeSpan.FromMilliseconds(500) },
+        Options = options
+            ?? new WorkerOptions
+            {
+                CallTimeout = TimeSpan.FromSeconds(20), ClassifierTimeout = TimeSpan.FromSeconds(1),
+                RescueEvery = TimeSpan.FromMilliseconds(500),
+            },
     });
 }

@@ -108,9 +108,17 @@ public sealed class QuestionGathererTests
         var now = admission.Clock.GetUtcNow().UtcDateTime;
         return [.. Enumerable.Range(0, count).Select(_ =>
         {
-            var row = new TaskRow { CorrelationId = Guid.CreateVersion7(), Version = 1, State = TaskStates.Classifying, Tenant = "acme", SubmittedAt = now, UpdatedAt = now, RungAt = now, Attempt = 1 };
+            var row = new TaskRow
+            {
+                CorrelationId = Guid.CreateVersion7(), Version = 1, State = TaskStates.Classifying, Tenant = "acme", SubmittedAt = now,
+                UpdatedAt = now, RungAt = now, Attempt = 1,
+            };
             var question = new UnitOfWork(now) { Task = row, TaskIsNew = true };
-            question.Opened.Add(new AttemptRow { TaskId = row.CorrelationId, Number = 1, Model = "groq:small", Bucket = AdmissionUnderTest.BucketId, KeyAlias = "groq-1", CreatedAt = now });
+            question.Opened.Add(new AttemptRow
+            {
+                TaskId = row.CorrelationId, Number = 1, Model = "groq:small", Bucket = AdmissionUnderTest.BucketId, KeyAlias = "groq-1",
+                CreatedAt = now,
+            });
             question.Record(row.CorrelationId, "Submitted", row.State);
             question.Reserve(new Reservation(AdmissionUnderTest.BucketId, new ResourceDemand(1, 10), null, []), () => { });
             batched.Share(question, model, new QuestionSize(AsLead: 100, AsMember: 20));
@@ -120,7 +128,8 @@ public sealed class QuestionGathererTests
 
     private static async Task<List<AttemptRow>> Attempts(AdmissionUnderTest admission)
     {
-        await using var db = await admission.Services.GetRequiredService<IDbContextFactory<QueueDb>>().CreateDbContextAsync(TestContext.Current.CancellationToken);
+        await using var db = await admission.Services.GetRequiredService<IDbContextFactory<QueueDb>>()
+            .CreateDbContextAsync(TestContext.Current.CancellationToken);
         return await db.Attempts.AsNoTracking().ToListAsync(TestContext.Current.CancellationToken);
     }
 }

@@ -4,7 +4,9 @@ using LlmQueue.Tests.Harness;
 
 namespace LlmQueue.Tests.Clients;
 
-/// <summary>The examples for curl and for .NET, run as a reader would run them; those for Node are in <see cref="NodeClientsTests"/>.</summary>
+/// <summary>
+/// The examples for curl and for .NET, run as a reader would run them; those for Node are in <see cref="NodeClientsTests"/>.
+/// </summary>
 public sealed class ExamplesTests(SimulatorFixture simulators) : IClassFixture<SimulatorFixture>
 {
     private static readonly string Catalogue = TestCatalogue.Of(new TestModel("small"));
@@ -27,9 +29,11 @@ public sealed class ExamplesTests(SimulatorFixture simulators) : IClassFixture<S
     public async Task The_one_for_DotNet_publishes_a_task_and_hears_of_its_end()
     {
         var broker = await (await SharedServers.Rabbit).CreateVirtualHost();
-        await using var queue = await QueueUnderTest.Start(new QueueSetup { Catalogue = Catalogue, ProviderUrl = (await simulators.Fresh()).BaseUrl, Broker = broker });
+        await using var queue = await QueueUnderTest.Start(
+            new QueueSetup { Catalogue = Catalogue, ProviderUrl = (await simulators.Fresh()).BaseUrl, Broker = broker });
 
-        var (code, output, errors) = await NodeModules.Program(BuiltPrograms.Repository, "dotnet", [BuiltPrograms.Example, "Why is the sea salt?"], [("RABBITMQ_URL", broker)]);
+        var (code, output, errors) = await NodeModules.Program(BuiltPrograms.Repository, "dotnet",
+            [BuiltPrograms.Example, "Why is the sea salt?"], [("RABBITMQ_URL", broker)]);
 
         Assert.True(code == 0, errors + output);
         Assert.Contains("groq:small: ", output, StringComparison.Ordinal);

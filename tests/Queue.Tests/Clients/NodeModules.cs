@@ -3,7 +3,9 @@ using LlmQueue.Tests.Harness;
 
 namespace LlmQueue.Tests.Clients;
 
-/// <summary>A copy of examples/node with its packages installed; tests are skipped where there is no Node or its registry cannot be reached.</summary>
+/// <summary>
+/// A copy of examples/node with its packages installed; tests are skipped where there is no Node or its registry cannot be reached.
+/// </summary>
 internal static class NodeModules
 {
     private static readonly Lazy<Task<(string? Folder, string Why)>> installed = new(() => Task.Run(Install));
@@ -30,7 +32,10 @@ internal static class NodeModules
         File.Copy(Example("package.json"), Path.Combine(folder, "package.json"));
         try
         {
-            var (code, _, errors) = await Program(folder, "npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error", "--fetch-retries=1", "--fetch-timeout=20000"], []);
+            var (code, _, errors) = await Program(folder, "npm",
+                ["install", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error", "--fetch-retries=1",
+                    "--fetch-timeout=20000"],
+                []);
             return code == 0 ? (folder, "") : (null, $"npm install failed: {errors}");
         }
         catch (TimeoutException late)
@@ -43,9 +48,13 @@ internal static class NodeModules
         }
     }
 
-    internal static async Task<(int Code, string Output, string Errors)> Program(string folder, string name, string[] arguments, (string Name, string Value)[] environment)
+    internal static async Task<(int Code, string Output, string Errors)> Program(
+        string folder, string name, string[] arguments, (string Name, string Value)[] environment)
     {
-        var start = new ProcessStartInfo(name, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        var start = new ProcessStartInfo(name, arguments)
+        {
+            WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false,
+        };
         foreach (var (variable, value) in environment)
             start.Environment[variable] = value;
         using var process = Process.Start(start)!;

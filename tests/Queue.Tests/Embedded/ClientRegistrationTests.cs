@@ -23,8 +23,10 @@ public sealed class ClientRegistrationTests
         if (withBroker)
             variables["RABBITMQ_URL"] = "amqp://guest:guest@127.0.0.1:5672/";
         var settings = QueueSettings.Read(variables, AppContext.BaseDirectory);
-        var installation = new Installation(AppContext.BaseDirectory, settings, ModelCatalogue.Parse(TestCatalogue.Of(new TestModel("small")), "test.json"), new WorkerOptions());
-        var builder = Microsoft.Extensions.Hosting.Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        var installation = new Installation(AppContext.BaseDirectory, settings,
+            ModelCatalogue.Parse(TestCatalogue.Of(new TestModel("small")), "test.json"), new WorkerOptions());
+        var builder = Microsoft.Extensions.Hosting.Host.CreateApplicationBuilder(
+            new HostApplicationBuilderSettings { DisableDefaults = true });
 
         var parts = new ProcessParts(WithApi: false, withWorker, _ => { });
         OneProcess.Add(builder, installation, installation.Current(), parts, "Host=127.0.0.1;Port=1;Database=none;Username=none");
@@ -39,6 +41,7 @@ public sealed class ClientRegistrationTests
         var context = new LlmQueue.Embedded.CommandContext(TimeProvider.System, CancellationToken.None);
         var readme = File.ReadAllText(Path.Combine(BuiltPrograms.Repository, "README.md"));
 
-        Assert.All(LlmQueue.Embedded.CommandList.All, define => Assert.Contains($"| `./run.sh {define(context).Name}", readme, StringComparison.Ordinal));
+        Assert.All(LlmQueue.Embedded.CommandList.All,
+            define => Assert.Contains($"| `./run.sh {define(context).Name}", readme, StringComparison.Ordinal));
     }
 }

@@ -7,7 +7,10 @@ using LlmQueue.Tests.Harness;
 
 namespace LlmQueue.Tests.Embedded;
 
-/// <summary>Every command of the README as the process that a person starts, in every circumstance: it ends with its code and a sentence, never with a stack.</summary>
+/// <summary>
+/// Every command of the README as the process that a person starts, in every circumstance: it ends with its code and a
+/// sentence, never with a stack.
+/// </summary>
 [UnsupportedOSPlatform("windows")]
 public sealed class CommandMatrixTests(CommandHome home) : IClassFixture<CommandHome>
 {
@@ -119,7 +122,8 @@ public sealed class CommandMatrixTests(CommandHome home) : IClassFixture<Command
             new(["doctor", "now"], 2, "Usage"),
             new(["frobnicate\u001b[2J"], 2, "frobnicate␛[2J"),
         ]);
-        await home.Check([new([], 2, "LLMQUEUE_URL"), new(["status"], 2, "LLMQUEUE_URL"), new(["doctor"], 1, "LLMQUEUE_URL")], ("LLMQUEUE_URL", "ftp://here"));
+        await home.Check([new([], 2, "LLMQUEUE_URL"), new(["status"], 2, "LLMQUEUE_URL"), new(["doctor"], 1, "LLMQUEUE_URL")],
+            ("LLMQUEUE_URL", "ftp://here"));
     }
 
     private async Task The_token_of_the_commands_counts_for_nobody_else()

@@ -85,13 +85,15 @@ public sealed class PageFilesTests : IDisposable
     public void A_folder_without_pages_and_a_path_that_is_not_there_are_refused()
     {
         Assert.Contains("no page", Assert.Throws<RefusalException>(() => PageFiles.Read([folder])).Message, StringComparison.Ordinal);
-        Assert.Contains("nowhere", Assert.Throws<RefusalException>(() => PageFiles.Read([Path.Combine(folder, "nowhere")])).Message, StringComparison.Ordinal);
+        Assert.Contains("nowhere", Assert.Throws<RefusalException>(() => PageFiles.Read([Path.Combine(folder, "nowhere")])).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData("äöü €", "utf-8")]
     [InlineData("äöü", "latin1")]
-    public void Text_is_read_in_the_encodings_that_are_met(string text, string encoding) => Assert.Equal(text, PageFiles.Decode(Encoding.GetEncoding(encoding).GetBytes(text)));
+    public void Text_is_read_in_the_encodings_that_are_met(string text, string encoding) =>
+        Assert.Equal(text, PageFiles.Decode(Encoding.GetEncoding(encoding).GetBytes(text)));
 
     [Fact]
     public void Marks_of_byte_order_are_understood_and_left_out()

@@ -46,7 +46,8 @@ public sealed class PrivatePostgresTests : IAsyncDisposable
     public async Task Refuses_data_of_another_major_version()
     {
         await (await Start()).Stop();
-        await File.WriteAllTextAsync(Path.Combine(folder, "postgresql", "data", "PG_VERSION"), "9\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(Path.Combine(folder, "postgresql", "data", "PG_VERSION"), "9\n",
+            TestContext.Current.CancellationToken);
 
         var problem = await Assert.ThrowsAsync<InvalidOperationException>(Start);
 
@@ -72,8 +73,10 @@ public sealed class PrivatePostgresTests : IAsyncDisposable
     {
         var first = await Start();
         await Execute(first, "create table page (id int); insert into page values (1)");
-        var server = (await File.ReadAllLinesAsync(Path.Combine(folder, "postgresql", "data", "postmaster.pid"), TestContext.Current.CancellationToken))[0];
-        using (var process = System.Diagnostics.Process.GetProcessById(int.Parse(server, System.Globalization.CultureInfo.InvariantCulture)))
+        var server = (await File.ReadAllLinesAsync(Path.Combine(folder, "postgresql", "data", "postmaster.pid"),
+            TestContext.Current.CancellationToken))[0];
+        using (var process = System.Diagnostics.Process.GetProcessById(
+            int.Parse(server, System.Globalization.CultureInfo.InvariantCulture)))
         {
             process.Kill();
         }

@@ -11,9 +11,13 @@ public sealed class ProgressTextTests
     [Fact]
     public void A_line_says_what_is_done_what_waits_and_why()
     {
-        var line = ProgressText.Line(new ProgressLook(Summary("SummarizingPages", done: 4, open: 6), Unreadable: 1, TimeSpan.FromSeconds(12), TimeSpan.FromSeconds(8.2), Now));
+        var line = ProgressText.Line(new ProgressLook(Summary("SummarizingPages", done: 4, open: 6), Unreadable: 1,
+            TimeSpan.FromSeconds(12), TimeSpan.FromSeconds(8.2), Now));
 
-        Assert.Equal("Summarising pages · 4 of 11 pages · 1 failed · 3 waiting (3 for capacity, tokens a minute are used up; the next in 5.0 s) · calls 7, refused 1 · tokens 1,000 in, 50 out · cost unknown · 12.0 s, about 9.0 s left", line);
+        Assert.Equal(
+            "Summarising pages · 4 of 11 pages · 1 failed · 3 waiting (3 for capacity, tokens a minute are used up; "
+                + "the next in 5.0 s) · calls 7, refused 1 · tokens 1,000 in, 50 out · cost unknown · 12.0 s, about 9.0 s left",
+            line);
     }
 
     [Fact]

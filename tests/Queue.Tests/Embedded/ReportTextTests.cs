@@ -9,7 +9,8 @@ public sealed class ReportTextTests
 {
     private static readonly SummaryReport Report = new()
     {
-        Id = Guid.Parse("0199f0a2-7c1e-8b7a-9d55-3f1f6f0c8a11"), State = "Completed", Simulated = false, Question = "What?", Answer = "That.", Summary = "The whole.",
+        Id = Guid.Parse("0199f0a2-7c1e-8b7a-9d55-3f1f6f0c8a11"), State = "Completed", Simulated = false, Question = "What?",
+        Answer = "That.", Summary = "The whole.",
         Pages =
         [
             new PageResult { Number = 1, Title = "a.md", State = "Completed", Summary = "About a.", Model = "groq:x, groq:y" },
@@ -90,11 +91,16 @@ public sealed class ReportTextTests
     [Fact]
     public void Files_that_cannot_be_read_stand_where_their_page_would()
     {
-        PageFile[] files = [new("a.md", null, "The file is empty."), new("b.md", new PageContent { Text = "b" }, null), new("c.md", null, "The file is binary.")];
+        PageFile[] files =
+        [
+            new("a.md", null, "The file is empty."), new("b.md", new PageContent { Text = "b" }, null),
+            new("c.md", null, "The file is binary."),
+        ];
 
         var pages = SummaryReport.Merge([new PageResult { Number = 1, Title = "b.md", State = "Completed", Summary = "B" }], files);
 
-        Assert.Equal([(1, "a.md", "Rejected"), (2, "b.md", "Completed"), (3, "c.md", "Rejected")], pages.Select(p => (p.Number, p.Title, p.State)));
+        Assert.Equal([(1, "a.md", "Rejected"), (2, "b.md", "Completed"), (3, "c.md", "Rejected")],
+            pages.Select(p => (p.Number, p.Title, p.State)));
     }
 
     [Theory]

@@ -12,13 +12,18 @@ public sealed class RouteTextTests
     [Fact]
     public void Says_what_it_is_which_row_fits_who_is_asked_and_who_was_left_out()
     {
-        var text = Of(new RouteQuestion("Refactor this class so that it no longer depends on HttpContext.") { Kind = "code", Complexity = "high", MaxOutputTokens = 500 }, "groq", "anthropic");
+        var text = Of(new RouteQuestion("Refactor this class so that it no longer depends on HttpContext.")
+        {
+            Kind = "code", Complexity = "high", MaxOutputTokens = 500,
+        }, "groq", "anthropic");
 
         Assert.True(text.HasChain);
         Assert.Contains("what it is       code, high: its producer says so", text.Lines);
         Assert.Contains("  row analysis             does not fit: 'task' is analysis, the task's is code", text.Lines);
         Assert.Contains("  row code                 fits", text.Lines);
-        Assert.Contains("  1. groq:openai/gpt-oss-120b, for groq:llama-3.3-70b-versatile, which has retired ($0.15 in, $0.60 out a million tokens)", text.Lines);
+        Assert.Contains(
+            "  1. groq:openai/gpt-oss-120b, for groq:llama-3.3-70b-versatile, which has retired ($0.15 in, $0.60 out a million tokens)",
+            text.Lines);
         Assert.Contains("  2. anthropic:claude-sonnet-5 ($2.00 in, $10.00 out a million tokens)", text.Lines);
         Assert.Contains("  left out: openrouter:openai/gpt-oss-120b no key of openrouter is set (OPENROUTER_API_KEY)", text.Lines);
     }
@@ -29,7 +34,8 @@ public sealed class RouteTextTests
         var text = Of(new RouteQuestion("Compare the two poems and analyse their imagery in detail.") { MaxOutputTokens = 500 }, "groq");
 
         Assert.Matches(@"^what it is       analysis, \w+: the rules say so, 0\.\d\d sure", text.Lines[0]);
-        Assert.Contains(text.Lines, line => line.StartsWith("unclassified     it would go to groq:openai/gpt-oss-120b first (default", StringComparison.Ordinal));
+        Assert.Contains(text.Lines,
+            line => line.StartsWith("unclassified     it would go to groq:openai/gpt-oss-120b first (default", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -48,7 +54,8 @@ public sealed class RouteTextTests
         var text = Of(new RouteQuestion("Why?") { Kind = "question", MaxOutputTokens = 900_000 }, "groq");
 
         Assert.False(text.HasChain);
-        Assert.StartsWith("nobody           'maxOutputTokens' is 900000; the longest answer that can be had here is 65536 tokens", text.Lines[^1], StringComparison.Ordinal);
+        Assert.StartsWith("nobody           'maxOutputTokens' is 900000; the longest answer that can be had here is 65536 tokens",
+            text.Lines[^1], StringComparison.Ordinal);
     }
 
     [Fact]
@@ -61,5 +68,6 @@ public sealed class RouteTextTests
         Assert.Contains("  row long-conversation    fits", Of(calm with { Turns = 7 }, "groq").Lines);
     }
 
-    private static RouteText Of(RouteQuestion question, params string[] keys) => RouteText.Of(question, Real, keys.Contains, new DateOnly(2026, 11, 21));
+    private static RouteText Of(RouteQuestion question, params string[] keys) =>
+        RouteText.Of(question, Real, keys.Contains, new DateOnly(2026, 11, 21));
 }

@@ -34,7 +34,8 @@ public sealed class SummaryIdentityTests
     [Fact]
     public void Ids_are_of_version_8() => Assert.All(Runs(), id => Assert.Equal(8, id.Version));
 
-    private static IReadOnlyList<Guid> Runs(PageFile[]? pages = null, string? question = null, string? model = null, bool simulated = false) =>
+    private static IReadOnlyList<Guid> Runs(
+        PageFile[]? pages = null, string? question = null, string? model = null, bool simulated = false) =>
         SummaryIdentity.Runs(pages ?? Pages, question, model, simulated);
 
     private static PageFile Page(string title, string text) => new(title, new PageContent { Title = title, Text = text }, null);

@@ -7,12 +7,14 @@ namespace LlmQueue.Tests.Embedded;
 public sealed class TaskFileTests
 {
     private static readonly DateTime Now = new(2026, 11, 21, 12, 0, 0, DateTimeKind.Utc);
-    private static readonly ModelChecks Models = new(new CurrentCatalogue(ModelCatalogue.Load(Path.Combine(BuiltPrograms.Repository, "catalogue.json"))));
+    private static readonly ModelChecks Models = new(
+        new CurrentCatalogue(ModelCatalogue.Load(Path.Combine(BuiltPrograms.Repository, "catalogue.json"))));
 
     [Fact]
     public void The_same_file_has_the_same_ids_and_a_given_id_is_kept()
     {
-        const string text = "{\"prompt\":\"a\"}\n\n{\"prompt\":\"a\"}\n{\"prompt\":\"b\",\"id\":\"0199f0a2-7c1e-7b7a-9d55-3f1f6f0c8a11\"}\n";
+        const string text =
+            "{\"prompt\":\"a\"}\n\n{\"prompt\":\"a\"}\n{\"prompt\":\"b\",\"id\":\"0199f0a2-7c1e-7b7a-9d55-3f1f6f0c8a11\"}\n";
 
         var (once, again) = (Read(text), Read(text));
 

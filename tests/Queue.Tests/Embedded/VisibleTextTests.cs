@@ -17,7 +17,9 @@ namespace LlmQueue.Tests.Embedded;
 [UnsupportedOSPlatform("windows")]
 public sealed class VisibleTextTests
 {
-    /// <summary>Clears the screen, renames the window, rings, goes back to the line's beginning, turns the direction, and forges a line.</summary>
+    /// <summary>
+    /// Clears the screen, renames the window, rings, goes back to the line's beginning, turns the direction, and forges a line.
+    /// </summary>
     private const string Hostile = "\u001b[2J\u001b]0;mine\a\rgood\u009b31m\u202Eevil\u2066\u007f\nKey        groq-1: forged";
 
     private static readonly DateTime Now = new(2026, 11, 27, 12, 0, 0, DateTimeKind.Utc);
@@ -47,9 +49,12 @@ public sealed class VisibleTextTests
     {
         var text = StatusText.Of(new TaskView
         {
-            Id = Guid.NewGuid(), State = "Completed", Tenant = "default", Priority = "normal", Usage = new LlmUsage(1, 1), CostUnknown = false, SubmittedAt = Now,
-            Title = Hostile, Kind = Hostile, Reason = Hostile, Output = Hostile, Chain = [Hostile], History = [new HistoryView(Now, "Completed", "Completed", Hostile)],
-            Attempts = [new AttemptView { Number = 1, Model = Hostile, KeyAlias = "groq-1", Why = "", Outcome = "answered", Detail = Hostile }],
+            Id = Guid.NewGuid(), State = "Completed", Tenant = "default", Priority = "normal", Usage = new LlmUsage(1, 1),
+            CostUnknown = false, SubmittedAt = Now,
+            Title = Hostile, Kind = Hostile, Reason = Hostile, Output = Hostile, Chain = [Hostile],
+            History = [new HistoryView(Now, "Completed", "Completed", Hostile)],
+            Attempts =
+                [new AttemptView { Number = 1, Model = Hostile, KeyAlias = "groq-1", Why = "", Outcome = "answered", Detail = Hostile }],
         });
 
         IsHarmless(text);
@@ -67,8 +72,10 @@ public sealed class VisibleTextTests
         }));
         IsHarmless(ReportText.ToScreen(new SummaryReport
         {
-            Id = Guid.NewGuid(), State = "Completed", Simulated = false, Question = Hostile, Answer = Hostile, Summary = Hostile, Reason = Hostile,
-            Pages = [new PageResult { Number = 1, Title = Hostile, State = "Failed", Reason = Hostile }], Models = [new ModelUse(Hostile, 1, 1, 1, 1, null)],
+            Id = Guid.NewGuid(), State = "Completed", Simulated = false, Question = Hostile, Answer = Hostile, Summary = Hostile,
+            Reason = Hostile,
+            Pages = [new PageResult { Number = 1, Title = Hostile, State = "Failed", Reason = Hostile }],
+            Models = [new ModelUse(Hostile, 1, 1, 1, 1, null)],
             Usage = new LlmUsage(1, 1), Calls = 1, Refused = 0, Retried = 0, Deferrals = [new DeferralCount(Hostile, 1)], Seconds = 1,
         }));
     }
@@ -76,7 +83,8 @@ public sealed class VisibleTextTests
     [Fact]
     public void Limits_that_were_used_a_little_are_not_called_unused()
     {
-        // Two calls of 300 a minute, and of three the first is soon made up for: the windows are all but full again, and was used all the same.
+        // Two calls of 300 a minute, and of three the first is soon made up for: the windows are all but full again, and
+        // was used all the same.
         var text = StatusText.Of(Queue([Bucket("one", level: 300), Bucket("two", level: 298)]));
 
         Assert.Contains("Limits     all 2 open, at most 1 % of a window in use", text, StringComparison.Ordinal);
@@ -114,7 +122,8 @@ public sealed class VisibleTextTests
 
     private static QueueView Queue(IReadOnlyList<BucketStatus> buckets) => new()
     {
-        At = Now, Tasks = new Dictionary<string, long>(), Summaries = new Dictionary<string, long>(), Waiting = [], Buckets = buckets, Budgets = [], Keys = [], Retirements = [],
+        At = Now, Tasks = new Dictionary<string, long>(), Summaries = new Dictionary<string, long>(), Waiting = [], Buckets = buckets,
+        Budgets = [], Keys = [], Retirements = [],
     };
 
     private static BucketStatus Bucket(string id, double level) => new()

@@ -10,8 +10,14 @@ namespace LlmQueue.Tests.Estimation;
 /// <summary>What answers teach about the next call.</summary>
 public sealed class LearnedEstimateTests
 {
-    private static readonly ModelEntry CountsWhatIsUsed = new() { Id = new ModelId("anthropic", "counts-what-is-used"), Context = 100_000, MaxOutput = 8000, ChargesMaxOutput = false };
-    private static readonly ModelEntry ChargesTheLongest = CountsWhatIsUsed with { Id = new ModelId("groq", "charges-the-longest"), ChargesMaxOutput = true };
+    private static readonly ModelEntry CountsWhatIsUsed = new()
+    {
+        Id = new ModelId("anthropic", "counts-what-is-used"), Context = 100_000, MaxOutput = 8000, ChargesMaxOutput = false,
+    };
+    private static readonly ModelEntry ChargesTheLongest = CountsWhatIsUsed with
+    {
+        Id = new ModelId("groq", "charges-the-longest"), ChargesMaxOutput = true,
+    };
 
     [Fact]
     public async Task What_such_tasks_really_use_is_reserved_where_the_provider_counts_no_more()
@@ -89,7 +95,13 @@ public sealed class LearnedEstimateTests
             estimates.Learn("groq:erring", null, 1000, i < 18 ? 1150 : 2300, 1);
 
         var told = new Dictionary<string, double>(StringComparer.Ordinal);
-        using var listener = new MeterListener { InstrumentPublished = (instrument, l) => { if (instrument.Meter.Name == QueueMetrics.MeterName) l.EnableMeasurementEvents(instrument); } };
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, l) =>
+            {
+                if (instrument.Meter.Name == QueueMetrics.MeterName) l.EnableMeasurementEvents(instrument);
+            },
+        };
         listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) =>
         {
             foreach (var tag in tags)

@@ -7,8 +7,9 @@ using MassTransit;
 namespace LlmQueue.Tests.Exploration;
 
 /// <summary>
-/// A hundred thousand histories of the real machine, with admission and the Pacer, on a store in memory: none breaks a law. A seed is printed for one that does, with the story of the shortest history
-/// that was found to break the same law; EXPLORE_SEED tells it again, EXPLORE_HISTORIES sets their number.
+/// A hundred thousand histories of the real machine, with admission and the Pacer, on a store in memory: none breaks a law. A seed is
+/// printed for one that does, with the story of the shortest history that was found to break the same law; EXPLORE_SEED tells it again,
+/// EXPLORE_HISTORIES sets their number.
 /// </summary>
 public sealed class ExplorationTests
 {
@@ -25,14 +26,18 @@ public sealed class ExplorationTests
         var first = Number("EXPLORE_SEED");
         var histories = first is null ? Number("EXPLORE_HISTORIES") ?? Histories : 1;
         var began = Stopwatch.GetTimestamp();
-        var halves = await Task.WhenAll(Enumerable.Range(0, 2).Select(half => Task.Run(() => Explore(context, PlantedBug.None, (first ?? 0) + half, 2, histories / 2 + 1), Cancel)));
+        var halves = await Task.WhenAll(Enumerable.Range(0, 2)
+            .Select(half => Task.Run(() => Explore(context, PlantedBug.None, (first ?? 0) + half, 2, histories / 2 + 1), Cancel)));
         var took = Stopwatch.GetElapsedTime(began);
-        var met = halves.SelectMany(half => half.Met).GroupBy(met => met.Key, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.Sum(one => one.Value), StringComparer.Ordinal);
+        var met = halves.SelectMany(half => half.Met).GroupBy(met => met.Key, StringComparer.Ordinal)
+            .ToDictionary(group => group.Key, group => group.Sum(one => one.Value), StringComparer.Ordinal);
         TestContext.Current.TestOutputHelper?.WriteLine(
             string.Create(CultureInfo.InvariantCulture, $"{halves.Sum(half => half.Lived)} histories of {halves.Sum(half => half.Steps)} steps in {took.TotalSeconds:0.0} s; met: {string.Join(", ", met.OrderBy(m => m.Key, StringComparer.Ordinal).Select(m => $"{m.Value} {m.Key}"))}"));
         Assert.True(halves.All(half => half.Found is null), string.Join('\n', halves.Select(half => half.Found)));
         // Or they would show nothing of them.
-        foreach (var thing in TaskStates.Ends.Concat(["kept call", "kept call claimed later", "tried again: Conflict", "tried again: NoRoom"]).Where(_ => first is null))
+        foreach (var thing in TaskStates.Ends.Concat(
+            ["kept call", "kept call claimed later", "tried again: Conflict", "tried again: NoRoom"])
+            .Where(_ => first is null))
         {
             Assert.True(met.GetValueOrDefault(thing) > 100, $"Hardly a history meets \"{thing}\".");
         }
@@ -57,7 +62,8 @@ public sealed class ExplorationTests
         TestContext.Current.TestOutputHelper?.WriteLine($"{bug} after {result.Lived} histories: {result.Found}");
     }
 
-    private static (string? Found, int Lived, long Steps, Dictionary<string, int> Met) Explore(ConsumeContext context, PlantedBug bug, long first, int stride, long histories)
+    private static (string? Found, int Lived, long Steps, Dictionary<string, int> Met)
+        Explore(ConsumeContext context, PlantedBug bug, long first, int stride, long histories)
     {
         var explorer = new Explorer(context);
         var steps = 0L;
@@ -108,13 +114,15 @@ public sealed class ExplorationTests
         return $"seed {seed}: {law}. The shortest that was found: {last}\n{string.Join('\n', explorer.Story)}";
     }
 
-    private static long? Number(string name) => long.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out var number) ? number : null;
+    private static long? Number(string name) =>
+        long.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out var number) ? number : null;
 
     /// <summary>The context of a message that a real bus has delivered: what every message of the histories is wrapped in.</summary>
     private static async Task<ConsumeContext> Context()
     {
         var arrived = new TaskCompletionSource<ConsumeContext>();
-        var bus = Bus.Factory.CreateUsingInMemory(made => made.ReceiveEndpoint("explored", endpoint => endpoint.Handler<StartTask>(context =>
+        var bus = Bus.Factory.CreateUsingInMemory(
+            made => made.ReceiveEndpoint("explored", endpoint => endpoint.Handler<StartTask>(context =>
         {
             arrived.TrySetResult(context);
             return Task.CompletedTask;

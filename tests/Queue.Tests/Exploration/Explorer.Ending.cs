@@ -18,7 +18,8 @@ internal sealed partial class Explorer
             budget.LimitUsd = null;
         }
 
-        foreach (var bucket in world.Buckets.Values.Where(bucket => bucket.DisabledReason?.StartsWith(DisabledReasons.Refused, StringComparison.Ordinal) == true))
+        foreach (var bucket in world.Buckets.Values.Where(
+            bucket => bucket.DisabledReason?.StartsWith(DisabledReasons.Refused, StringComparison.Ordinal) == true))
         {
             bucket.DisabledReason = null;
         }
@@ -32,7 +33,8 @@ internal sealed partial class Explorer
         Pace();
         foreach (var task in asked.Where(task => world.Tasks.GetValueOrDefault(task.Id!.Value)?.EndedAt is null))
         {
-            // The bell that its state stands for is the real machine's to know; it takes as long as a new task, so it is not asked each time.
+            // The bell that its state stands for is the real machine's to know; it takes as long as a new task, so it is
+            // not asked each time.
             if (round % 3 == 0)
             {
                 broker.Add(task);
@@ -65,7 +67,8 @@ internal sealed partial class Explorer
     {
         { State: TaskStates.WaitingToRetry } row when row.DueAt <= world.Now => new RetryDelayElapsed(id, row.Attempt),
         { State: TaskStates.WaitingForBudget } => new BudgetReleased(id),
-        { } row when World.IsCalled(row) && world.Attempts[(id, row.Attempt)].Worker is { } worker && !identities.Contains(worker) => new LeaseExpired(id, row.Attempt),
+        { } row when World.IsCalled(row) && world.Attempts[(id, row.Attempt)].Worker is { } worker && !identities.Contains(worker) =>
+            new LeaseExpired(id, row.Attempt),
         _ => null,
     };
 }

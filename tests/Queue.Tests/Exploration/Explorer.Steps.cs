@@ -117,7 +117,10 @@ internal sealed partial class Explorer
         Watch(delivery);
     }
 
-    /// <summary>A kept call is begun; or the provider answers; or the commit takes place; or its outcome is heard; or the message is acknowledged: whichever is next.</summary>
+    /// <summary>
+    /// A kept call is begun; or the provider answers; or the commit takes place; or its outcome is heard; or the message is
+    /// acknowledged: whichever is next.
+    /// </summary>
     private void Advance(Delivery delivery)
     {
         switch (delivery)
@@ -156,7 +159,8 @@ internal sealed partial class Explorer
             laws.Answered.Add((call.TaskId, call.Attempt));
         }
 
-        Begin(delivery, new CallFinished(call.TaskId, call.Attempt, outcome, "groq-1", TimeSpan.FromSeconds(1), PromptHash: null, OpensBreaker: script.Next(6) == 0, world.Now.AddSeconds(-1)));
+        Begin(delivery, new CallFinished(call.TaskId, call.Attempt, outcome, "groq-1", TimeSpan.FromSeconds(1), PromptHash: null,
+            OpensBreaker: script.Next(6) == 0, world.Now.AddSeconds(-1)));
     }
 
     private void Write(Delivery delivery, UnitOfWork pending)
@@ -185,7 +189,10 @@ internal sealed partial class Explorer
         pending.Settle(outcome);
         while (machine.Kept.TryRead(out var own))
         {
-            deliveries.Add(new Delivery(new CallProvider(own.Task.CorrelationId, own.Task.Attempt, own.Provider), delivery.Worker) { Own = own, IsKept = true });
+            deliveries.Add(new Delivery(new CallProvider(own.Task.CorrelationId, own.Task.Attempt, own.Provider), delivery.Worker)
+            {
+                Own = own, IsKept = true,
+            });
         }
 
         // As the group that committed brings them back.
@@ -263,10 +270,20 @@ internal sealed partial class Explorer
             10 => new CallOutcome.TooLarge("too much"),
             11 => new CallOutcome.HeldBack("its breaker is open"),
             12 => new CallOutcome.ContentRefused("no"),
-            _ => script.Next(4) switch { 0 => new CallOutcome.BadRequest("wrong"), 1 => new CallOutcome.OutOfCredit("no money"), 2 => new CallOutcome.ModelGone("gone"), _ => new CallOutcome.KeyRefused("no key") },
+            _ => script.Next(4) switch
+            {
+                0 => new CallOutcome.BadRequest("wrong"),
+                1 => new CallOutcome.OutOfCredit("no money"),
+                2 => new CallOutcome.ModelGone("gone"),
+                _ => new CallOutcome.KeyRefused("no key"),
+            },
         };
     }
 
     private CallOutcome.Answered Answer(TaskRow task) =>
-        new(task.Pass is TaskPasses.Critique or TaskPasses.Verdict ? """{"verdict": "revise", "issues": ["A gap."], "score": 0.4}""" : "An answer.", 0, 1 + script.Next(40), null, CutShort: false);
+        new(
+            task.Pass is TaskPasses.Critique or TaskPasses.Verdict
+                ? """{"verdict": "revise", "issues": ["A gap."], "score": 0.4}"""
+                : "An answer.",
+            0, 1 + script.Next(40), null, CutShort: false);
 }

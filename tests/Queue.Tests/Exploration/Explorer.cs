@@ -11,9 +11,10 @@ using MassTransit;
 namespace LlmQueue.Tests.Exploration;
 
 /// <summary>
-/// Lets one history happen: a few tasks, two workers, a broker that loses, doubles and reorders, a provider that answers as it likes, an owner who cancels, a clock that jumps, and crashes
-/// between any two steps: before a commit, after it, before its outcome is heard, before the bells, before a kept call is begun, before the message is acknowledged. Everything happens on one thread,
-/// one step at a time, as the script's numbers say.
+/// Lets one history happen: a few tasks, two workers, a broker that loses, doubles and reorders, a provider that answers as it likes, an
+/// owner who cancels, a clock that jumps, and crashes between any two steps: before a commit, after it, before its outcome is heard, before
+/// the bells, before a kept call is begun, before the message is acknowledged. Everything happens on one thread, one step at a time, as the
+/// script's numbers say.
 /// </summary>
 internal sealed partial class Explorer : ISagaStore<TaskRow>
 {
@@ -41,7 +42,10 @@ internal sealed partial class Explorer : ISagaStore<TaskRow>
         laws = new Laws(world);
         // Lines never change and are only ever learned: one book for both workers.
         var lines = new WaitQueueDirectory(contexts: null!);
-        machines = [.. Enumerable.Range(0, Workers).Select(_ => new Machine(() => world, this, () => script.Next(1000) / 1000.0, lines, consumed))];
+        machines =
+        [
+            .. Enumerable.Range(0, Workers).Select(_ => new Machine(() => world, this, () => script.Next(1000) / 1000.0, lines, consumed)),
+        ];
     }
 
     /// <summary>Steps taken in the last history.</summary>
@@ -133,7 +137,8 @@ internal sealed partial class Explorer : ISagaStore<TaskRow>
         {
             var task = new LlmTask
             {
-                Id = new Guid(i + 1, 0, 0, [0, 0, 0, 0, 0, 0, 0, 1]), Prompt = "Why is the sky blue?", Kind = "analysis", Complexity = "low", MaxOutputTokens = script.Next(20) switch { 0 => 50_000, < 10 => 60, _ => 130 },
+                Id = new Guid(i + 1, 0, 0, [0, 0, 0, 0, 0, 0, 0, 1]), Prompt = "Why is the sky blue?", Kind = "analysis",
+                Complexity = "low", MaxOutputTokens = script.Next(20) switch { 0 => 50_000, < 10 => 60, _ => 130 },
                 Priority = script.Next(3) == 0 ? "interactive" : null, HighStakes = script.Next(3) == 0,
             };
             asked.Add(task);
@@ -141,7 +146,8 @@ internal sealed partial class Explorer : ISagaStore<TaskRow>
         }
     }
 
-    private bool HasEnded() => deliveries.Count == 0 && asked.TrueForAll(task => world.Tasks.GetValueOrDefault(task.Id!.Value)?.EndedAt is not null);
+    private bool HasEnded() =>
+        deliveries.Count == 0 && asked.TrueForAll(task => world.Tasks.GetValueOrDefault(task.Id!.Value)?.EndedAt is not null);
 
     /// <summary>What a message met that no message should meet.</summary>
     private void Watch(Delivery delivery)

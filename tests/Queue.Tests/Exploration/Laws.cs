@@ -22,8 +22,12 @@ internal sealed class Laws(World world)
         world.Tasks.Values.Select(Broken).OfType<string>().FirstOrDefault()
         ?? world.Buckets.Values.Select(Broken).OfType<string>().FirstOrDefault()
         ?? world.Budgets.Values.Select(Broken).OfType<string>().FirstOrDefault()
-        ?? (world.Overdrawn is { } bucket ? Said($"{bucket.Id} was given out below zero: {bucket.LevelRequestsMinute} requests, {bucket.LevelTokensMinute} tokens are left of the minute") : null)
-        ?? Calls.Where(call => call.Value > 1).Select(call => Said($"attempt {call.Key.Number} was called {call.Value} times")).FirstOrDefault();
+        ?? (world.Overdrawn is { } bucket
+            ? Said(
+                $"{bucket.Id} was given out below zero: {bucket.LevelRequestsMinute} requests, {bucket.LevelTokensMinute} tokens are left of the minute")
+            : null)
+        ?? Calls.Where(call => call.Value > 1)
+            .Select(call => Said($"attempt {call.Key.Number} was called {call.Value} times")).FirstOrDefault();
 
     /// <summary>Once nothing is on its way any more.</summary>
     public string? BrokenAtTheEnd()
@@ -35,13 +39,15 @@ internal sealed class Laws(World world)
                 return $"a task never ends: {task.State}, {task.WaitReason}";
             }
 
-            var entries = world.History.Where(entry => entry.SubjectId == task.CorrelationId && TaskStates.Ends.Contains(entry.Entry)).ToList();
+            var entries = world.History.Where(entry => entry.SubjectId == task.CorrelationId && TaskStates.Ends.Contains(entry.Entry))
+                .ToList();
             if (entries.Count != 1)
             {
                 return $"a task ended {entries.Count} times";
             }
 
-            var (answers, told) = (world.Payloads.ContainsKey((task.CorrelationId, PayloadRow.Answer)) ? 1 : 0, world.Announced.OfType<LlmTaskCompleted>().Count(e => e.TaskId == task.CorrelationId));
+            var (answers, told) = (world.Payloads.ContainsKey((task.CorrelationId, PayloadRow.Answer)) ? 1 : 0,
+                world.Announced.OfType<LlmTaskCompleted>().Count(e => e.TaskId == task.CorrelationId));
             var wanted = task.State == TaskStates.Completed ? 1 : 0;
             if (answers != wanted || told != wanted)
             {
@@ -54,7 +60,8 @@ internal sealed class Laws(World world)
 
     private string? Broken(TaskRow task)
     {
-        var attempts = world.Attempts.Where(attempt => attempt.Key.Task == task.CorrelationId).Select(attempt => attempt.Value).OrderBy(attempt => attempt.Number).ToList();
+        var attempts = world.Attempts.Where(attempt => attempt.Key.Task == task.CorrelationId)
+            .Select(attempt => attempt.Value).OrderBy(attempt => attempt.Number).ToList();
         var open = attempts.Where(attempt => attempt.EndedAt is null).ToList();
         if (!attempts.Select(attempt => attempt.Number).SequenceEqual(Enumerable.Range(1, task.Attempt)))
         {
@@ -66,7 +73,8 @@ internal sealed class Laws(World world)
             return Said($"{open.Count} attempts are open in {task.State}");
         }
 
-        if (attempts.Find(attempt => attempt.Outcome == "answered" && !Answered.Contains((task.CorrelationId, attempt.Number))) is { } other)
+        if (attempts.Find(attempt => attempt.Outcome == "answered" && !Answered.Contains((task.CorrelationId, attempt.Number)))
+            is { } other)
         {
             return Said($"attempt {other.Number} is kept as answered, and another's call was");
         }
@@ -92,19 +100,23 @@ internal sealed class Laws(World world)
     private string? Broken(TokenBucket bucket)
     {
         var holders = world.Tasks.Values.Where(task => task.Bucket == bucket.Id).ToList();
-        var (requests, tokens) = (bucket.ReservedRequests - bucket.SettledRequests - bucket.ReleasedRequests, bucket.ReservedTokens - bucket.SettledTokens - bucket.ReleasedTokens);
+        var (requests, tokens) = (bucket.ReservedRequests - bucket.SettledRequests - bucket.ReleasedRequests,
+            bucket.ReservedTokens - bucket.SettledTokens - bucket.ReleasedTokens);
         if (requests != holders.Count || tokens != holders.Sum(task => task.ReservedTokens))
         {
             return Said($"{bucket.Id} holds {requests} requests and {tokens} tokens, its tasks {holders.Count} and {holders.Sum(task => task.ReservedTokens)}");
         }
 
-        var waiting = world.Tasks.Values.Count(task => task is { State: TaskStates.WaitingForCapacity, GrantedAt: null } && world.Lines[task.Line!].BucketIds.Contains(bucket.Id));
+        var waiting = world.Tasks.Values.Count(task => task is { State: TaskStates.WaitingForCapacity, GrantedAt: null }
+            && world.Lines[task.Line!].BucketIds.Contains(bucket.Id));
         return bucket.Waiting == waiting ? null : Said($"{bucket.Id} counts {bucket.Waiting} as waiting, and {waiting} wait");
     }
 
     private string? Broken(Budget budget)
     {
-        var held = world.Tasks.Values.Where(task => task.Bucket is not null && (task.ReservedBudgets ?? "").Contains(budget.Id, StringComparison.Ordinal)).Sum(task => task.ReservedUsd ?? 0);
+        var held = world.Tasks.Values.Where(
+            task => task.Bucket is not null && (task.ReservedBudgets ?? "").Contains(budget.Id, StringComparison.Ordinal))
+            .Sum(task => task.ReservedUsd ?? 0);
         if (budget.InFlightUsd != held)
         {
             return Said($"{budget.Id} has {budget.InFlightUsd} in flight, its tasks hold {held}");

@@ -31,17 +31,20 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace LlmQueue.Tests.Exploration;
 
 /// <summary>
-/// One worker: the real machine, activities, planning, admission, repository and plan of the Pacer, put together as WorkerServices does it, on a store that is told what to do. Built once and used for many
-/// histories: what it keeps between messages is the view of the limits, which each history shows it anew. Nothing is learned: the models charge the longest answer, and the ranking is off.
+/// One worker: the real machine, activities, planning, admission, repository and plan of the Pacer, put together as WorkerServices does it,
+/// on a store that is told what to do. Built once and used for many histories: what it keeps between messages is the view of the limits,
+/// which each history shows it anew. Nothing is learned: the models charge the longest answer, and the ranking is off.
 /// </summary>
 internal sealed class Machine
 {
     public static readonly ModelCatalogue Catalogue = ModelCatalogue.Parse(TestCatalogue.Of(["critic"],
-        new TestModel("first") { Rpm = 6, Tpm = 500 }, new TestModel("second") { Rpm = 3, Tpm = 300 }, new TestModel("critic") { Rpm = 20, Tpm = 30_000 }), "explored.json");
+        new TestModel("first") { Rpm = 6, Tpm = 500 }, new TestModel("second") { Rpm = 3, Tpm = 300 },
+        new TestModel("critic") { Rpm = 20, Tpm = 30_000 }), "explored.json");
 
     private static readonly Dictionary<string, ProviderSettings> Providers = new(StringComparer.Ordinal)
     {
-        ["groq"] = new ProviderSettings("groq", new Uri("http://nowhere.invalid/v1"), [new ProviderKey("groq", 1, "groq-1", "org-1", "sk-none")]),
+        ["groq"] = new ProviderSettings("groq", new Uri("http://nowhere.invalid/v1"),
+            [new ProviderKey("groq", 1, "groq-1", "org-1", "sk-none")]),
     };
 
     // One place for a call: of two tasks at once, a worker keeps one's call to itself and leaves the other's to a message.
@@ -69,7 +72,8 @@ internal sealed class Machine
         // What stands for a database is never asked: every row these look for is shown to the views first.
         var catalogue = new CurrentCatalogue(Catalogue);
         budgets = new BudgetRepository(database: null!, contexts: null!, tables: null!, Views, lineBell: null!, clock);
-        estimates = new CallEstimates(new Calibrations(database: null!), new OutputUses(database: null!), clock, NullLogger<CallEstimates>.Instance);
+        estimates = new CallEstimates(new Calibrations(database: null!), new OutputUses(database: null!), clock,
+            NullLogger<CallEstimates>.Instance);
         var luck = new ScriptedJitter(chance);
         var ranking = new ModelRanking(shared: null!, Options, luck, clock, NullLogger<ModelRanking>.Instance);
         pool = new PagePool(ranking, Options);
@@ -87,8 +91,10 @@ internal sealed class Machine
         var sizes = new PartSizes(catalogue, availability);
         var router = new TaskRouter(catalogue, availability, ranking, pool);
         var planner = new TaskPlanner(
-            new EstimateStep(catalogue, reader), new ReadImagesStep(catalogue, availability, reader), new ContinueConversationStep(history, availability, reader),
-            new ClassifyStep(known, admission, catalogue, providers, directory, new BatchedQuestions(estimates, metrics: null!), reader), new RouteStep(router), new SplitStep(sizes, router, reader),
+            new EstimateStep(catalogue, reader), new ReadImagesStep(catalogue, availability, reader),
+            new ContinueConversationStep(history, availability, reader),
+            new ClassifyStep(known, admission, catalogue, providers, directory, new BatchedQuestions(estimates, metrics: null!), reader),
+            new RouteStep(router), new SplitStep(sizes, router, reader),
             new AdmitStep(admission, router, directory, catalogue, availability));
         lifecycle = new TaskStateMachine(
             planner, new CallActivities(directory, new KeyChoice(Views), openCalls, admission, router),
@@ -129,7 +135,8 @@ internal sealed class Machine
 
     public CyclePlanner NewPacer() => new(directory, lines, estimates, pool, Options);
 
-    public static IEnumerable<TokenBucket> NewBuckets(DateTime now) => new BucketDirectory(Catalogue, Providers).All.Select(bucket => bucket.NewRow(now));
+    public static IEnumerable<TokenBucket> NewBuckets(DateTime now) =>
+        new BucketDirectory(Catalogue, Providers).All.Select(bucket => bucket.NewRow(now));
 
     /// <summary>The true limits, as a commit brings them back.</summary>
     public void Show()
@@ -160,7 +167,8 @@ internal sealed class Machine
     private void Door<T>() where T : class
     {
         var correlation = lifecycle.Correlations.OfType<EventCorrelation<TaskRow, T>>().Single();
-        var pipe = Pipe.New<SagaConsumeContext<TaskRow, T>>(made => made.AddPipeSpecification(new FilterPipeSpecification<SagaConsumeContext<TaskRow, T>>(new Raised<T>(lifecycle, correlation.Event))));
+        var pipe = Pipe.New<SagaConsumeContext<TaskRow, T>>(made => made.AddPipeSpecification(
+            new FilterPipeSpecification<SagaConsumeContext<TaskRow, T>>(new Raised<T>(lifecycle, correlation.Event))));
         doors[typeof(T)] = (message, task) =>
         {
             var context = new CorrelationIdConsumeContextProxy<T>(new MessageConsumeContext<T>(consumed, (T)message), task);
@@ -189,7 +197,10 @@ internal sealed class Machine
         public override double Next() => next();
     }
 
-    /// <summary>The time of the world that is being explored. Not a FakeTimeProvider: one machine serves many histories, whose worlds begin anew, and that one's time would have to be told at each change.</summary>
+    /// <summary>
+    /// The time of the world that is being explored. Not a FakeTimeProvider: one machine serves many histories, whose worlds begin anew,
+    /// and that one's time would have to be told at each change.
+    /// </summary>
     private sealed class StillClock(Func<DateTime> now) : TimeProvider
     {
         public override DateTimeOffset GetUtcNow() => new(now(), TimeSpan.Zero);

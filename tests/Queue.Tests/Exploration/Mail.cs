@@ -24,7 +24,8 @@ internal static class Mail
         };
     }
 
-    public static string Named(object message) => message is LlmTask task ? $"LlmTask {task.Id.ToString()![..8]}{(task.HighStakes ? " with much at stake" : "")}" : $"{message}";
+    public static string Named(object message) =>
+        message is LlmTask task ? $"LlmTask {task.Id.ToString()![..8]}{(task.HighStakes ? " with much at stake" : "")}" : $"{message}";
 
     public static Guid TaskOf(object message) => message switch
     {

@@ -1,6 +1,9 @@
 namespace LlmQueue.Tests.Exploration;
 
-/// <summary>Mistakes that somebody could make, planted where the store and the messages meet the real machine, to show that the explorer would find them.</summary>
+/// <summary>
+/// Mistakes that somebody could make, planted where the store and the messages meet the real machine, to show that the
+/// explorer would find them.
+/// </summary>
 public enum PlantedBug
 {
     None,

@@ -1,7 +1,8 @@
 namespace LlmQueue.Tests.Exploration;
 
 /// <summary>
-/// The numbers that decide a history: drawn from a seed, and kept, so that a history that breaks a law can be told again with fewer of them. Past its end every number is 0.
+/// The numbers that decide a history: drawn from a seed, and kept, so that a history that breaks a law can be told again with fewer of
+/// them. Past its end every number is 0.
 /// </summary>
 internal sealed class Script(IReadOnlyList<int>? written, ulong seed)
 {

@@ -9,12 +9,14 @@ using LlmQueue.Worker.Scheduling;
 namespace LlmQueue.Tests.Exploration;
 
 /// <summary>
-/// What is durable, in memory, with the meaning of the real store's statements: a transition is committed whole or not at all, against the true limits (by the real ledger) and only if its
-/// row has not moved on. Rows go in and out as copies.
+/// What is durable, in memory, with the meaning of the real store's statements: a transition is committed whole or not at all, against the
+/// true limits (by the real ledger) and only if its row has not moved on. Rows go in and out as copies.
 /// </summary>
 internal sealed class World(PlantedBug bug)
 {
-    private static readonly Func<object, object> CopyOf = typeof(object).GetMethod("MemberwiseClone", System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic)!.CreateDelegate<Func<object, object>>();
+    private static readonly Func<object, object> CopyOf = typeof(object)
+        .GetMethod("MemberwiseClone", System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic)!
+        .CreateDelegate<Func<object, object>>();
 
     private readonly Thresholds thresholds = new();
     private int claims;
@@ -52,7 +54,11 @@ internal sealed class World(PlantedBug bug)
         transition.Seal();
         if (bug == PlantedBug.ForgetsToRelease && transition.Settlement is { } settled)
         {
-            transition.Settlement = settled with { Used = new ResourceDemand(settled.Used.Requests, Math.Min(settled.Used.Tokens, settled.Reserved.Demand.Tokens)), Reserved = settled.Reserved with { Demand = settled.Used } };
+            transition.Settlement = settled with
+            {
+                Used = new ResourceDemand(settled.Used.Requests, Math.Min(settled.Used.Tokens, settled.Reserved.Demand.Tokens)),
+                Reserved = settled.Reserved with { Demand = settled.Used },
+            };
         }
 
         if (bug == PlantedBug.ForgetsToSettle && transition.Ended.Exists(attempt => attempt.Outcome == "canceled"))
@@ -78,8 +84,11 @@ internal sealed class World(PlantedBug bug)
         }
 
         var present = Tenants[""].VirtualFinish;
-        ledger.Take(Buckets.Values.Select(Copy), Budgets.Values.Select(Copy), Tenants.Values.Select(Copy), present, Tenants.Values.Count(tenant => tenant.VirtualFinish > present));
-        var full = bug == PlantedBug.NoGuard && transition.Reservation is { } blind ? Unguarded(ledger, transition, blind) : ledger.Apply([transition]).Count > 0;
+        ledger.Take(Buckets.Values.Select(Copy), Budgets.Values.Select(Copy), Tenants.Values.Select(Copy), present,
+            Tenants.Values.Count(tenant => tenant.VirtualFinish > present));
+        var full = bug == PlantedBug.NoGuard && transition.Reservation is { } blind
+            ? Unguarded(ledger, transition, blind)
+            : ledger.Apply([transition]).Count > 0;
         if (full)
         {
             return CommitOutcome.NoRoom;
@@ -87,7 +96,9 @@ internal sealed class World(PlantedBug bug)
 
         var task = transition.Task!;
         var stored = Tasks.GetValueOrDefault(task.CorrelationId);
-        if (transition.TaskIsNew ? stored is not null : stored is null || (stored.Version != task.Version - 1 && bug != PlantedBug.NoVersionFence))
+        if (transition.TaskIsNew
+            ? stored is not null
+            : stored is null || (stored.Version != task.Version - 1 && bug != PlantedBug.NoVersionFence))
         {
             return CommitOutcome.Conflict;
         }
@@ -102,10 +113,14 @@ internal sealed class World(PlantedBug bug)
         return CommitOutcome.Committed;
     }
 
-    /// <summary>The claim of a call: of any number of messages for one attempt, one makes it. A claim of this worker's own that may stand already is known again by its moment.</summary>
+    /// <summary>
+    /// The claim of a call: of any number of messages for one attempt, one makes it. A claim of this worker's own that may stand already is
+    /// known again by its moment.
+    /// </summary>
     public bool Claim(Guid id, int number, Guid worker, DateTime? claimedAt)
     {
-        if (!Tasks.TryGetValue(id, out var task) || task.Attempt != number || !IsCalled(task) || !Attempts.TryGetValue((id, number), out var attempt) || attempt.EndedAt is not null)
+        if (!Tasks.TryGetValue(id, out var task) || task.Attempt != number || !IsCalled(task)
+            || !Attempts.TryGetValue((id, number), out var attempt) || attempt.EndedAt is not null)
         {
             return false;
         }
@@ -133,8 +148,10 @@ internal sealed class World(PlantedBug bug)
         }
 
         var heads = Tasks.Values.Where(task => task is { State: TaskStates.WaitingForCapacity, GrantedAt: null })
-            .Select(task => new WaitQueueHead(task.CorrelationId, task.Line!, task.Priority, task.StartTag, task.LineTokens, task.PromptUnits, task.CallOutputTokens, task.Attempt, task.WaitingSince!.Value,
-                task.RungAt <= task.WaitingSince || task.RungAt < Now.AddSeconds(-15), task.Pass ?? task.Kind, budgetsOf(task), task.HighStakes || task.RequestedModel is not null, task.Complexity))
+            .Select(task => new WaitQueueHead(task.CorrelationId, task.Line!, task.Priority, task.StartTag, task.LineTokens,
+                task.PromptUnits, task.CallOutputTokens, task.Attempt, task.WaitingSince!.Value,
+                task.RungAt <= task.WaitingSince || task.RungAt < Now.AddSeconds(-15), task.Pass ?? task.Kind, budgetsOf(task),
+                task.HighStakes || task.RequestedModel is not null, task.Complexity))
             .OrderBy(head => head.Priority).ThenBy(head => head.StartTag).ThenBy(head => head.Id).ToList();
         var plan = Finished(planner.Plan(heads, work, Now));
         if (heads.Count == 0)
@@ -142,12 +159,14 @@ internal sealed class World(PlantedBug bug)
             work.Buckets.ForEach(Backlog.Clear);
         }
 
-        var booked = plan.Grants.Where(grant => Tasks[grant.Head.Id] is { State: TaskStates.WaitingForCapacity, GrantedAt: null }).Select(grant => grant.Head.Id).ToHashSet();
+        var booked = plan.Grants.Where(grant => Tasks[grant.Head.Id] is { State: TaskStates.WaitingForCapacity, GrantedAt: null })
+            .Select(grant => grant.Head.Id).ToHashSet();
         foreach (var grant in plan.Grants.Where(grant => booked.Contains(grant.Head.Id)))
         {
             var row = Tasks[grant.Head.Id];
             (row.GrantedAt, row.RungAt, row.Bucket, row.Model) = (Now, Now, grant.Bucket, grant.Model);
-            (row.ReservedTokens, row.ReservedUsd, row.ReservedBudgets) = (grant.Demand.Tokens, grant.PriceUsd, string.Join(' ', grant.Head.Budgets));
+            (row.ReservedTokens, row.ReservedUsd, row.ReservedBudgets) = (grant.Demand.Tokens, grant.PriceUsd,
+                string.Join(' ', grant.Head.Budgets));
             row.Version++;
         }
 
@@ -163,21 +182,26 @@ internal sealed class World(PlantedBug bug)
         }
 
         Keep(work.Buckets, work.Budgets, []);
-        Tenants[""].VirtualFinish = Math.Max(Tenants[""].VirtualFinish, plan.Grants.Where(grant => grant.Booked).Select(grant => grant.Head.StartTag).DefaultIfEmpty(0).Max());
-        return [.. plan.Grants.Where(grant => grant.Booked).Select(grant => new CapacityGranted(grant.Head.Id, grant.Head.Attempt + 1)), .. plan.ToDecideAgain.Select(id => new BudgetReleased(id))];
+        Tenants[""].VirtualFinish = Math.Max(Tenants[""].VirtualFinish,
+            plan.Grants.Where(grant => grant.Booked).Select(grant => grant.Head.StartTag).DefaultIfEmpty(0).Max());
+        return [.. plan.Grants.Where(grant => grant.Booked).Select(grant => new CapacityGranted(grant.Head.Id, grant.Head.Attempt + 1)),
+            .. plan.ToDecideAgain.Select(id => new BudgetReleased(id))];
     }
 
     public static bool IsCalled(TaskRow task) => TaskStates.IsCalled(task.State);
 
-    public static T Finished<T>(Task<T> task) => task.IsCompleted ? task.GetAwaiter().GetResult() : throw new InvalidOperationException("Something in memory was waited for.");
+    public static T Finished<T>(Task<T> task) =>
+        task.IsCompleted ? task.GetAwaiter().GetResult() : throw new InvalidOperationException("Something in memory was waited for.");
 
     // Room is lent for the look, and taken back after.
     private static bool Unguarded(LimitLedger ledger, UnitOfWork transition, Reservation reservation)
     {
         var bucket = ledger.Buckets.First(bucket => bucket.Id == reservation.Bucket);
-        (bucket.LevelRequestsMinute, bucket.LevelTokensMinute) = (bucket.LevelRequestsMinute + reservation.Demand.Requests, bucket.LevelTokensMinute + reservation.Demand.Tokens);
+        (bucket.LevelRequestsMinute, bucket.LevelTokensMinute) = (bucket.LevelRequestsMinute + reservation.Demand.Requests,
+            bucket.LevelTokensMinute + reservation.Demand.Tokens);
         var full = ledger.Apply([transition]).Count > 0;
-        (bucket.LevelRequestsMinute, bucket.LevelTokensMinute) = (bucket.LevelRequestsMinute - reservation.Demand.Requests, bucket.LevelTokensMinute - reservation.Demand.Tokens);
+        (bucket.LevelRequestsMinute, bucket.LevelTokensMinute) = (bucket.LevelRequestsMinute - reservation.Demand.Requests,
+            bucket.LevelTokensMinute - reservation.Demand.Tokens);
         return full;
     }
 

@@ -26,7 +26,8 @@ public static class Approval
 
         File.WriteAllText(received, found);
         var (line, was, now) = FirstDifference(approved, found);
-        Assert.Fail($"{Path.GetFileName(file)} differs from what is there now, first in line {line}.\napproved: {was}\nfound:    {now}\nIf the change is meant: mv {received} {file}\n{advice}");
+        Assert.Fail($"{Path.GetFileName(file)} differs from what is there now, first in line {line}.\napproved: {was}\nfound:    "
+            + $"{now}\nIf the change is meant: mv {received} {file}\n{advice}");
     }
 
     public static (int Line, string Was, string Now) FirstDifference(string approved, string found)

@@ -20,7 +20,8 @@ public static class BuiltPrograms
     {
         var configuration = Path.GetFileName(Path.GetDirectoryName(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar)))!;
         var dll = Path.Combine(Repository, project, "bin", configuration, "net10.0", name);
-        return File.Exists(dll) ? dll : throw new FileNotFoundException($"{dll} is not there: build Queue.sln in {configuration} first, as ./test.sh does.", dll);
+        return File.Exists(dll) ? dll
+            : throw new FileNotFoundException($"{dll} is not there: build Queue.sln in {configuration} first, as ./test.sh does.", dll);
     }
 
     private static string FindRepository()

@@ -103,8 +103,12 @@ public sealed class CommandHome : IAsyncLifetime
         var run = await Run(expected.Arguments, settings);
         // A stack is for a fault of ours; whoever gave the command is told in a sentence.
         var fine = run.Code == expected.Code && run.Output.Contains(expected.Says, StringComparison.Ordinal)
-            && !run.Output.Contains("   at ", StringComparison.Ordinal) && !run.Output.Contains("Unhandled exception", StringComparison.Ordinal);
-        return fine ? null : $"'{string.Join(' ', expected.Arguments)}' should end with {expected.Code} and say '{expected.Says}'; it ended with {run.Code}:\n{run.Output}\n";
+            && !run.Output.Contains("   at ", StringComparison.Ordinal)
+            && !run.Output.Contains("Unhandled exception", StringComparison.Ordinal);
+        return fine
+            ? null
+            : $"'{string.Join(' ', expected.Arguments)}' should end with {expected.Code} and say '{expected.Says}'; "
+                + $"it ended with {run.Code}:\n{run.Output}\n";
     }
 
     private Dictionary<string, string?> Environment((string Name, string? Value)[] settings)

@@ -39,6 +39,8 @@ public static class Eventually
             await Task.Delay(BetweenLooks, TimeProvider.System, cancel);
         } while (Stopwatch.GetElapsedTime(began) < within);
 
-        throw new TimeoutException($"Not within {within.TotalSeconds:0.#} s: {what}." + (last is null ? "" : $" Last seen: {last.GetType().Name}: {last.Message}"), last);
+        throw new TimeoutException(
+            $"Not within {within.TotalSeconds:0.#} s: {what}." + (last is null ? "" : $" Last seen: {last.GetType().Name}: {last.Message}"),
+            last);
     }
 }

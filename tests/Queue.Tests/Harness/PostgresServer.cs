@@ -20,7 +20,8 @@ public sealed class PostgresServer : IAsyncDisposable
 
     private readonly ServerPlace? place;
 
-    private PostgresServer(PostgresPrograms programs, ServerFolder folder, ServerPlace? place) => (this.programs, this.folder, this.place) = (programs, folder, place);
+    private PostgresServer(PostgresPrograms programs, ServerFolder folder, ServerPlace? place) =>
+        (this.programs, this.folder, this.place) = (programs, folder, place);
 
     private string Data => Path.Combine(place?.Path ?? folder.Path, "data");
 
@@ -39,7 +40,8 @@ public sealed class PostgresServer : IAsyncDisposable
     {
         var installed = await PostgresPrograms.Find(major: null, CancellationToken.None);
         var postgres = new PostgresServer(installed, await ServerFolder.Create("postgres", PostgresPrograms.ServerUser), place);
-        var command = postgres.Command("initdb", "-D", postgres.Data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync");
+        var command = postgres.Command("initdb", "-D", postgres.Data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C",
+            "--no-sync");
         await using (var initdb = ProcessUnderTest.Start(command[0], command[1..]))
         {
             Assert.True(await initdb.ExitCode(StartsWithin) == 0, $"initdb failed: {initdb.Tail()}");
@@ -67,7 +69,8 @@ public sealed class PostgresServer : IAsyncDisposable
         await Eventually.True("PostgreSQL accepts connections", StartsWithin, () => StartedOrTryAgain(command));
     }
 
-    // After a kill, the dead server's children may hold its shared memory for a moment, and the new one rightly refuses to start beside them.
+    // After a kill, the dead server's children may hold its shared memory for a moment, and the new one rightly refuses
+    // to start beside them.
     private async Task<bool> StartedOrTryAgain(string[] command)
     {
         if (server is { HasExited: true })

@@ -6,9 +6,10 @@ using System.Threading.Channels;
 namespace LlmQueue.Tests.Harness;
 
 /// <summary>
-/// A real process, to be killed and waited for. It never outlives the tests: its launcher leaves a watcher behind that holds one end of a
-/// pipe to us, and the kernel closes our end however we die. (PR_SET_PDEATHSIG is no way: it fires when the <em>thread</em> that started
-/// the process ends, as pool threads do, and a change of user clears it.) The launcher then becomes the program, so the id is the program's own.
+/// A real process, to be killed and waited for. It never outlives the tests: its launcher leaves a watcher behind that holds one end
+/// of a pipe to us, and the kernel closes our end however we die. (PR_SET_PDEATHSIG is no way: it fires when the <em>thread</em>
+/// that started the process ends, as pool threads do, and a change of user clears it.) The launcher then becomes the program, so the
+/// id is the program's own.
 /// </summary>
 public sealed class ProcessUnderTest : IAsyncDisposable
 {
@@ -43,11 +44,13 @@ public sealed class ProcessUnderTest : IAsyncDisposable
     /// <summary>Everything printed so far, standard output and standard error as one.</summary>
     public IReadOnlyCollection<string> Output => lines;
 
-    public static ProcessUnderTest StartDotnet(string dll, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null) =>
+    public static ProcessUnderTest StartDotnet(
+        string dll, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null) =>
         Start("dotnet", [dll, .. arguments], environment);
 
     /// <summary>
-    /// The environment is added to ours; null takes a variable away. The doomed folder goes together with the process, should the tests die.
+    /// The environment is added to ours; null takes a variable away. The doomed folder goes together with the process,
+    /// should the tests die.
     /// </summary>
     public static ProcessUnderTest Start(
         string program,

@@ -9,7 +9,8 @@ public sealed class ProcessUnderTestTests
     [Fact]
     public async Task Hears_lines_and_learns_the_exit_code()
     {
-        await using var process = ProcessUnderTest.Start("sh", ["-c", "echo one; echo \"$COLOUR\" >&2; exit 3"], Environment("COLOUR", "blue"));
+        await using var process = ProcessUnderTest.Start("sh", ["-c", "echo one; echo \"$COLOUR\" >&2; exit 3"],
+            Environment("COLOUR", "blue"));
 
         await process.WaitForLine("one", Soon);
         await process.WaitForLine("blue", Soon);
@@ -49,7 +50,9 @@ public sealed class ProcessUnderTestTests
         // A twin of the launcher, run by a shell that is killed: its end of the pipe closes as ours would.
         await using var parent = ProcessUnderTest.Start(
             "sh",
-            ["-c", "mkfifo \"$1/pipe\"; sh -c \"$2\" sh \"$1\" sleep 600 <\"$1/pipe\" & echo child $!; exec 4>\"$1/pipe\"; echo ready; wait", "sh", Doomed(out var doomed), ProcessUnderTest.Launcher]
+            ["-c",
+                "mkfifo \"$1/pipe\"; sh -c \"$2\" sh \"$1\" sleep 600 <\"$1/pipe\" & echo child $!; exec 4>\"$1/pipe\"; echo ready; wait",
+                "sh", Doomed(out var doomed), ProcessUnderTest.Launcher]
         );
         var child = (await parent.WaitForLine("child", Soon)).Split(' ')[1];
         await parent.WaitForLine("ready", Soon);
@@ -61,7 +64,8 @@ public sealed class ProcessUnderTestTests
         await Eventually.True("its folder is gone", Soon, () => !Directory.Exists(doomed));
     }
 
-    private static ProcessUnderTest Sleeper(string trap) => ProcessUnderTest.Start("sh", ["-c", $"{trap}; echo ready; while :; do sleep 0.1; done"]);
+    private static ProcessUnderTest Sleeper(string trap) =>
+        ProcessUnderTest.Start("sh", ["-c", $"{trap}; echo ready; while :; do sleep 0.1; done"]);
 
     private static string Doomed(out string folder) => folder = Directory.CreateTempSubdirectory("llmqueue-doomed-").FullName;
 

@@ -35,7 +35,10 @@ public sealed record QueueSetup
     public IReadOnlyList<(string Organisation, string Secret)> Keys { get; init; } = [("org-1", "sk-key-1")];
 
     /// <summary>Quick where a test would wait for it.</summary>
-    public WorkerOptions Options { get; init; } = new() { CallTimeout = TimeSpan.FromSeconds(20), FirstBackOff = TimeSpan.FromMilliseconds(20), RescueEvery = TimeSpan.FromMilliseconds(500) };
+    public WorkerOptions Options { get; init; } = new()
+    {
+        CallTimeout = TimeSpan.FromSeconds(20), FirstBackOff = TimeSpan.FromMilliseconds(20), RescueEvery = TimeSpan.FromMilliseconds(500),
+    };
 
     /// <summary>More settings, for example another provider's key and base URL.</summary>
     public IReadOnlyDictionary<string, string?> Variables { get; init; } = new Dictionary<string, string?>();
@@ -58,8 +61,8 @@ public sealed record QueueSetup
 }
 
 /// <summary>
-/// A worker in this process, put together as WorkerHost does it: real PostgreSQL, the in-memory bus (or a broker), real HTTP to a simulated provider.
-/// What it publishes is collected; rows are read as any reader would see them.
+/// A worker in this process, put together as WorkerHost does it: real PostgreSQL, the in-memory bus (or a broker), real HTTP to a simulated
+/// provider. What it publishes is collected; rows are read as any reader would see them.
 /// </summary>
 public sealed class QueueUnderTest : IAsyncDisposable
 {
@@ -72,7 +75,10 @@ public sealed class QueueUnderTest : IAsyncDisposable
     private QueueUnderTest(QueueSetup setup, string database)
     {
         Database = database;
-        var variables = new Dictionary<string, string?>(StringComparer.Ordinal) { ["GROQ_BASE_URL"] = setup.ProviderUrl, ["RABBITMQ_URL"] = setup.Broker };
+        var variables = new Dictionary<string, string?>(StringComparer.Ordinal)
+        {
+            ["GROQ_BASE_URL"] = setup.ProviderUrl, ["RABBITMQ_URL"] = setup.Broker,
+        };
         foreach (var (name, value) in setup.Variables)
             variables[name] = value;
         for (var i = 0; i < setup.Keys.Count; i++)
@@ -86,7 +92,8 @@ public sealed class QueueUnderTest : IAsyncDisposable
         builder.Logging.AddProvider(log).SetMinimumLevel(LogLevel.Warning);
         builder.Services.AddSingleton(setup.Clock);
         builder.Services.AddQueueStorage(database);
-        builder.Services.AddQueueWorker(settings, new CurrentCatalogue(ModelCatalogue.Parse(setup.Catalogue, "test.json"), setup.CatalogueFile), setup.Options);
+        builder.Services.AddQueueWorker(settings,
+            new CurrentCatalogue(ModelCatalogue.Parse(setup.Catalogue, "test.json"), setup.CatalogueFile), setup.Options);
         if (setup.Upkeep)
             builder.Services.AddQueueUpkeep(database);
         // Last, so that it stops first.
@@ -113,7 +120,8 @@ public sealed class QueueUnderTest : IAsyncDisposable
         var queue = new QueueUnderTest(setup, database);
         try
         {
-            await WorkerHost.Prepare(queue.Services, queue.Services.GetRequiredService<ILogger<QueueUnderTest>>(), TestContext.Current.CancellationToken);
+            await WorkerHost.Prepare(queue.Services, queue.Services.GetRequiredService<ILogger<QueueUnderTest>>(),
+                TestContext.Current.CancellationToken);
             await queue.host.StartAsync(TestContext.Current.CancellationToken);
             await queue.Services.GetRequiredService<IBusControl>().WaitForHealthStatus(BusHealthStatus.Healthy, Patience);
             return queue;
@@ -138,7 +146,8 @@ public sealed class QueueUnderTest : IAsyncDisposable
     public Task<Guid> Ask(string prompt = "Why is the sky blue?", int maxOutputTokens = 50) =>
         Publish(new LlmTask { Prompt = prompt, Kind = "analysis", Complexity = "low", MaxOutputTokens = maxOutputTokens });
 
-    public Task Send(params object[] bells) => Services.GetRequiredService<CommandSender>().Send(bells, TestContext.Current.CancellationToken);
+    public Task Send(params object[] bells) =>
+        Services.GetRequiredService<CommandSender>().Send(bells, TestContext.Current.CancellationToken);
 
     public async Task<int> Execute(string sql, params object[] values)
     {
@@ -156,22 +165,30 @@ public sealed class QueueUnderTest : IAsyncDisposable
 
     public async Task<T> Read<T>(Func<QueueDb, Task<T>> read)
     {
-        await using var db = await Services.GetRequiredService<IDbContextFactory<QueueDb>>().CreateDbContextAsync(TestContext.Current.CancellationToken);
+        await using var db = await Services.GetRequiredService<IDbContextFactory<QueueDb>>()
+            .CreateDbContextAsync(TestContext.Current.CancellationToken);
         return await read(db);
     }
 
     public Task<TaskRow?> Task(Guid id) => Read(db => db.Tasks.AsNoTracking().FirstOrDefaultAsync(t => t.CorrelationId == id));
 
-    public Task<List<AttemptRow>> Attempts(Guid id) => Read(db => db.Attempts.AsNoTracking().Where(a => a.TaskId == id).OrderBy(a => a.Number).ToListAsync());
+    public Task<List<AttemptRow>> Attempts(Guid id) =>
+        Read(db => db.Attempts.AsNoTracking().Where(a => a.TaskId == id).OrderBy(a => a.Number).ToListAsync());
 
-    public Task<List<HistoryRow>> History(Guid id) => Read(db => db.History.AsNoTracking().Where(h => h.SubjectId == id).OrderBy(h => h.Version).ThenBy(h => h.Ordinal).ToListAsync());
+    public Task<List<HistoryRow>> History(Guid id) =>
+        Read(db => db.History.AsNoTracking().Where(h => h.SubjectId == id).OrderBy(h => h.Version).ThenBy(h => h.Ordinal).ToListAsync());
 
-    public Task<string?> Answer(Guid id) => Read(db => db.Payloads.AsNoTracking().Where(p => p.SubjectId == id && p.Part == PayloadRow.Answer).Select(p => (string?)p.Content).SingleOrDefaultAsync());
+    public Task<string?> Answer(Guid id) =>
+        Read(db => db.Payloads.AsNoTracking().Where(p => p.SubjectId == id && p.Part == PayloadRow.Answer)
+            .Select(p => (string?)p.Content).SingleOrDefaultAsync());
 
-    public Task<Dictionary<string, string>> Payloads(Guid id) => Read(db => db.Payloads.AsNoTracking().Where(p => p.SubjectId == id).ToDictionaryAsync(p => p.Part, p => p.Content));
+    public Task<Dictionary<string, string>> Payloads(Guid id) =>
+        Read(db => db.Payloads.AsNoTracking().Where(p => p.SubjectId == id).ToDictionaryAsync(p => p.Part, p => p.Content));
 
     /// <summary>As GET /v1/tasks/{id} shows it.</summary>
-    public async Task<TaskView> View(Guid id) => (await new TaskViews(Services.GetRequiredService<IDbContextFactory<QueueDb>>(), Services.GetRequiredService<TimeProvider>()).Read(id, TestContext.Current.CancellationToken))!;
+    public async Task<TaskView> View(Guid id) =>
+        (await new TaskViews(Services.GetRequiredService<IDbContextFactory<QueueDb>>(), Services.GetRequiredService<TimeProvider>())
+            .Read(id, TestContext.Current.CancellationToken))!;
 
     public Task<List<TokenBucket>> Buckets() => Read(db => db.Buckets.AsNoTracking().OrderBy(b => b.Id).ToListAsync());
 
@@ -179,7 +196,8 @@ public sealed class QueueUnderTest : IAsyncDisposable
 
     public IReadOnlyList<T> Events<T>() => [.. events.OfType<T>()];
 
-    public Task<TaskRow> InState(Guid id, params string[] states) => Becomes(id, string.Join(" or ", states), task => states.Contains(task.State));
+    public Task<TaskRow> InState(Guid id, params string[] states) =>
+        Becomes(id, string.Join(" or ", states), task => states.Contains(task.State));
 
     public Task<TaskRow> Ended(Guid id) => Becomes(id, "ended", task => task.EndedAt is not null);
 
@@ -188,25 +206,35 @@ public sealed class QueueUnderTest : IAsyncDisposable
         TaskRow? last = null;
         try
         {
-            return await Eventually.Found($"task {id} is {what}", Patience, async () => (last = await Task(id)) is { } row && holds(row) ? row : null);
+            return await Eventually.Found($"task {id} is {what}", Patience,
+                async () => (last = await Task(id)) is { } row && holds(row) ? row : null);
         }
         catch (TimeoutException e)
         {
-            throw new TimeoutException($"{e.Message} It is {last?.State ?? "not there"}, attempt {last?.Attempt}, waiting: {last?.WaitReason}, failure: {last?.FailureReason}. Logged: {string.Join('\n', log.Lines.TakeLast(5))}", e);
+            throw new TimeoutException(
+                $"{e.Message} It is {last?.State ?? "not there"}, attempt {last?.Attempt}, waiting: {last?.WaitReason}, failure: "
+                    + $"{last?.FailureReason}. Logged: {string.Join('\n', log.Lines.TakeLast(5))}",
+                e);
         }
     }
 
     /// <summary>The event of that type about that task.</summary>
     public Task<T> Event<T>(Func<T, bool> about) where T : class =>
-        Eventually.Found($"{typeof(T).Name} is published", Patience, () => System.Threading.Tasks.Task.FromResult(events.OfType<T>().FirstOrDefault(about)));
+        Eventually.Found($"{typeof(T).Name} is published", Patience,
+            () => System.Threading.Tasks.Task.FromResult(events.OfType<T>().FirstOrDefault(about)));
 
-    /// <summary>When nothing is open: what was reserved was settled or released in every bucket and budget, and nobody is counted as waiting.</summary>
+    /// <summary>
+    /// When nothing is open: what was reserved was settled or released in every bucket and budget, and nobody is counted as waiting.
+    /// </summary>
     public async Task AssertLedgerIsSettled()
     {
         foreach (var bucket in await Buckets())
         {
-            Assert.True(bucket.ReservedRequests == bucket.SettledRequests + bucket.ReleasedRequests, $"{bucket.Id}: {bucket.ReservedRequests} requests reserved, {bucket.SettledRequests} settled, {bucket.ReleasedRequests} released");
-            Assert.True(bucket.ReservedTokens == bucket.SettledTokens + bucket.ReleasedTokens, $"{bucket.Id}: {bucket.ReservedTokens} tokens reserved, {bucket.SettledTokens} settled, {bucket.ReleasedTokens} released");
+            Assert.True(bucket.ReservedRequests == bucket.SettledRequests + bucket.ReleasedRequests,
+                $"{bucket.Id}: {bucket.ReservedRequests} requests reserved, {bucket.SettledRequests} settled, "
+                    + $"{bucket.ReleasedRequests} released");
+            Assert.True(bucket.ReservedTokens == bucket.SettledTokens + bucket.ReleasedTokens,
+                $"{bucket.Id}: {bucket.ReservedTokens} tokens reserved, {bucket.SettledTokens} settled, {bucket.ReleasedTokens} released");
             Assert.True(bucket.Waiting == 0, $"{bucket.Id}: {bucket.Waiting} are counted as waiting, and nobody waits");
         }
 
@@ -268,7 +296,8 @@ public sealed class QueueUnderTest : IAsyncDisposable
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
             lines.Enqueue($"{logLevel}: {formatter(state, exception)}{(exception is null ? "" : $" {exception}")}");
 
         public void Dispose()

@@ -26,7 +26,8 @@ public sealed class RabbitServer : IAsyncDisposable
     private ProcessUnderTest? server;
     private int virtualHosts;
 
-    private RabbitServer(ServerFolder folder, string program, int port, int api, ProcessUnderTest names, Dictionary<string, string?> environment)
+    private RabbitServer(
+        ServerFolder folder, string program, int port, int api, ProcessUnderTest names, Dictionary<string, string?> environment)
     {
         (this.folder, this.program, this.port, this.names, this.environment) = (folder, program, port, names, environment);
         management = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{Text(api)}/api/"), Timeout = TimeSpan.FromSeconds(15) };
@@ -113,7 +114,8 @@ public sealed class RabbitServer : IAsyncDisposable
     /// <summary>Messages by queue, delivered but unacknowledged ones included.</summary>
     public async Task<IReadOnlyDictionary<string, long>> MessagesByQueue(string virtualHost)
     {
-        var queues = await management.GetFromJsonAsync<JsonArray>($"queues/{NameOf(virtualHost)}?disable_stats=true&enable_queue_totals=true");
+        var queues = await management.GetFromJsonAsync<JsonArray>(
+            $"queues/{NameOf(virtualHost)}?disable_stats=true&enable_queue_totals=true");
         return queues!.ToDictionary(queue => (string)queue!["name"]!, queue => (long?)queue!["messages"] ?? 0, StringComparer.Ordinal);
     }
 
@@ -185,9 +187,11 @@ public sealed class RabbitServer : IAsyncDisposable
             "/usr/local/opt/rabbitmq/sbin",
             .. onPath,
         ];
-        return folders.Select(place => Path.Combine(place, "rabbitmq-server")).FirstOrDefault(path => Path.IsPathRooted(path) && File.Exists(path))
+        return folders.Select(place => Path.Combine(place, "rabbitmq-server"))
+            .FirstOrDefault(path => Path.IsPathRooted(path) && File.Exists(path))
             ?? throw new InvalidOperationException(
-                "RabbitMQ's server program was not found: install it (on Debian: apt-get install rabbitmq-server), or name its folder with RABBITMQ_BIN. ./test.sh does it for you."
+                "RabbitMQ's server program was not found: install it (on Debian: "
+                    + "apt-get install rabbitmq-server), or name its folder with RABBITMQ_BIN. ./test.sh does it for you."
             );
     }
 

@@ -14,7 +14,8 @@ public sealed class RabbitServerTests
 
         await Publish(one, "classic", "answer");
 
-        await Eventually.True("the message is counted", Soon, async () => (await server.MessagesByQueue(one)).GetValueOrDefault("answer") == 1);
+        await Eventually.True("the message is counted", Soon,
+            async () => (await server.MessagesByQueue(one)).GetValueOrDefault("answer") == 1);
         Assert.Empty(await server.MessagesByQueue(other));
         await server.Purge(one, "answer");
         await Eventually.True("the message is gone", Soon, async () => (await server.MessagesByQueue(one))["answer"] == 0);

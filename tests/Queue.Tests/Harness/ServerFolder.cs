@@ -2,7 +2,9 @@ using LlmQueue.Embedded;
 
 namespace LlmQueue.Tests.Harness;
 
-/// <summary>A temporary folder for one server, and the user that this server runs as: PostgreSQL refuses root, and the others need not be it.</summary>
+/// <summary>
+/// A temporary folder for one server, and the user that this server runs as: PostgreSQL refuses root, and the others need not be it.
+/// </summary>
 internal sealed class ServerFolder : IDisposable
 {
     private readonly string user;

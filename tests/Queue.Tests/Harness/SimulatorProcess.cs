@@ -3,7 +3,9 @@ using System.Text.Json;
 
 namespace LlmQueue.Tests.Harness;
 
-/// <summary>The provider that a test talks to instead of a real one, as the process it is; tests/ProviderSimulator/README.md says what it can do.</summary>
+/// <summary>
+/// The provider that a test talks to instead of a real one, as the process it is; tests/ProviderSimulator/README.md says what it can do.
+/// </summary>
 public sealed class SimulatorProcess : IAsyncDisposable
 {
     private const string Ready = "ProviderSimulator listening on ";
@@ -11,7 +13,8 @@ public sealed class SimulatorProcess : IAsyncDisposable
 
     private readonly ProcessUnderTest process;
 
-    private SimulatorProcess(ProcessUnderTest process, Uri address) => (this.process, Client) = (process, new HttpClient { BaseAddress = address });
+    private SimulatorProcess(ProcessUnderTest process, Uri address) =>
+        (this.process, Client) = (process, new HttpClient { BaseAddress = address });
 
     public HttpClient Client { get; }
 
@@ -24,19 +27,24 @@ public sealed class SimulatorProcess : IAsyncDisposable
     public static async Task<SimulatorProcess> Start(params string[] arguments)
     {
         var parent = Environment.ProcessId.ToString(System.Globalization.CultureInfo.InvariantCulture);
-        var started = ProcessUnderTest.StartDotnet(BuiltPrograms.Simulator, ["--urls", "http://127.0.0.1:0", "--parent", parent, .. arguments]);
+        var started = ProcessUnderTest.StartDotnet(BuiltPrograms.Simulator,
+            ["--urls", "http://127.0.0.1:0", "--parent", parent, .. arguments]);
         var line = await started.WaitForLine(Ready, StartsWithin);
-        return new SimulatorProcess(started, new Uri(line[(line.IndexOf(Ready, StringComparison.Ordinal) + Ready.Length)..].TrimEnd('/') + "/"));
+        return new SimulatorProcess(started,
+            new Uri(line[(line.IndexOf(Ready, StringComparison.Ordinal) + Ready.Length)..].TrimEnd('/') + "/"));
     }
 
-    /// <summary>For example <c>new { models = new[] { new { name = "llama", tpm = 6000 } }, latencyMs = new[] { 5, 10 } }</c>; what is absent stays.</summary>
+    /// <summary>
+    /// For example <c>new { models = new[] { new { name = "llama", tpm = 6000 } }, latencyMs = new[] { 5, 10 } }</c>; what is absent stays.
+    /// </summary>
     public Task Configure(object change) => Post("_sim/config", change);
 
     /// <summary>
     /// The next <paramref name="times"/> calls that match meet the fault, for example <c>new { hang = true }</c>; no times: until removed;
     /// no match: every call, else <c>new { model, key, org, contains }</c>; a share below 1: that share of them, by chance.
     /// </summary>
-    public Task PostFault(object fault, int? times = null, object? match = null, int skip = 0, double share = 1) => Post("_sim/faults", new { match, times, skip, share, fault });
+    public Task PostFault(object fault, int? times = null, object? match = null, int skip = 0, double share = 1) =>
+        Post("_sim/faults", new { match, times, skip, share, fault });
 
     public async Task ClearFaults()
     {
@@ -68,7 +76,9 @@ public sealed class SimulatorProcess : IAsyncDisposable
 
     // The simulator says in a sentence what it did not understand, and that sentence is what a failing test needs.
     private static async Task Check(HttpResponseMessage answer) =>
-        Assert.True(answer.IsSuccessStatusCode, $"The simulator answered {(int)answer.StatusCode}: {await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)}");
+        Assert.True(answer.IsSuccessStatusCode,
+            $"The simulator answered {(int)answer.StatusCode}: "
+                + $"{await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)}");
 }
 
 /// <summary>One call as the provider saw it. Status 0: nothing was sent; delivered false: nobody was there to take it.</summary>
@@ -108,7 +118,8 @@ public sealed record SimulatorStatistics(
 );
 
 /// <summary>One organisation and model.</summary>
-public sealed record SimulatedAccount(string Org, string Model, int Calls, int AboveALimit, IReadOnlyDictionary<string, SimulatedWindow> Windows);
+public sealed record SimulatedAccount(
+    string Org, string Model, int Calls, int AboveALimit, IReadOnlyDictionary<string, SimulatedWindow> Windows);
 
 /// <summary>The highest share is that of the limit, 1 for a bucket that was emptied to the last drop.</summary>
 public sealed record SimulatedWindow(double Limit, double Remaining, double HighestShare);

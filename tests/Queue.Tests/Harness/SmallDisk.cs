@@ -4,7 +4,8 @@ using LlmQueue.Tests.Api;
 namespace LlmQueue.Tests.Harness;
 
 /// <summary>
-/// A disk of a few hundred megabytes, seen only by those who are led into it: a file system in memory, mounted in a mount namespace of its own that ends with its holder. Needs root.
+/// A disk of a few hundred megabytes, seen only by those who are led into it: a file system in memory, mounted in a mount namespace of its
+/// own that ends with its holder. Needs root.
 /// </summary>
 internal sealed class SmallDisk : IAsyncDisposable
 {
@@ -20,7 +21,8 @@ internal sealed class SmallDisk : IAsyncDisposable
 
     public static async Task<SmallDisk> Mount(int megabytes)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "A small disk is mounted, which takes Linux and root.");
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess,
+            "A small disk is mounted, which takes Linux and root.");
         var on = Directory.CreateTempSubdirectory("llmqueue-disk-");
         var script = $"mount -t tmpfs -o size={megabytes}m,mode=0777 llmqueue '{on.FullName}' && echo mounted && exec sleep infinity";
         var mounted = ProcessUnderTest.Start("unshare", ["--mount", "sh", "-c", script], doomed: on.FullName);

@@ -36,11 +36,18 @@ public static class TestCatalogue
         {
             models = models.Select(m => new
             {
-                id = m.Id, context = m.Context, maxOutput = m.MaxOutput, vision = m.Vision, firstChoiceTimeoutSeconds = m.FirstChoiceTimeoutSeconds ?? 10,
+                id = m.Id, context = m.Context, maxOutput = m.MaxOutput, vision = m.Vision,
+                firstChoiceTimeoutSeconds = m.FirstChoiceTimeoutSeconds ?? 10,
                 limits = Given(("rpm", m.Rpm), ("rpd", m.Rpd), ("tpm", m.Tpm), ("tpd", m.Tpd)),
                 price = Given(("inputUsdPerMillion", m.Price), ("outputUsdPerMillion", m.Price)),
             }),
-            routes = new[] { new { task = "any", complexity = "any", models = models.Where(m => !critics.Contains(m.Name) && !m.Vision).Select(m => m.Id) } },
+            routes = new[]
+            {
+                new
+                {
+                    task = "any", complexity = "any", models = models.Where(m => !critics.Contains(m.Name) && !m.Vision).Select(m => m.Id),
+                },
+            },
             passes = critics.Count == 0 ? null : new { critique = models.Where(m => critics.Contains(m.Name)).Select(m => m.Id) },
             pools = new { summary = models.Select(m => m.Id), synthesis = models.Select(m => m.Id) },
         });

@@ -34,19 +34,24 @@ public sealed partial class HouseRulesTests
         ("Spectre.Console", ["Embedded/"]),
         ("System.CommandLine", ["Embedded/"]),
         ("dotenv.net", ["Store/Settings/"]),
-        // Npgsql lives in Store. These speak to the database themselves, each for a statement that no row of the store's model is: a claim, a sweep, a lock.
+        // Npgsql lives in Store. These speak to the database themselves, each for a statement that no row of the store's model is: a
+        // claim, a sweep, a lock.
         ("Npgsql", [
             "Store/",
-            "Worker/Estimation/", "Worker/Admission/Pacing/LineHeads.cs", "Worker/Admission/Pacing/Pacer.cs", "Worker/Admission/Pacing/PacerRound.cs",
-            "Worker/Admission/Pacing/RoundBooking.cs", "Worker/Admission/Pacing/RoundWork.cs",
+            "Worker/Estimation/", "Worker/Admission/Pacing/LineHeads.cs", "Worker/Admission/Pacing/Pacer.cs",
+            "Worker/Admission/Pacing/PacerRound.cs", "Worker/Admission/Pacing/RoundBooking.cs", "Worker/Admission/Pacing/RoundWork.cs",
             "Worker/Calling/Claims.cs", "Worker/Classification/ClassificationCache.cs",
-            "Worker/Upkeep/CatalogueTakeUp.cs", "Worker/Upkeep/Heartbeat.cs", "Worker/Upkeep/ProbeJob.cs", "Worker/Upkeep/Rescuer.cs", "Worker/Upkeep/UpkeepJobs.cs",
-            "Worker/WorkerServices.cs",
+            "Worker/Upkeep/CatalogueTakeUp.cs", "Worker/Upkeep/Heartbeat.cs", "Worker/Upkeep/ProbeJob.cs", "Worker/Upkeep/Rescuer.cs",
+            "Worker/Upkeep/UpkeepJobs.cs", "Worker/WorkerServices.cs",
             "Embedded/PrivatePostgres.cs",
         ]),
     ];
 
-    private static readonly Type[] NotForRules = [typeof(DbContext), typeof(ILogger), typeof(ILoggerFactory), typeof(TimeProvider), typeof(NpgsqlDataSource), typeof(IServiceProvider), typeof(Random)];
+    private static readonly Type[] NotForRules =
+    [
+        typeof(DbContext), typeof(ILogger), typeof(ILoggerFactory), typeof(TimeProvider), typeof(NpgsqlDataSource),
+        typeof(IServiceProvider), typeof(Random),
+    ];
 
     [Fact]
     public void Projects_know_only_whom_they_may()
@@ -63,7 +68,8 @@ public sealed partial class HouseRulesTests
 
     [Fact]
     public void The_simulator_shares_no_code_with_what_it_is_to_judge() =>
-        Assert.Empty(References(XDocument.Load(Path.Combine(BuiltPrograms.Repository, "tests", "ProviderSimulator", "ProviderSimulator.csproj"))));
+        Assert.Empty(
+            References(XDocument.Load(Path.Combine(BuiltPrograms.Repository, "tests", "ProviderSimulator", "ProviderSimulator.csproj"))));
 
     [Fact]
     public void Every_package_stays_in_its_home()
@@ -73,13 +79,17 @@ public sealed partial class HouseRulesTests
         Assert.Empty(Strays(files));
         // An exception that nobody needs any more is taken out of the list.
         foreach (var (package, homes) in PackageHomes)
-            Assert.All(homes.Where(h => h.EndsWith(".cs", StringComparison.Ordinal)), home => Assert.True(files.Exists(f => f.Path == home && Uses(f.Text, package)), $"{home} does not use {package} any more: take it out of {nameof(PackageHomes)}."));
+            Assert.All(homes.Where(h => h.EndsWith(".cs", StringComparison.Ordinal)), home => Assert.True(
+                files.Exists(f => f.Path == home && Uses(f.Text, package)),
+                $"{home} does not use {package} any more: take it out of {nameof(PackageHomes)}."));
     }
 
     [Fact]
     public void A_package_that_strays_is_found()
     {
-        Assert.Equal(["Worker/Lifecycle/X.cs uses Polly", "Worker/Lifecycle/X.cs uses OpenAI"], Strays([("Worker/Lifecycle/X.cs", "using Polly.Timeout;\nusing OpenAI;\nusing OpenAIsh;\n")]).OrderDescending(StringComparer.Ordinal));
+        Assert.Equal(["Worker/Lifecycle/X.cs uses Polly", "Worker/Lifecycle/X.cs uses OpenAI"],
+            Strays([("Worker/Lifecycle/X.cs", "using Polly.Timeout;\nusing OpenAI;\nusing OpenAIsh;\n")])
+                .OrderDescending(StringComparer.Ordinal));
         Assert.Equal(["Api/X.cs uses Npgsql"], Strays([("Api/X.cs", "class X { Npgsql.NpgsqlConnection c; }")]));
         Assert.Empty(Strays([("Worker/Calling/X.cs", "using Polly;\nusing OpenAI.Chat;\n")]));
     }
@@ -88,16 +98,19 @@ public sealed partial class HouseRulesTests
     public void Which_folder_of_the_worker_reads_which_is_approved()
     {
         var reads = Sources().Where(f => f.Path.StartsWith("Worker/", StringComparison.Ordinal) && f.Path.Count(c => c == '/') > 1)
-            .SelectMany(f => WorkerUsings().Matches(f.Text).Select(m => (From: f.Path.Split('/')[1], To: m.Groups[1].Value))).Where(r => r.From != r.To).Distinct()
+            .SelectMany(f => WorkerUsings().Matches(f.Text).Select(m => (From: f.Path.Split('/')[1], To: m.Groups[1].Value)))
+            .Where(r => r.From != r.To).Distinct()
             .GroupBy(r => r.From).OrderBy(g => g.Key, StringComparer.Ordinal);
 
-        Approval.Verify("worker-folders.txt", string.Concat(reads.Select(g => $"{g.Key} reads {string.Join(", ", g.Select(r => r.To).Order(StringComparer.Ordinal))}\n")));
+        Approval.Verify("worker-folders.txt",
+            string.Concat(reads.Select(g => $"{g.Key} reads {string.Join(", ", g.Select(r => r.To).Order(StringComparer.Ordinal))}\n")));
     }
 
     [Fact]
     public void Rules_take_values_and_return_values()
     {
-        var rules = new[] { typeof(BucketRule).Assembly, typeof(WorkerHost).Assembly }.SelectMany(a => a.GetTypes()).Where(t => t.Name.EndsWith("Rule", StringComparison.Ordinal)).ToList();
+        var rules = new[] { typeof(BucketRule).Assembly, typeof(WorkerHost).Assembly }.SelectMany(a => a.GetTypes())
+            .Where(t => t.Name.EndsWith("Rule", StringComparison.Ordinal)).ToList();
 
         Assert.True(rules.Count >= 6, $"Only {rules.Count} rules were found.");
         Assert.Empty(rules.SelectMany(WhatARuleMustNotHave));
@@ -109,10 +122,12 @@ public sealed partial class HouseRulesTests
             ["ImpureRule.Decide takes a TimeProvider", "ImpureRule.Load is asynchronous", "ImpureRule.logger is a ILogger"],
             WhatARuleMustNotHave(typeof(ImpureRule)).Order(StringComparer.Ordinal));
 
-    private static IEnumerable<string> Trespasses(string project, XDocument file) => References(file).Except(MayReference[project]).Select(other => $"{project} knows {other}");
+    private static IEnumerable<string> Trespasses(string project, XDocument file) =>
+        References(file).Except(MayReference[project]).Select(other => $"{project} knows {other}");
 
     private static IEnumerable<string> References(XDocument file) =>
-        file.Descendants("ProjectReference").Select(r => Path.GetFileNameWithoutExtension(((string)r.Attribute("Include")!).Replace('\\', '/')));
+        file.Descendants("ProjectReference")
+            .Select(r => Path.GetFileNameWithoutExtension(((string)r.Attribute("Include")!).Replace('\\', '/')));
 
     private static IEnumerable<string> Strays(IEnumerable<(string Path, string Text)> files) =>
         from file in files
@@ -122,23 +137,28 @@ public sealed partial class HouseRulesTests
 
     // A using, or a name written out; not a word in a comment.
     private static bool Uses(string text, string package) =>
-        Regex.IsMatch(text, $@"^\s*(global )?using (static )?{Regex.Escape(package)}[.;]|^[^/\n]*(?<![\w.""]){Regex.Escape(package)}\.[A-Z]\w*[ .(<{{?]", RegexOptions.Multiline, TimeSpan.FromSeconds(5));
+        Regex.IsMatch(text,
+            $@"^\s*(global )?using (static )?{Regex.Escape(package)}[.;]|^[^/\n]*(?<![\w.""]){Regex.Escape(package)}\.[A-Z]\w*[ .(<{{?]",
+            RegexOptions.Multiline, TimeSpan.FromSeconds(5));
 
     private static IEnumerable<(string Path, string Text)> Sources()
     {
         var root = Path.Combine(BuiltPrograms.Repository, "src");
-        return Directory.GetFiles(root, "*.cs", SearchOption.AllDirectories).Select(f => (Path: Path.GetRelativePath(root, f).Replace('\\', '/'), Text: File.ReadAllText(f)))
+        return Directory.GetFiles(root, "*.cs", SearchOption.AllDirectories)
+            .Select(f => (Path: Path.GetRelativePath(root, f).Replace('\\', '/'), Text: File.ReadAllText(f)))
             .Where(f => !f.Path.Contains("/obj/", StringComparison.Ordinal) && !f.Path.Contains("/bin/", StringComparison.Ordinal));
     }
 
     private static IEnumerable<string> WhatARuleMustNotHave(Type rule)
     {
-        const BindingFlags All = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Static | BindingFlags.Instance | BindingFlags.DeclaredOnly;
+        const BindingFlags All = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Static | BindingFlags.Instance
+            | BindingFlags.DeclaredOnly;
         foreach (var method in rule.GetMethods(All).Cast<MethodBase>().Concat(rule.GetConstructors(All)))
         {
             foreach (var parameter in method.GetParameters().Where(p => IsForbidden(p.ParameterType)))
                 yield return $"{rule.Name}.{method.Name} takes a {parameter.ParameterType.Name}";
-            if (method is MethodInfo { ReturnType: var returned } && (typeof(Task).IsAssignableFrom(returned) || returned.Name.StartsWith("ValueTask", StringComparison.Ordinal)))
+            if (method is MethodInfo { ReturnType: var returned }
+                && (typeof(Task).IsAssignableFrom(returned) || returned.Name.StartsWith("ValueTask", StringComparison.Ordinal)))
                 yield return $"{rule.Name}.{method.Name} is asynchronous";
         }
 

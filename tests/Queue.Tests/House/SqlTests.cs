@@ -10,10 +10,13 @@ public sealed partial class SqlTests
     public void Every_statement_names_its_columns()
     {
         var root = Path.Combine(BuiltPrograms.Repository, "src");
-        var files = Directory.GetFiles(root, "*.cs", SearchOption.AllDirectories).Where(file => !file.Contains("/obj/", StringComparison.Ordinal) && !file.Contains("/bin/", StringComparison.Ordinal)).ToList();
+        var files = Directory.GetFiles(root, "*.cs", SearchOption.AllDirectories)
+            .Where(file => !file.Contains("/obj/", StringComparison.Ordinal) && !file.Contains("/bin/", StringComparison.Ordinal))
+            .ToList();
 
         Assert.Contains(files, file => File.ReadAllText(file).Contains("insert into ", StringComparison.Ordinal));
-        Assert.Empty(files.SelectMany(file => Nameless(File.ReadAllText(file)).Select(found => $"{Path.GetRelativePath(root, file)}: {found}")));
+        Assert.Empty(
+            files.SelectMany(file => Nameless(File.ReadAllText(file)).Select(found => $"{Path.GetRelativePath(root, file)}: {found}")));
     }
 
     [Theory]
@@ -35,6 +38,7 @@ public sealed partial class SqlTests
 
     private static IEnumerable<string> Nameless(string text) => Statement().Matches(text).Select(match => match.Value);
 
-    [GeneratedRegex(@"\binsert\s+into\s+[\w{}""]+(\s+as\s+\w+)?\s+(select|values)\b|\b(select|returning)\s+(\w+\.)?\*", RegexOptions.IgnoreCase, 1000)]
+    [GeneratedRegex(@"\binsert\s+into\s+[\w{}""]+(\s+as\s+\w+)?\s+(select|values)\b|\b(select|returning)\s+(\w+\.)?\*",
+        RegexOptions.IgnoreCase, 1000)]
     private static partial Regex Statement();
 }

@@ -9,15 +9,19 @@ public sealed class LlmMessageTests
     [Fact]
     public void Everything_of_a_message_is_read_as_it_was_written()
     {
-        var calls = JsonSerializer.SerializeToElement(new[] { new { id = "call_1", type = "function", function = new { name = "weather", arguments = "{}" } } });
+        var calls = JsonSerializer.SerializeToElement(
+            new[] { new { id = "call_1", type = "function", function = new { name = "weather", arguments = "{}" } } });
         LlmMessage[] messages =
         [
-            new("user", "What is it?") { Name = "anna", Images = [new LlmImage("https://example.com/a.png", "low")] }, new("assistant", "") { ToolCalls = calls }, new("tool", "21 °C") { ToolCallId = "call_1" },
+            new("user", "What is it?") { Name = "anna", Images = [new LlmImage("https://example.com/a.png", "low")] },
+            new("assistant", "") { ToolCalls = calls }, new("tool", "21 °C") { ToolCallId = "call_1" },
         ];
 
-        var read = JsonSerializer.Deserialize<LlmMessage[]>(JsonSerializer.Serialize(messages, JsonSerializerOptions.Web), JsonSerializerOptions.Web)!;
+        var read = JsonSerializer.Deserialize<LlmMessage[]>(JsonSerializer.Serialize(messages, JsonSerializerOptions.Web),
+            JsonSerializerOptions.Web)!;
 
-        Assert.Equal(messages.Select(m => (m.Role, m.Content, m.Name, m.ToolCallId)), read.Select(m => (m.Role, m.Content, m.Name, m.ToolCallId)));
+        Assert.Equal(messages.Select(m => (m.Role, m.Content, m.Name, m.ToolCallId)),
+            read.Select(m => (m.Role, m.Content, m.Name, m.ToolCallId)));
         Assert.Equal(messages[0].Images, read[0].Images);
         Assert.Equal(calls.GetRawText(), read[1].ToolCalls!.Value.GetRawText());
     }
@@ -36,7 +40,8 @@ public sealed class LlmMessageTests
     [Theory]
     [InlineData("""{"role": "user", "content": 7}""", ".content is a number; expected a string, or a list of parts")]
     [InlineData("""{"role": 7, "content": "Why?"}""", ".role is a number; expected a string")]
-    [InlineData("""{"role": "user", "content": [{"type": "input_audio"}]}""", ".content[0] is of type 'input_audio'; expected 'text' or 'image_url'")]
+    [InlineData("""{"role": "user", "content": [{"type": "input_audio"}]}""",
+        ".content[0] is of type 'input_audio'; expected 'text' or 'image_url'")]
     [InlineData("\"Why?\"", " is a string; expected an object with 'role' and 'content'")]
     public void What_does_not_fit_is_kept_as_a_sentence(string json, string misfit) =>
         Assert.Equal(misfit, JsonSerializer.Deserialize<LlmMessage>(json)!.Misfit);

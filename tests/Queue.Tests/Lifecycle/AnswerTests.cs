@@ -5,11 +5,17 @@ using LlmQueue.Tests.Harness;
 
 namespace LlmQueue.Tests.Lifecycle;
 
-/// <summary>What every task may meet besides its provider: an answer, a refusal at the door, its owner, its deadline, its own message again.</summary>
+/// <summary>
+/// What every task may meet besides its provider: an answer, a refusal at the door, its owner, its deadline, its own message again.
+/// </summary>
 public sealed class AnswerTests(SimulatorFixture simulators) : IClassFixture<SimulatorFixture>
 {
     private static readonly TestModel First = new("first");
-    private static readonly string[] OpenStates = [TaskStates.Submitted, TaskStates.Classifying, TaskStates.Extracting, TaskStates.Calling, TaskStates.Critiquing, TaskStates.Revising, TaskStates.WaitingForCapacity, TaskStates.WaitingForBudget, TaskStates.WaitingToRetry];
+    private static readonly string[] OpenStates =
+    [
+        TaskStates.Submitted, TaskStates.Classifying, TaskStates.Extracting, TaskStates.Calling, TaskStates.Critiquing, TaskStates.Revising,
+        TaskStates.WaitingForCapacity, TaskStates.WaitingForBudget, TaskStates.WaitingToRetry,
+    ];
 
     [Fact]
     public async Task A_task_is_answered_recorded_and_settled()
@@ -17,24 +23,32 @@ public sealed class AnswerTests(SimulatorFixture simulators) : IClassFixture<Sim
         var simulator = await simulators.Fresh();
         await using var queue = await Start(simulator);
 
-        var id = await queue.Publish(new LlmTask { Prompt = "Why is the sky blue?", Kind = "analysis", Complexity = "low", MaxOutputTokens = 50, Tenant = "acme", Metadata = new Dictionary<string, string> { ["page"] = "7" } });
+        var id = await queue.Publish(new LlmTask
+        {
+            Prompt = "Why is the sky blue?", Kind = "analysis", Complexity = "low", MaxOutputTokens = 50, Tenant = "acme",
+            Metadata = new Dictionary<string, string> { ["page"] = "7" },
+        });
         var task = await queue.InState(id, TaskStates.Completed);
         var told = await queue.Event<LlmTaskCompleted>(e => e.TaskId == id);
 
         var call = Assert.Single(await simulator.Log());
         var answer = await queue.Answer(id);
         Assert.StartsWith($"[answer to #{call.PromptHash}]", answer, StringComparison.Ordinal);
-        Assert.Equal(("groq:first", 1, 0, (long)call.PromptTokens, (long)call.CompletionTokens, false), (task.AnsweredModel, task.Attempt, task.Faults, task.InputTokens, task.OutputTokens, task.CostUnknown));
+        Assert.Equal(("groq:first", 1, 0, (long)call.PromptTokens, (long)call.CompletionTokens, false),
+            (task.AnsweredModel, task.Attempt, task.Faults, task.InputTokens, task.OutputTokens, task.CostUnknown));
         Assert.Equal((call.PromptTokens + call.CompletionTokens) / 1_000_000m, task.CostUsd);
         var attempt = Assert.Single(await queue.Attempts(id));
-        Assert.Equal(("groq:first", "groq-1", "answered", task.InputTokens, task.OutputTokens, (decimal?)task.CostUsd), (attempt.Model, attempt.KeyAlias, attempt.Outcome, attempt.InputTokens, attempt.OutputTokens, attempt.CostUsd));
+        Assert.Equal(("groq:first", "groq-1", "answered", task.InputTokens, task.OutputTokens, (decimal?)task.CostUsd),
+            (attempt.Model, attempt.KeyAlias, attempt.Outcome, attempt.InputTokens, attempt.OutputTokens, attempt.CostUsd));
         Assert.NotNull(attempt.Worker);
         Assert.Equal((16, 16), (attempt.PromptHash!.Length, attempt.OutputHash!.Length));
         Assert.Equal(["Submitted", "Calling", "Completed"], (await queue.History(id)).Select(h => h.Entry));
-        Assert.Equal(("acme", answer, "groq:first", new LlmUsage(task.InputTokens, task.OutputTokens), (decimal?)task.CostUsd, 1, "7"), (told.Tenant, told.Output, told.Model, told.Usage, told.CostUsd, told.Attempts, told.Metadata!["page"]));
+        Assert.Equal(("acme", answer, "groq:first", new LlmUsage(task.InputTokens, task.OutputTokens), (decimal?)task.CostUsd, 1, "7"),
+            (told.Tenant, told.Output, told.Model, told.Usage, told.CostUsd, told.Attempts, told.Metadata!["page"]));
         await queue.AssertLedgerIsSettled();
         Assert.Equal(task.CostUsd, (await queue.Budget()).SpentUsd);
-        await Eventually.True("the announcement's row is gone", TimeSpan.FromSeconds(10), async () => await queue.Scalar<long>("select count(*) from announcements") == 0);
+        await Eventually.True("the announcement's row is gone", TimeSpan.FromSeconds(10),
+            async () => await queue.Scalar<long>("select count(*) from announcements") == 0);
     }
 
     [Fact]
@@ -54,7 +68,8 @@ public sealed class AnswerTests(SimulatorFixture simulators) : IClassFixture<Sim
         Assert.Equal(60, attempts.Count);
         // The prompt's hash that the simulator answers with is that of the question alone.
         foreach (var (id, i) in ids.Select((id, i) => (id, i)))
-            Assert.StartsWith($"[answer to #{Hash($"Question number {i}: why?")}]", answers.Single(a => a.SubjectId == id).Content, StringComparison.Ordinal);
+            Assert.StartsWith($"[answer to #{Hash($"Question number {i}: why?")}]", answers.Single(a => a.SubjectId == id).Content,
+                StringComparison.Ordinal);
         await queue.AssertLedgerIsSettled();
     }
 
@@ -65,7 +80,8 @@ public sealed class AnswerTests(SimulatorFixture simulators) : IClassFixture<Sim
         await using var queue = await Start(simulator);
         var id = Guid.CreateVersion7();
 
-        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => queue.Publish(new LlmTask { Id = id, Prompt = "Once?", Kind = "analysis", Complexity = "low" })));
+        await Task.WhenAll(Enumerable.Range(0, 8)
+            .Select(_ => queue.Publish(new LlmTask { Id = id, Prompt = "Once?", Kind = "analysis", Complexity = "low" })));
         await queue.InState(id, TaskStates.Completed);
         await queue.Publish(new LlmTask { Id = id, Prompt = "Another question under the same id", Kind = "analysis", Complexity = "low" });
         var other = await queue.Ask();
@@ -80,10 +96,26 @@ public sealed class AnswerTests(SimulatorFixture simulators) : IClassFixture<Sim
     public static TheoryData<LlmTask, string> Impossible { get; } = new()
     {
         { new LlmTask { Prompt = "", Kind = "code", Complexity = "low" }, "The prompt is empty; expected a question or an instruction." },
-        { new LlmTask { Prompt = "Why?", Model = "groq:secnd" }, "'groq:secnd' is not in the catalogue; known models of groq are first, second; did you mean 'groq:second'?" },
+        {
+            new LlmTask { Prompt = "Why?", Model = "groq:secnd" },
+            "'groq:secnd' is not in the catalogue; known models of groq are first, second; did you mean 'groq:second'?"
+        },
         { new LlmTask { Prompt = "Why?", Model = "openai:gpt" }, "'openai:gpt' is not in the catalogue" },
-        { new LlmTask { Prompt = "Why?", MaxOutputTokens = 10_001, Kind = "code", Complexity = "low" }, "'maxOutputTokens' is 10001; the longest answer that can be had here is 10000 tokens, from groq:first: ask for no more than that." },
-        { new LlmTask { Messages = [new("system", string.Concat(Enumerable.Repeat("Every word of these instructions counts. ", 20_000))), new("user", "Why?")], Kind = "code", Complexity = "low" }, "the largest context that can be had here is 100000 tokens" },
+        {
+            new LlmTask { Prompt = "Why?", MaxOutputTokens = 10_001, Kind = "code", Complexity = "low" },
+            "'maxOutputTokens' is 10001; the longest answer that can be had here is 10000 tokens, "
+                + "from groq:first: ask for no more than that."
+        },
+        {
+            new LlmTask
+            {
+                Messages =
+                [
+                    new("system", string.Concat(Enumerable.Repeat("Every word of these instructions counts. ", 20_000))),
+                    new("user", "Why?"),
+                ], Kind = "code", Complexity = "low",
+            }, "the largest context that can be had here is 100000 tokens"
+        },
         { new LlmTask { Prompt = "a\0b", Kind = "code", Complexity = "low" }, "binary data and not text" },
     };
 
@@ -120,7 +152,8 @@ public sealed class AnswerTests(SimulatorFixture simulators) : IClassFixture<Sim
     public async Task A_task_that_nobody_has_described_is_classified_by_the_small_model_first()
     {
         var simulator = await simulators.Fresh();
-        var catalogue = TestCatalogue.Of(First, new TestModel("small")).Replace("\"routes\"", "\"classifier\":[\"groq:small\"],\"routes\"", StringComparison.Ordinal);
+        var catalogue = TestCatalogue.Of(First, new TestModel("small"))
+            .Replace("\"routes\"", "\"classifier\":[\"groq:small\"],\"routes\"", StringComparison.Ordinal);
         await using var queue = await QueueUnderTest.Start(new QueueSetup { Catalogue = catalogue, ProviderUrl = simulator.BaseUrl });
 
         var id = await queue.Publish(new LlmTask { Prompt = "Hm, and then?" });
@@ -137,7 +170,8 @@ public sealed class AnswerTests(SimulatorFixture simulators) : IClassFixture<Sim
     {
         var simulator = await simulators.Fresh();
         await simulator.PostFault(new { status = 503 }, match: new { model = "small" });
-        var catalogue = TestCatalogue.Of(First, new TestModel("small")).Replace("\"routes\"", "\"classifier\":[\"groq:small\"],\"routes\"", StringComparison.Ordinal);
+        var catalogue = TestCatalogue.Of(First, new TestModel("small"))
+            .Replace("\"routes\"", "\"classifier\":[\"groq:small\"],\"routes\"", StringComparison.Ordinal);
         await using var queue = await QueueUnderTest.Start(new QueueSetup { Catalogue = catalogue, ProviderUrl = simulator.BaseUrl });
 
         var id = await queue.Publish(new LlmTask { Prompt = "Hm, and then?" });
@@ -162,7 +196,8 @@ public sealed class AnswerTests(SimulatorFixture simulators) : IClassFixture<Sim
 
         var calling = await queue.Ask("A real call that hangs");
         await queue.InState(calling, TaskStates.Calling);
-        await Eventually.True("it hangs at the provider", TimeSpan.FromSeconds(10), async () => (await simulator.Statistics()).InFlight == 1);
+        await Eventually.True("it hangs at the provider", TimeSpan.FromSeconds(10),
+            async () => (await simulator.Statistics()).InFlight == 1);
         await queue.Send([.. ids.Values.Append(calling).Select(id => new CancelTask(id))]);
 
         foreach (var id in ids.Values.Append(calling))
@@ -216,7 +251,9 @@ public sealed class AnswerTests(SimulatorFixture simulators) : IClassFixture<Sim
     }
 
     private static Task<QueueUnderTest> Start(SimulatorProcess simulator, params TestModel[] models) =>
-        QueueUnderTest.Start(new QueueSetup { Catalogue = TestCatalogue.Of(models.Length == 0 ? [First] : models), ProviderUrl = simulator.BaseUrl });
+        QueueUnderTest.Start(
+            new QueueSetup { Catalogue = TestCatalogue.Of(models.Length == 0 ? [First] : models), ProviderUrl = simulator.BaseUrl });
 
-    private static string Hash(string text) => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text)))[..12];
+    private static string Hash(string text) =>
+        Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text)))[..12];
 }

@@ -24,14 +24,17 @@ public sealed class BudgetTests(SimulatorFixture simulators) : IClassFixture<Sim
         const decimal Limit = 6m;
         var simulator = await simulators.Fresh();
         await simulator.Configure(new { latencyMs = new[] { 5, 30 } });
-        await using var queue = await QueueUnderTest.Start(new QueueSetup { Catalogue = TestCatalogue.Of(Dear), ProviderUrl = simulator.BaseUrl, DailyBudgetUsd = Limit });
+        await using var queue = await QueueUnderTest.Start(
+            new QueueSetup { Catalogue = TestCatalogue.Of(Dear), ProviderUrl = simulator.BaseUrl, DailyBudgetUsd = Limit });
 
         var ids = await Task.WhenAll(Enumerable.Range(0, Tasks).Select(i => queue.Ask($"Question {i}")));
         await Eventually.True("every task is answered or waits for money, and no money is in flight", TimeSpan.FromSeconds(30), async () =>
         {
             var budget = await queue.Budget();
-            Assert.True(budget.SpentUsd + budget.InFlightUsd <= Limit, $"{budget.SpentUsd} spent and {budget.InFlightUsd} in flight of {Limit}");
-            var settled = await queue.Read(db => db.Tasks.CountAsync(t => t.State == TaskStates.Completed || t.State == TaskStates.WaitingForBudget));
+            Assert.True(budget.SpentUsd + budget.InFlightUsd <= Limit,
+                $"{budget.SpentUsd} spent and {budget.InFlightUsd} in flight of {Limit}");
+            var settled = await queue.Read(
+                db => db.Tasks.CountAsync(t => t.State == TaskStates.Completed || t.State == TaskStates.WaitingForBudget));
             return settled == Tasks && budget.InFlightUsd == 0 && Limit - budget.SpentUsd < MostACallCosts;
         });
 
@@ -45,7 +48,8 @@ public sealed class BudgetTests(SimulatorFixture simulators) : IClassFixture<Sim
             Assert.Equal(("budget", full.PeriodEnd), (task.WaitingFor, task.ExpectedAt));
             Assert.Contains("of $6.00 left and the task may cost $0.", task.WaitReason, StringComparison.Ordinal);
         });
-        await Eventually.True("each said so", TimeSpan.FromSeconds(5), () => waiting.TrueForAll(t => queue.Events<LlmTaskDeferred>().Any(e => e.TaskId == t.CorrelationId && e.WaitingFor == "budget")));
+        await Eventually.True("each said so", TimeSpan.FromSeconds(5), () =>
+            waiting.TrueForAll(t => queue.Events<LlmTaskDeferred>().Any(e => e.TaskId == t.CorrelationId && e.WaitingFor == "budget")));
 
         await queue.Execute("update budgets set limit_usd = 1000");
         queue.Services.GetRequiredService<LineBell>().Send();
@@ -61,7 +65,8 @@ public sealed class BudgetTests(SimulatorFixture simulators) : IClassFixture<Sim
     public async Task One_that_is_rung_for_too_early_waits_on_and_is_counted_once()
     {
         var simulator = await simulators.Fresh();
-        await using var queue = await QueueUnderTest.Start(new QueueSetup { Catalogue = TestCatalogue.Of(Dear), ProviderUrl = simulator.BaseUrl, DailyBudgetUsd = 0.01m });
+        await using var queue = await QueueUnderTest.Start(
+            new QueueSetup { Catalogue = TestCatalogue.Of(Dear), ProviderUrl = simulator.BaseUrl, DailyBudgetUsd = 0.01m });
         var id = await queue.Ask();
         var waiting = await queue.InState(id, TaskStates.WaitingForBudget);
 
@@ -112,7 +117,10 @@ public sealed class BudgetTests(SimulatorFixture simulators) : IClassFixture<Sim
     public async Task A_model_without_a_price_is_not_called_under_a_budget_and_says_why()
     {
         var simulator = await simulators.Fresh();
-        await using var queue = await QueueUnderTest.Start(new QueueSetup { Catalogue = TestCatalogue.Of(new TestModel("first") { Price = null }), ProviderUrl = simulator.BaseUrl, DailyBudgetUsd = 5m });
+        await using var queue = await QueueUnderTest.Start(new QueueSetup
+        {
+            Catalogue = TestCatalogue.Of(new TestModel("first") { Price = null }), ProviderUrl = simulator.BaseUrl, DailyBudgetUsd = 5m,
+        });
 
         var waiting = await queue.InState(await queue.Ask(), TaskStates.WaitingForBudget);
 
@@ -126,7 +134,8 @@ public sealed class BudgetTests(SimulatorFixture simulators) : IClassFixture<Sim
         var simulator = await simulators.Fresh();
         await using var queue = await QueueUnderTest.Start(new QueueSetup
         {
-            Catalogue = TestCatalogue.Of(Dear), ProviderUrl = simulator.BaseUrl, DailyBudgetUsd = 0.01m, Options = new WorkerOptions { RescueEvery = TimeSpan.FromMilliseconds(500), RejectAtBudgetLimit = true },
+            Catalogue = TestCatalogue.Of(Dear), ProviderUrl = simulator.BaseUrl, DailyBudgetUsd = 0.01m,
+            Options = new WorkerOptions { RescueEvery = TimeSpan.FromMilliseconds(500), RejectAtBudgetLimit = true },
         });
 
         var rejected = await queue.InState(await queue.Ask(), TaskStates.Rejected);

@@ -23,7 +23,8 @@ public sealed class ConversationTests(SimulatorFixture simulators) : IClassFixtu
 
         var id = await Done(queue, "Why that one?", "plan", "anna");
 
-        Assert.Equal([("user", "Which database?"), ("assistant", "We will use PostgreSQL."), ("user", "Why that one?")], (await Sent(queue, id)).Select(m => (m.Role, m.Content)));
+        Assert.Equal([("user", "Which database?"), ("assistant", "We will use PostgreSQL."), ("user", "Why that one?")],
+            (await Sent(queue, id)).Select(m => (m.Role, m.Content)));
         Assert.Contains(await queue.History(id), h => h.Entry == "Continued" && h.Reason == "with the 1 turns of 'plan' before it");
     }
 
@@ -49,7 +50,11 @@ public sealed class ConversationTests(SimulatorFixture simulators) : IClassFixtu
         await using var queue = await Start(simulator);
         await Done(queue, "Which database?", "plan", "anna");
 
-        var id = await queue.Publish(new LlmTask { Messages = [new("user", "Which database?"), new("assistant", "PostgreSQL."), new("user", "Why?")], Conversation = "plan", Tenant = "anna", Kind = "analysis", Complexity = "low" });
+        var id = await queue.Publish(new LlmTask
+        {
+            Messages = [new("user", "Which database?"), new("assistant", "PostgreSQL."), new("user", "Why?")], Conversation = "plan",
+            Tenant = "anna", Kind = "analysis", Complexity = "low",
+        });
         await queue.InState(id, TaskStates.Completed);
 
         Assert.DoesNotContain("prompt/draft", (await queue.Payloads(id)).Keys);
@@ -82,10 +87,14 @@ public sealed class ConversationTests(SimulatorFixture simulators) : IClassFixtu
 
     private static ConversationViews Views(QueueUnderTest queue) => new(queue.Services.GetRequiredService<IDbContextFactory<QueueDb>>());
 
-    private static Task<QueueUnderTest> Start(SimulatorProcess simulator) => QueueUnderTest.Start(new QueueSetup { Catalogue = TestCatalogue.Of(new TestModel("first")), ProviderUrl = simulator.BaseUrl });
+    private static Task<QueueUnderTest> Start(SimulatorProcess simulator) =>
+        QueueUnderTest.Start(new QueueSetup { Catalogue = TestCatalogue.Of(new TestModel("first")), ProviderUrl = simulator.BaseUrl });
 
     private static Task<Guid> Ask(QueueUnderTest queue, string prompt, string conversation, string tenant) =>
-        queue.Publish(new LlmTask { Prompt = prompt, Conversation = conversation, Tenant = tenant, Kind = "analysis", Complexity = "low", MaxOutputTokens = 50 });
+        queue.Publish(new LlmTask
+        {
+            Prompt = prompt, Conversation = conversation, Tenant = tenant, Kind = "analysis", Complexity = "low", MaxOutputTokens = 50,
+        });
 
     private static async Task<Guid> Done(QueueUnderTest queue, string prompt, string conversation, string tenant)
     {

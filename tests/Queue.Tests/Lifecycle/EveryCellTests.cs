@@ -10,7 +10,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace LlmQueue.Tests.Lifecycle;
 
-/// <summary>Every event in every state, with the current attempt and with an old one, through the real machine and the real repository.</summary>
+/// <summary>
+/// Every event in every state, with the current attempt and with an old one, through the real machine and the real repository.
+/// </summary>
 public sealed class EveryCellTests(SimulatorFixture simulators) : IClassFixture<SimulatorFixture>
 {
     private const string Granted = "WaitingForCapacity, granted";
@@ -36,8 +38,10 @@ public sealed class EveryCellTests(SimulatorFixture simulators) : IClassFixture<
         {
             Catalogue = TestCatalogue.Of(new TestModel("first"), new TestModel("second")), ProviderUrl = simulator.BaseUrl,
             // CallFinished is raised within a worker and is no message: this one stands for it.
-            Endpoints = (context, bus) => bus.ReceiveEndpoint("finish-call", e => e.Handler<FinishCall>(consumed => context.GetRequiredService<IOutcomeReceiver>().Raise(consumed,
-                new CallFinished(consumed.Message.TaskId, consumed.Message.Attempt, new CallOutcome.Answered("An answer", 10, 5, null, CutShort: false), "groq-1", TimeSpan.FromMilliseconds(1), null)))),
+            Endpoints = (context, bus) => bus.ReceiveEndpoint("finish-call",
+                e => e.Handler<FinishCall>(consumed => context.GetRequiredService<IOutcomeReceiver>().Raise(consumed,
+                new CallFinished(consumed.Message.TaskId, consumed.Message.Attempt,
+                    new CallOutcome.Answered("An answer", 10, 5, null, CutShort: false), "groq-1", TimeSpan.FromMilliseconds(1), null)))),
         });
         var watch = new Watch();
         using var connected = queue.Services.GetRequiredService<IBus>().ConnectConsumeObserver(watch);
@@ -46,7 +50,8 @@ public sealed class EveryCellTests(SimulatorFixture simulators) : IClassFixture<
         {
             text.Append(state).Append('\n');
             foreach (var (name, message) in Events)
-                text.Append($"  {name,-16}{await Drive(queue, watch, state, message, old: false),-40} old attempt: {await Drive(queue, watch, state, message, old: true)}\n");
+                text.Append($"  {name,-16}{await Drive(queue, watch, state, message, old: false),-40} old attempt: "
+                    + $"{await Drive(queue, watch, state, message, old: true)}\n");
         }
 
         Assert.Empty(watch.Faults);
@@ -60,7 +65,8 @@ public sealed class EveryCellTests(SimulatorFixture simulators) : IClassFixture<
         var sent = Guid.NewGuid();
         var address = message switch { LlmTask => "queue:llm-tasks", FinishCall => "queue:finish-call", _ => "queue:llm-task-lifecycle" };
         var endpoint = await queue.Services.GetRequiredService<IBus>().GetSendEndpoint(new Uri(address));
-        await endpoint.Send(message, message.GetType(), Pipe.Execute<SendContext>(c => c.MessageId = sent), TestContext.Current.CancellationToken);
+        await endpoint.Send(message, message.GetType(), Pipe.Execute<SendContext>(c => c.MessageId = sent),
+            TestContext.Current.CancellationToken);
         await watch.Consumed(sent);
         // It changes nothing and rings again; what the bell does next would be seen here or not.
         if (message is LlmTask)
@@ -78,7 +84,8 @@ public sealed class EveryCellTests(SimulatorFixture simulators) : IClassFixture<
 
         public ConcurrentQueue<string> Faults { get; } = new();
 
-        public Task Consumed(Guid message) => Of(message).Task.WaitAsync(TimeSpan.FromSeconds(20), TimeProvider.System, TestContext.Current.CancellationToken);
+        public Task Consumed(Guid message) =>
+            Of(message).Task.WaitAsync(TimeSpan.FromSeconds(20), TimeProvider.System, TestContext.Current.CancellationToken);
 
         public Task PreConsume<T>(ConsumeContext<T> context) where T : class => Task.CompletedTask;
 
@@ -95,6 +102,7 @@ public sealed class EveryCellTests(SimulatorFixture simulators) : IClassFixture<
             return Task.CompletedTask;
         }
 
-        private TaskCompletionSource Of(Guid message) => consumed.GetOrAdd(message, _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        private TaskCompletionSource Of(Guid message) =>
+            consumed.GetOrAdd(message, _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
     }
 }

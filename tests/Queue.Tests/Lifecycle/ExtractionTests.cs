@@ -23,14 +23,17 @@ public sealed class ExtractionTests(SimulatorFixture simulators) : IClassFixture
         var id = await Ask(queue);
         await queue.InState(id, TaskStates.Completed);
 
-        Assert.Equal([("groq:eyes", "extraction of what its images show"), ("groq:first", "any/any; producer said analysis, high")], (await queue.Attempts(id)).Select(a => (a.Model, a.Why)));
+        Assert.Equal([("groq:eyes", "extraction of what its images show"), ("groq:first", "any/any; producer said analysis, high")],
+            (await queue.Attempts(id)).Select(a => (a.Model, a.Why)));
         Assert.Equal(["Submitted", "Extracting", "Extracted", "Calling", "Completed"], (await queue.History(id)).Select(h => h.Entry));
         var sent = JsonSerializer.Deserialize<List<LlmMessage>>((await queue.Payloads(id))["prompt/draft"], JsonSerializerOptions.Web)!;
         Assert.Null(Assert.Single(sent).Images);
         Assert.StartsWith("What did it cost?\n\nWhat the images show", sent[0].Content, StringComparison.Ordinal);
         Assert.Contains("Total 12.40", sent[0].Content, StringComparison.Ordinal);
         Assert.StartsWith($"[answer to #{Hash(sent[0].Content)}]", await queue.Answer(id), StringComparison.Ordinal);
-        Assert.Equal(("extraction", "receipt"), (Assert.Single((await queue.View(id)).Passes).Pass, JsonDocument.Parse((await queue.Payloads(id))["extraction"]).RootElement.GetProperty("objects")[0].GetProperty("what").GetString()));
+        Assert.Equal(("extraction", "receipt"), (Assert.Single((await queue.View(id)).Passes).Pass,
+            JsonDocument.Parse((await queue.Payloads(id))["extraction"]).RootElement.GetProperty("objects")[0]
+                .GetProperty("what").GetString()));
         await queue.AssertLedgerIsSettled();
     }
 
@@ -53,7 +56,10 @@ public sealed class ExtractionTests(SimulatorFixture simulators) : IClassFixture
         var simulator = await simulators.Fresh();
         await using var queue = await Start(simulator);
 
-        var id = await queue.Publish(new LlmTask { Messages = [new LlmMessage("user", "What did it cost?") { Images = [Picture] }], Model = "groq:eyes", MaxOutputTokens = 100 });
+        var id = await queue.Publish(new LlmTask
+        {
+            Messages = [new LlmMessage("user", "What did it cost?") { Images = [Picture] }], Model = "groq:eyes", MaxOutputTokens = 100,
+        });
         await queue.InState(id, TaskStates.Completed);
 
         var call = Assert.Single(await queue.Attempts(id));
@@ -71,11 +77,13 @@ public sealed class ExtractionTests(SimulatorFixture simulators) : IClassFixture
 
         var id = await queue.Publish(new LlmTask
         {
-            Messages = [new LlmMessage("user", "What did it cost?") { Images = [Picture] }], Kind = "analysis", Complexity = "high", Parameters = JsonSerializer.SerializeToElement(new { seed = 7 }),
+            Messages = [new LlmMessage("user", "What did it cost?") { Images = [Picture] }], Kind = "analysis", Complexity = "high",
+            Parameters = JsonSerializer.SerializeToElement(new { seed = 7 }),
         });
         await queue.InState(id, TaskStates.Completed);
 
-        Assert.Equal(7, JsonDocument.Parse((await queue.Payloads(id))["prompt/draft"]).RootElement.GetProperty("parameters").GetProperty("seed").GetInt32());
+        Assert.Equal(7, JsonDocument.Parse((await queue.Payloads(id))["prompt/draft"]).RootElement.GetProperty("parameters")
+            .GetProperty("seed").GetInt32());
     }
 
     [Fact]
@@ -88,7 +96,10 @@ public sealed class ExtractionTests(SimulatorFixture simulators) : IClassFixture
         var id = await Ask(queue);
         var failed = await queue.InState(id, TaskStates.Failed);
 
-        Assert.Contains("Its images could not be read: 3 calls met a fault, the last: groq:eyes gave no usable answer: what it made of the images is not the JSON that was asked for", failed.FailureReason, StringComparison.Ordinal);
+        Assert.Contains(
+            "Its images could not be read: 3 calls met a fault, the last: groq:eyes gave no usable answer: "
+                + "what it made of the images is not the JSON that was asked for",
+            failed.FailureReason, StringComparison.Ordinal);
         Assert.DoesNotContain(await simulator.Log(), c => c.Model == "first");
         await queue.AssertLedgerIsSettled();
     }
@@ -97,7 +108,8 @@ public sealed class ExtractionTests(SimulatorFixture simulators) : IClassFixture
     public async Task Without_a_model_that_reads_images_the_task_is_rejected_with_what_to_do()
     {
         var simulator = await simulators.Fresh();
-        await using var queue = await QueueUnderTest.Start(new QueueSetup { Catalogue = TestCatalogue.Of(new TestModel("first")), ProviderUrl = simulator.BaseUrl });
+        await using var queue = await QueueUnderTest.Start(
+            new QueueSetup { Catalogue = TestCatalogue.Of(new TestModel("first")), ProviderUrl = simulator.BaseUrl });
 
         var rejected = await queue.InState(await Ask(queue), TaskStates.Rejected);
 
@@ -109,7 +121,12 @@ public sealed class ExtractionTests(SimulatorFixture simulators) : IClassFixture
     public async Task With_much_at_stake_the_critic_is_given_what_the_images_show()
     {
         var simulator = await simulators.Fresh();
-        await using var queue = await QueueUnderTest.Start(new QueueSetup { Catalogue = TestCatalogue.Of(["critic"], new TestModel("first"), new TestModel("critic"), new TestModel("eyes") { Vision = true }), ProviderUrl = simulator.BaseUrl });
+        await using var queue = await QueueUnderTest.Start(new QueueSetup
+        {
+            Catalogue = TestCatalogue.Of(["critic"], new TestModel("first"), new TestModel("critic"),
+                new TestModel("eyes") { Vision = true }),
+            ProviderUrl = simulator.BaseUrl,
+        });
         await simulator.PostFault(new { say = Receipt }, times: 1, match: new { model = "eyes" });
         await simulator.PostFault(new { say = """{"verdict": "accept", "issues": [], "score": 0.8}""" }, match: new { model = "critic" });
 
@@ -129,7 +146,8 @@ public sealed class ExtractionTests(SimulatorFixture simulators) : IClassFixture
 
         var id = await Ask(queue);
         var reading = await queue.InState(id, TaskStates.Extracting);
-        await Eventually.True("the call is made", TimeSpan.FromSeconds(10), async () => (await queue.Attempts(id)).Exists(a => a.Worker is not null));
+        await Eventually.True("the call is made", TimeSpan.FromSeconds(10),
+            async () => (await queue.Attempts(id)).Exists(a => a.Worker is not null));
         await queue.Send(new LeaseExpired(id, reading.Attempt));
         await queue.InState(id, TaskStates.Completed);
 
@@ -145,8 +163,10 @@ public sealed class ExtractionTests(SimulatorFixture simulators) : IClassFixture
 
     private static Task<Guid> Ask(QueueUnderTest queue, bool highStakes = false) => queue.Publish(new LlmTask
     {
-        Messages = [new LlmMessage("user", "What did it cost?") { Images = [Picture] }], Kind = "analysis", Complexity = "high", HighStakes = highStakes, MaxOutputTokens = 100,
+        Messages = [new LlmMessage("user", "What did it cost?") { Images = [Picture] }], Kind = "analysis", Complexity = "high",
+        HighStakes = highStakes, MaxOutputTokens = 100,
     });
 
-    private static string Hash(string text) => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..12];
+    private static string Hash(string text) =>
+        Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..12];
 }

@@ -14,8 +14,8 @@ using Microsoft.Extensions.DependencyInjection;
 namespace LlmQueue.Tests.Lifecycle;
 
 /// <summary>
-/// Messages that come twice, late, in another order or never: whatever they do to a task, it ends once, is answered once, and pays for what was called.
-/// FsCheck prints the seed of a failing run; Config.WithReplay takes it.
+/// Messages that come twice, late, in another order or never: whatever they do to a task, it ends once, is answered once, and pays for what
+/// was called. FsCheck prints the seed of a failing run; Config.WithReplay takes it.
 /// </summary>
 public sealed class InterleavingTests(SimulatorFixture simulators) : IClassFixture<SimulatorFixture>
 {
@@ -32,8 +32,10 @@ public sealed class InterleavingTests(SimulatorFixture simulators) : IClassFixtu
     private static readonly Gen<Step[]> Scripts = Gen.ArrayOf(
         from task in Gen.Choose(0, TasksACase - 1)
         from act in Gen.Frequency(
-            (2, Gen.Constant(Act.SubmitAgain)), (2, Gen.Constant(Act.Start)), (3, Gen.Constant(Act.Grant)), (2, Gen.Constant(Act.ReleaseMoney)), (2, Gen.Constant(Act.ElapseDelay)),
-            (3, Gen.Constant(Act.ExpireLease)), (4, Gen.Constant(Act.Call)), (1, Gen.Constant(Act.Cancel)), (1, Gen.Constant(Act.PassDeadline)), (3, Gen.Constant(Act.LoseNext)), (4, Gen.Constant(Act.LetRun)))
+            (2, Gen.Constant(Act.SubmitAgain)), (2, Gen.Constant(Act.Start)), (3, Gen.Constant(Act.Grant)),
+            (2, Gen.Constant(Act.ReleaseMoney)), (2, Gen.Constant(Act.ElapseDelay)),
+            (3, Gen.Constant(Act.ExpireLease)), (4, Gen.Constant(Act.Call)), (1, Gen.Constant(Act.Cancel)),
+            (1, Gen.Constant(Act.PassDeadline)), (3, Gen.Constant(Act.LoseNext)), (4, Gen.Constant(Act.LetRun)))
         from age in Gen.Frequency((4, Gen.Constant(0)), (2, Gen.Constant(1)), (1, Gen.Constant(-1)))
         select new Step(task, act, age));
 
@@ -48,36 +50,59 @@ public sealed class InterleavingTests(SimulatorFixture simulators) : IClassFixtu
     {
         var simulator = await simulators.Fresh();
         // A refusal names the limit, and the queue believes it: a simulator without limits would name one of thirty.
-        await simulator.Configure(new { latencyMs = new[] { 0, 15 }, models = new[] { new { name = "first", rpm = 60_000 }, new { name = "second", rpm = 60_000 }, new { name = "critic", rpm = 60_000 } } });
+        await simulator.Configure(new
+        {
+            latencyMs = new[] { 0, 15 }, models = new[]
+            {
+                new { name = "first", rpm = 60_000 }, new { name = "second", rpm = 60_000 }, new { name = "critic", rpm = 60_000 },
+            },
+        });
         var lossy = new LossySends();
         await using var queue = await QueueUnderTest.Start(new QueueSetup
         {
-            Catalogue = TestCatalogue.Of(["critic"], new TestModel("first") { Rpm = 60_000 }, new TestModel("second") { Rpm = 60_000 }, new TestModel("critic") { Rpm = 60_000 }), ProviderUrl = simulator.BaseUrl, DailyBudgetUsd = 1000,
-            Options = new WorkerOptions { FirstBackOff = TimeSpan.FromMilliseconds(5), MaxFaults = 50, Tick = TimeSpan.FromMilliseconds(5) },
+            Catalogue = TestCatalogue.Of(["critic"], new TestModel("first") { Rpm = 60_000 }, new TestModel("second") { Rpm = 60_000 },
+                new TestModel("critic") { Rpm = 60_000 }),
+            ProviderUrl = simulator.BaseUrl, DailyBudgetUsd = 1000,
+            Options = new WorkerOptions
+            {
+                FirstBackOff = TimeSpan.FromMilliseconds(5), MaxFaults = 50, Tick = TimeSpan.FromMilliseconds(5),
+            },
         });
         queue.Services.GetRequiredService<IBus>().ConnectSendObserver(lossy);
         var (run, seen) = (0, 0L);
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(Cases), Prop.ForAll(Runs.ToArbitrary(), drawn =>
             // FsCheck asks synchronously; the test's own thread has nothing else to do.
-            Task.Run(() => Play(queue, simulator, lossy, drawn.Script, drawn.Faults, drawn.Throttles, run++, n => seen = n, seen), TestContext.Current.CancellationToken).GetAwaiter().GetResult()));
+            Task.Run(() => Play(queue, simulator, lossy, drawn.Script, drawn.Faults, drawn.Throttles, run++, n => seen = n, seen),
+                TestContext.Current.CancellationToken)
+                .GetAwaiter()
+                .GetResult()));
 
         await queue.AssertLedgerIsSettled();
         // The scripts have met every pass, or this would show nothing of them.
         foreach (var why in new[] { "critique of the draft%", "revision after%", "critique of the revision%" })
-            Assert.True(await queue.Scalar<long>("select count(*) from attempts where why like $1", why) > 0, $"no '{why}' was ever called");
+            Assert.True(await queue.Scalar<long>("select count(*) from attempts where why like $1", why) > 0,
+                $"no '{why}' was ever called");
         Assert.Equal(await queue.Read(db => db.Tasks.SumAsync(t => t.CostUsd)), (await queue.Budget()).SpentUsd);
         var called = (await simulator.Log()).Count;
         Assert.InRange(called, 1, await queue.Scalar<long>("select count(*) from attempts where worker is not null"));
     }
 
-    private static async Task Play(QueueUnderTest queue, SimulatorProcess simulator, LossySends lossy, Step[] script, int faults, int throttles, int run, Action<long> saw, long since)
+    private static async Task Play(
+        QueueUnderTest queue, SimulatorProcess simulator, LossySends lossy, Step[] script, int faults, int throttles, int run,
+        Action<long> saw, long since)
     {
-        var tasks = Enumerable.Range(0, TasksACase).Select(i => new LlmTask { Id = Guid.CreateVersion7(), Prompt = $"Run {run}, task {i}: why?", Kind = "analysis", Complexity = "low", MaxOutputTokens = 50, HighStakes = i % 2 == 1 }).ToList();
+        var tasks = Enumerable.Range(0, TasksACase)
+            .Select(i => new LlmTask
+            {
+                Id = Guid.CreateVersion7(), Prompt = $"Run {run}, task {i}: why?", Kind = "analysis", Complexity = "low",
+                MaxOutputTokens = 50, HighStakes = i % 2 == 1,
+            }).ToList();
         var mark = $"Run {run},";
         if (faults > 0)
             await simulator.PostFault(new { empty = true }, times: faults, match: new { contains = mark });
         if (throttles > 0)
-            await simulator.PostFault(new { throttle = new { retryAfterSeconds = 0.05, window = "RPM" } }, times: throttles, match: new { contains = mark });
+            await simulator.PostFault(new { throttle = new { retryAfterSeconds = 0.05, window = "RPM" } }, times: throttles,
+                match: new { contains = mark });
         foreach (var task in tasks)
             await queue.Publish(task);
         foreach (var step in script)
@@ -151,12 +176,16 @@ public sealed class InterleavingTests(SimulatorFixture simulators) : IClassFixtu
         var hash = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(prompt)))[..12];
         var calls = log.Count(c => c.PromptHash == hash);
         var claimed = attempts.Count(a => a.Worker is not null);
-        Assert.True(calls <= claimed, string.Create(CultureInfo.InvariantCulture, $"{calls} calls for {claimed} claimed attempts: {story}"));
+        Assert.True(calls <= claimed,
+            string.Create(CultureInfo.InvariantCulture, $"{calls} calls for {claimed} claimed attempts: {story}"));
         if (task.State == TaskStates.Completed)
         {
             // The answer to its own question: as it was first given, or what was made of that.
             var kept = await queue.Payloads(id);
-            Assert.True(kept[PayloadRow.Answer].StartsWith($"[answer to #{hash}]", StringComparison.Ordinal) || kept[PayloadRow.Answer] == kept.GetValueOrDefault(TaskPasses.Revision), story);
+            Assert.True(
+                kept[PayloadRow.Answer].StartsWith($"[answer to #{hash}]", StringComparison.Ordinal)
+                    || kept[PayloadRow.Answer] == kept.GetValueOrDefault(TaskPasses.Revision),
+                story);
             Assert.Equal(task.DraftedBy is not null, kept.ContainsKey(PayloadRow.Draft));
             await queue.Event<LlmTaskCompleted>(e => e.TaskId == id);
             Assert.Single(queue.Events<LlmTaskCompleted>(), e => e.TaskId == id);
@@ -169,7 +198,8 @@ public sealed class InterleavingTests(SimulatorFixture simulators) : IClassFixtu
 
     // The Pacer's grant counts a version and writes no entry.
     private static IEnumerable<int> GrantsOf(TaskRow task, List<HistoryRow> history) =>
-        Enumerable.Range(1, task.Version).Except(history.Select(h => h.Version)).Where(version => history.Exists(h => h.Version == version - 1 && h.Entry == "Deferred"));
+        Enumerable.Range(1, task.Version).Except(history.Select(h => h.Version))
+            .Where(version => history.Exists(h => h.Version == version - 1 && h.Entry == "Deferred"));
 
     /// <summary>Loses messages as a broker that is away does: the sender gets an error, and nobody the message.</summary>
     private sealed class LossySends : ISendObserver

@@ -19,10 +19,12 @@ public sealed partial class LifecycleTableTests
     internal static SummaryStateMachine Summaries { get; } = WithoutActivities<SummaryStateMachine>();
 
     [Fact]
-    public void What_a_task_does_with_each_event_in_each_state_is_approved() => Approval.Verify("task-lifecycle.txt", MachineTable.Of(Tasks).Render());
+    public void What_a_task_does_with_each_event_in_each_state_is_approved() =>
+        Approval.Verify("task-lifecycle.txt", MachineTable.Of(Tasks).Render());
 
     [Fact]
-    public void What_a_summary_does_with_each_event_in_each_state_is_approved() => Approval.Verify("summary-lifecycle.txt", MachineTable.Of(Summaries).Render());
+    public void What_a_summary_does_with_each_event_in_each_state_is_approved() =>
+        Approval.Verify("summary-lifecycle.txt", MachineTable.Of(Summaries).Render());
 
     [Fact]
     public void Every_cell_is_handled_or_ignored_on_purpose()
@@ -54,7 +56,8 @@ public sealed partial class LifecycleTableTests
         var tasks = MachineTable.Of(Tasks);
         Assert.Equal(TaskStates.Ends.Order(), tasks.States.Where(s => tasks.Cells.Where(c => c.State == s).All(c => !c.Handled)).Order());
         var summaries = MachineTable.Of(Summaries);
-        Assert.Equal(SummaryStates.Ends.Order(), summaries.States.Where(s => summaries.Cells.Where(c => c.State == s).All(c => !c.Handled)).Order());
+        Assert.Equal(SummaryStates.Ends.Order(),
+            summaries.States.Where(s => summaries.Cells.Where(c => c.State == s).All(c => !c.Handled)).Order());
     }
 
     /// <summary>To make the document anew: run this test, then mv docs/lifecycle.received.md docs/lifecycle.md.</summary>
@@ -68,10 +71,13 @@ public sealed partial class LifecycleTableTests
             `LifecycleTableTests.The_document_shows_the_machines_as_they_are`, which writes `docs/lifecycle.received.md`; if the change is meant, move it here.
 
             """);
-        text.Append("\n## A task\n\n").Append(MachineTable.Of(Tasks).Mermaid("admission")).Append('\n').Append(States(Tasks, TaskStates.All));
-        text.Append("\n## A set of pages\n\n").Append(MachineTable.Of(Summaries).Mermaid("nextStage")).Append('\n').Append(States(Summaries, SummaryStates.All));
+        text.Append("\n## A task\n\n").Append(MachineTable.Of(Tasks).Mermaid("admission")).Append('\n')
+            .Append(States(Tasks, TaskStates.All));
+        text.Append("\n## A set of pages\n\n").Append(MachineTable.Of(Summaries).Mermaid("nextStage")).Append('\n')
+            .Append(States(Summaries, SummaryStates.All));
 
-        Approval.VerifyFile(Path.Combine(BuiltPrograms.Repository, "docs", "lifecycle.md"), text.ToString(), "docs/lifecycle.md is made from the machines and never edited by hand.");
+        Approval.VerifyFile(Path.Combine(BuiltPrograms.Repository, "docs", "lifecycle.md"), text.ToString(),
+            "docs/lifecycle.md is made from the machines and never edited by hand.");
     }
 
     // A machine only takes hold of its activities' methods; nothing of them is used to read what follows what.
@@ -81,16 +87,19 @@ public sealed partial class LifecycleTableTests
         return (T)constructor.Invoke([.. constructor.GetParameters().Select(p => RuntimeHelpers.GetUninitializedObject(p.ParameterType))]);
     }
 
-    private static IEnumerable<MachineCell> Unhandled(MachineTable table) => table.Cells.Where(c => c is { Handled: false, Ignored: false } && c.State != "Initial");
+    private static IEnumerable<MachineCell> Unhandled(MachineTable table) =>
+        table.Cells.Where(c => c is { Handled: false, Ignored: false } && c.State != "Initial");
 
-    private static string States<TSaga>(MassTransitStateMachine<TSaga> machine, IReadOnlyList<string> states) where TSaga : class, SagaStateMachineInstance
+    private static string States<TSaga>(MassTransitStateMachine<TSaga> machine, IReadOnlyList<string> states) where TSaga : class,
+    SagaStateMachineInstance
     {
         var assembly = machine.GetType().Assembly;
         var docs = XDocument.Load(Path.Combine(AppContext.BaseDirectory, $"{assembly.GetName().Name}.xml"));
         var text = new StringBuilder("| state | what it means, and who moves it on |\n|---|---|\n");
         foreach (var state in states)
         {
-            var member = docs.Descendants("member").SingleOrDefault(m => (string?)m.Attribute("name") == $"P:{machine.GetType().FullName}.{state}");
+            var member = docs.Descendants("member")
+                .SingleOrDefault(m => (string?)m.Attribute("name") == $"P:{machine.GetType().FullName}.{state}");
             Assert.True(member is not null, $"{machine.GetType().Name}.{state} has no doc; say what it means and who moves it on.");
             text.Append($"| `{state}` | {Spaces().Replace(member.Element("summary")!.Value.Trim(), " ")} |\n");
         }

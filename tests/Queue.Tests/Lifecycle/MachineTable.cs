@@ -16,14 +16,16 @@ public sealed record MachineCell(string State, string Event, bool Handled, bool 
     {
         (false, false) => "UNHANDLED",
         (false, true) => "ignored",
-        _ => $"{(Guarded ? "guarded " : "")}{(Targets.Count == 0 ? "stays" : $"→ {string.Join(" | ", Targets)}")}{(Ignored ? ", else ignored" : "")}",
+        _ => $"{(Guarded ? "guarded " : "")}{(Targets.Count == 0 ? "stays" : $"→ {string.Join(" | ", Targets)}")}"
+            + $"{(Ignored ? ", else ignored" : "")}",
     };
 }
 
 /// <summary>The state × event table of a machine, read from the machine itself.</summary>
 public sealed class MachineTable
 {
-    private MachineTable(IReadOnlyList<string> states, IReadOnlyList<string> events, IReadOnlyList<MachineCell> cells) => (States, Events, Cells) = (states, events, cells);
+    private MachineTable(IReadOnlyList<string> states, IReadOnlyList<string> events, IReadOnlyList<MachineCell> cells) =>
+        (States, Events, Cells) = (states, events, cells);
 
     /// <summary>In the order in which the machine declares them; Initial is the row that does not exist yet.</summary>
     public IReadOnlyList<string> States { get; }
@@ -49,7 +51,8 @@ public sealed class MachineTable
             {
                 var handled = seen.Behaviors.GetValueOrDefault((state.Name, name));
                 Assert.Equal(accepted.Contains(name), handled is not null || ignored.Contains(name));
-                cells.Add(new MachineCell(state.Name, name, handled is not null, handled?.Guarded ?? false, ignored.Contains(name), handled is null ? [] : [.. handled.Targets.OrderBy(declared.IndexOf)]));
+                cells.Add(new MachineCell(state.Name, name, handled is not null, handled?.Guarded ?? false, ignored.Contains(name),
+                    handled is null ? [] : [.. handled.Targets.OrderBy(declared.IndexOf)]));
             }
         }
 
@@ -73,11 +76,14 @@ public sealed class MachineTable
     public string Mermaid(string fork)
     {
         // The fork that draws the most arrows at once, whatever else its cells lead to.
-        var shared = Cells.Select(c => c.Targets).Where(t => t.Count > 2).MaxBy(fork => fork.Count * Cells.Count(c => fork.All(c.Targets.Contains)))!;
+        var shared = Cells.Select(c => c.Targets).Where(t => t.Count > 2)
+            .MaxBy(fork => fork.Count * Cells.Count(c => fork.All(c.Targets.Contains)))!;
         var text = new StringBuilder($"```mermaid\nstateDiagram-v2\n    state {fork} <<choice>>\n");
-        var edges = Cells.SelectMany(c => (shared.All(c.Targets.Contains) ? [fork, .. c.Targets.Except(shared)] : c.Targets).Select(target => (c.State, Target: target, c.Event)));
+        var edges = Cells.SelectMany(c => (shared.All(c.Targets.Contains) ? [fork, .. c.Targets.Except(shared)] : c.Targets)
+            .Select(target => (c.State, Target: target, c.Event)));
         foreach (var edge in edges.GroupBy(e => (e.State, e.Target)))
-            text.Append($"    {(edge.Key.State == "Initial" ? "[*]" : edge.Key.State)} --> {edge.Key.Target}: {string.Join(", ", edge.Select(e => e.Event))}\n");
+            text.Append($"    {(edge.Key.State == "Initial" ? "[*]" : edge.Key.State)} --> {edge.Key.Target}: "
+                + $"{string.Join(", ", edge.Select(e => e.Event))}\n");
         foreach (var target in shared)
             text.Append($"    {fork} --> {target}\n");
         foreach (var end in States.Where(s => Cells.Where(c => c.State == s).All(c => c.Targets.Count == 0)))
@@ -87,14 +93,17 @@ public sealed class MachineTable
 
     // Declaration order is the order in which a reader of the machine meets them.
     private static List<string> Declared(object machine, Type kind) =>
-        [.. machine.GetType().GetProperties().Where(p => p.DeclaringType == machine.GetType() && kind.IsAssignableFrom(p.PropertyType)).OrderBy(p => p.MetadataToken).Select(p => p.Name)];
+        [.. machine.GetType().GetProperties()
+            .Where(p => p.DeclaringType == machine.GetType() && kind.IsAssignableFrom(p.PropertyType))
+            .OrderBy(p => p.MetadataToken).Select(p => p.Name)];
 
     // MassTransit shows which events a state accepts, but not which of them it accepts in order to do nothing.
     private static HashSet<string> IgnoredBy(State state)
     {
         const string Field = "_ignoredEvents";
         var field = state.GetType().GetField(Field, System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Instance)
-            ?? throw new InvalidOperationException($"MassTransit's state has no field {Field} any more; look up how it keeps ignored events in this version.");
+            ?? throw new InvalidOperationException(
+                $"MassTransit's state has no field {Field} any more; look up how it keeps ignored events in this version.");
         return [.. ((System.Collections.IDictionary)field.GetValue(state)!).Keys.Cast<Event>().Select(e => e.Name)];
     }
 
@@ -154,7 +163,10 @@ public sealed class MachineTable
         {
         }
 
-        public void Visit<T, TMessage>(IBehavior<T, TMessage> behavior, Action<IBehavior<T, TMessage>> next) where T : class, SagaStateMachineInstance where TMessage : class => next(behavior);
+        public void Visit<T, TMessage>(IBehavior<T, TMessage> behavior, Action<IBehavior<T, TMessage>> next)
+            where T : class, SagaStateMachineInstance
+            where TMessage : class =>
+            next(behavior);
 
         private void Enter(Event visited)
         {

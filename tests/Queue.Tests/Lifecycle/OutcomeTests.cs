@@ -12,8 +12,31 @@ public sealed class OutcomeTests(SimulatorFixture simulators) : IClassFixture<Si
 
     public static TheoryData<string, object, string> LeaveTheModel { get; } = new()
     {
-        { "too large", new { status = 413, body = new { error = new { message = "Request too large for model `first` in organization `org_1` on tokens per minute (TPM): Limit 60, Requested 99, please reduce your message size and try again.", type = "tokens", code = "rate_limit_exceeded" } } }, "the request is too large for groq:first" },
-        { "context exceeded", new { status = 400, body = new { error = new { message = "Please reduce the length of the messages or completion.", code = "context_length_exceeded" } } }, "the prompt exceeds the context of groq:first" },
+        {
+            "too large",
+            new
+            {
+                status = 413, body = new
+                {
+                    error = new
+                    {
+                        message = "Request too large for model `first` in organization `org_1` on tokens per minute (TPM): "
+                            + "Limit 60, Requested 99, please reduce your message size and try again.",
+                        type = "tokens", code = "rate_limit_exceeded",
+                    },
+                },
+            }, "the request is too large for groq:first"
+        },
+        {
+            "context exceeded",
+            new
+            {
+                status = 400, body = new
+                {
+                    error = new { message = "Please reduce the length of the messages or completion.", code = "context_length_exceeded" },
+                },
+            }, "the prompt exceeds the context of groq:first"
+        },
         { "model gone", new { modelGone = true }, "groq:first is gone" },
         { "content refused", new { refused = true }, "groq:first refused the content" },
     };
@@ -49,7 +72,8 @@ public sealed class OutcomeTests(SimulatorFixture simulators) : IClassFixture<Si
 
         Assert.Contains(reason, task.FailureReason, StringComparison.Ordinal);
         Assert.Equal(word, Assert.Single(await queue.Attempts(id)).Outcome);
-        Assert.Equal(("failed", task.FailureReason), ((await queue.Event<LlmTaskFailed>(e => e.TaskId == id)).Code, queue.Events<LlmTaskFailed>().Single().Reason));
+        Assert.Equal(("failed", task.FailureReason),
+            ((await queue.Event<LlmTaskFailed>(e => e.TaskId == id)).Code, queue.Events<LlmTaskFailed>().Single().Reason));
         await queue.AssertLedgerIsSettled();
     }
 
@@ -64,13 +88,20 @@ public sealed class OutcomeTests(SimulatorFixture simulators) : IClassFixture<Si
         await queue.InState(await queue.Ask("And another?"), TaskStates.Completed);
 
         Assert.Equal(["first", "second", "second"], (await simulator.Log()).Select(c => c.Model));
-        Assert.Contains("the model is gone", (await queue.Buckets()).Single(b => b.Model == "first").DisabledReason, StringComparison.Ordinal);
+        Assert.Contains("the model is gone", (await queue.Buckets()).Single(b => b.Model == "first").DisabledReason,
+            StringComparison.Ordinal);
     }
 
     public static TheoryData<string, object> Faults { get; } = new()
     {
         { "malformed answer", new { empty = true } },
-        { "malformed answer", new { status = 400, body = new { error = new { message = "Failed to generate JSON. Please adjust your prompt.", code = "json_validate_failed" } } } },
+        {
+            "malformed answer", new
+            {
+                status = 400, body =
+                    new { error = new { message = "Failed to generate JSON. Please adjust your prompt.", code = "json_validate_failed" } },
+            }
+        },
     };
 
     public static TheoryData<string, object> ProvidersFaults { get; } = new()
@@ -148,9 +179,11 @@ public sealed class OutcomeTests(SimulatorFixture simulators) : IClassFixture<Si
         var attempts = await queue.Attempts((await queue.InState(await queue.Ask(), TaskStates.Completed)).CorrelationId);
 
         Assert.Equal(attempts[0].ReservedUsd, attempts[0].CostUsd);
-        await using var nobody = await QueueUnderTest.Start(Setup(simulator, [("org-1", "sk-key-1")], new TestModel("first")) with { ProviderUrl = "http://127.0.0.1:9/v1" });
+        await using var nobody = await QueueUnderTest.Start(
+            Setup(simulator, [("org-1", "sk-key-1")], new TestModel("first")) with { ProviderUrl = "http://127.0.0.1:9/v1" });
         var id = await nobody.Ask();
-        var refused = await Eventually.Found("an attempt has ended", TimeSpan.FromSeconds(10), async () => (await nobody.Attempts(id)).FirstOrDefault(a => a.EndedAt is not null));
+        var refused = await Eventually.Found("an attempt has ended", TimeSpan.FromSeconds(10),
+            async () => (await nobody.Attempts(id)).FirstOrDefault(a => a.EndedAt is not null));
         Assert.Equal(("unreachable", 0m), (refused.Outcome, refused.CostUsd));
     }
 
@@ -167,7 +200,8 @@ public sealed class OutcomeTests(SimulatorFixture simulators) : IClassFixture<Si
         Assert.Equal((0, 1024), (task.Faults, task.MaxOutputTokens));
         Assert.Equal([50, 1024], (await simulator.Log()).Select(c => c.MaxTokens!.Value));
         Assert.Equal(["output spent", "answered"], (await queue.Attempts(id)).Select(a => a.Outcome));
-        Assert.Contains(await queue.History(id), h => h is { Entry: "OutputSpent", Reason: var why } && why!.EndsWith("it is asked again with 1024 tokens", StringComparison.Ordinal));
+        Assert.Contains(await queue.History(id), h => h is { Entry: "OutputSpent", Reason: var why }
+            && why!.EndsWith("it is asked again with 1024 tokens", StringComparison.Ordinal));
         await queue.AssertLedgerIsSettled();
     }
 
@@ -188,12 +222,16 @@ public sealed class OutcomeTests(SimulatorFixture simulators) : IClassFixture<Si
     public async Task A_bad_request_fails_at_once_because_the_same_one_will_never_be_right()
     {
         var simulator = await simulators.Fresh();
-        await simulator.PostFault(new { status = 400, body = new { error = new { message = "'messages' is not what we want", type = "invalid_request_error" } } });
+        await simulator.PostFault(new
+        {
+            status = 400, body = new { error = new { message = "'messages' is not what we want", type = "invalid_request_error" } },
+        });
         await using var queue = await Start(simulator, Two);
 
         var task = await queue.InState(await queue.Ask(), TaskStates.Failed);
 
-        Assert.Contains("groq:first finds the request wrong: 400 'messages' is not what we want", task.FailureReason, StringComparison.Ordinal);
+        Assert.Contains("groq:first finds the request wrong: 400 'messages' is not what we want", task.FailureReason,
+            StringComparison.Ordinal);
         Assert.Single(await simulator.Log());
         await queue.AssertLedgerIsSettled();
     }
@@ -273,13 +311,18 @@ public sealed class OutcomeTests(SimulatorFixture simulators) : IClassFixture<Si
         await queue.AssertLedgerIsSettled();
     }
 
-    private static Task<QueueUnderTest> Start(SimulatorProcess simulator, params TestModel[] models) => QueueUnderTest.Start(Setup(simulator, [("org-1", "sk-key-1")], models));
+    private static Task<QueueUnderTest> Start(SimulatorProcess simulator, params TestModel[] models) =>
+        QueueUnderTest.Start(Setup(simulator, [("org-1", "sk-key-1")], models));
 
-    private static Task<QueueUnderTest> Start(SimulatorProcess simulator, (string, string)[] keys, params TestModel[] models) => QueueUnderTest.Start(Setup(simulator, keys, models));
+    private static Task<QueueUnderTest> Start(SimulatorProcess simulator, (string, string)[] keys, params TestModel[] models) =>
+        QueueUnderTest.Start(Setup(simulator, keys, models));
 
     private static QueueSetup Setup(SimulatorProcess simulator, (string, string)[] keys, params TestModel[] models) => new()
     {
         Catalogue = TestCatalogue.Of(models), ProviderUrl = simulator.BaseUrl, Keys = keys,
-        Options = new WorkerOptions { CallTimeout = TimeSpan.FromMilliseconds(400), FirstBackOff = TimeSpan.FromMilliseconds(20), MaxFaults = 3 },
+        Options = new WorkerOptions
+        {
+            CallTimeout = TimeSpan.FromMilliseconds(400), FirstBackOff = TimeSpan.FromMilliseconds(20), MaxFaults = 3,
+        },
     };
 }

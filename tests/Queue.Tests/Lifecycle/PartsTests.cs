@@ -15,7 +15,10 @@ public sealed partial class PartsTests(SimulatorFixture simulators) : IClassFixt
 {
     private const string Hidden = "In paragraph 100 the heron is said to cost 12.40.";
     private static readonly TestModel Small = new("first") { Context = 4000, MaxOutput = 2000 };
-    private static readonly WorkerOptions Quick = new() { FirstBackOff = TimeSpan.FromMilliseconds(5), MaxFaults = 3, Tick = TimeSpan.FromMilliseconds(5) };
+    private static readonly WorkerOptions Quick = new()
+    {
+        FirstBackOff = TimeSpan.FromMilliseconds(5), MaxFaults = 3, Tick = TimeSpan.FromMilliseconds(5),
+    };
 
     [Fact]
     public async Task A_prompt_too_long_for_every_model_is_read_in_parts_and_answered_from_their_notes()
@@ -31,14 +34,20 @@ public sealed partial class PartsTests(SimulatorFixture simulators) : IClassFixt
         var count = payloads.Keys.Count(part => part.StartsWith("prompt/part-", StringComparison.Ordinal));
         Assert.InRange(count, 3, 20);
         var parts = Enumerable.Range(1, count).Select(i => $"part-{i}-of-{count}").ToList();
-        Assert.Equal(Prompt(), string.Concat(parts.Select(part => InFrame().Match(StoredPrompt.Read(payloads[$"prompt/{part}"]).Messages[1].Content).Groups[1].Value)));
+        Assert.Equal(Prompt(), string.Concat(
+            parts.Select(part => InFrame().Match(StoredPrompt.Read(payloads[$"prompt/{part}"]).Messages[1].Content).Groups[1].Value)));
 
         var attempts = await queue.Attempts(id);
-        Assert.Equal([.. Enumerable.Range(1, count).Select(i => $"part {i} of {count}: notes for the answer"), "any/any; producer said analysis, high"], attempts.Select(a => a.Why));
+        Assert.Equal(
+            [.. Enumerable.Range(1, count).Select(i => $"part {i} of {count}: notes for the answer"),
+                "any/any; producer said analysis, high"],
+            attempts.Select(a => a.Why));
         Assert.All(await simulator.Log(), call => Assert.InRange(call.PromptTokens + call.MaxTokens!.Value, 1, 3600));
         var history = await queue.History(id);
-        Assert.Equal(["Submitted", "Chunked", .. parts.SelectMany(_ => new[] { "Extracting", "Noted" }), "Calling", "Completed"], history.Select(h => h.Entry));
-        Assert.Matches($"^into {count} parts, each of at most \\d+ tokens with its instructions: nobody holds \\d+ tokens in one call$", history[1].Reason);
+        Assert.Equal(["Submitted", "Chunked", .. parts.SelectMany(_ => new[] { "Extracting", "Noted" }), "Calling", "Completed"],
+            history.Select(h => h.Entry));
+        Assert.Matches($"^into {count} parts, each of at most \\d+ tokens with its instructions: nobody holds \\d+ tokens in one call$",
+            history[1].Reason);
 
         var draft = StoredPrompt.Read(payloads["prompt/draft"]);
         var put = Assert.Single(draft.Messages).Content;
@@ -129,9 +138,13 @@ public sealed partial class PartsTests(SimulatorFixture simulators) : IClassFixt
         var simulator = await simulators.Fresh();
         await using var queue = await Start(simulator, Small);
 
-        var rejected = await queue.InState(await queue.Publish(Task() with { Prompt = string.Concat(Enumerable.Repeat(Prompt(), 40)) }), TaskStates.Rejected);
+        var rejected = await queue.InState(await queue.Publish(Task() with { Prompt = string.Concat(Enumerable.Repeat(Prompt(), 40)) }),
+            TaskStates.Rejected);
 
-        Assert.Matches("the largest call that can be made here takes 3600: it would be read in \\d+ parts, and at most \\d+ can be. Hand its pages in as a summary \\(POST /v1/summaries\\)", rejected.FailureReason);
+        Assert.Matches(
+            "the largest call that can be made here takes 3600: it would be read in \\d+ parts, and at most \\d+ can be. "
+                + "Hand its pages in as a summary \\(POST /v1/summaries\\)",
+            rejected.FailureReason);
         Assert.Empty(await simulator.Log());
     }
 
@@ -173,7 +186,8 @@ public sealed partial class PartsTests(SimulatorFixture simulators) : IClassFixt
         await queue.InState(id, TaskStates.Completed);
 
         Assert.Equal("groq:wide", Assert.Single(await queue.Attempts(id)).Model);
-        Assert.Equal("too long for groq:first; groq:wide holds it", Assert.Single(await queue.History(id), h => h.Entry == "WindowSwitched").Reason);
+        Assert.Equal("too long for groq:first; groq:wide holds it",
+            Assert.Single(await queue.History(id), h => h.Entry == "WindowSwitched").Reason);
     }
 
     [Fact]
@@ -182,7 +196,9 @@ public sealed partial class PartsTests(SimulatorFixture simulators) : IClassFixt
         var simulator = await simulators.Fresh();
         await using var queue = await Start(simulator, Small);
         await simulator.PostFault(new { say = "We speak of birds." }, times: 1, match: new { contains = "What of?" });
-        await queue.InState(await queue.Publish(new LlmTask { Prompt = "What of?", Conversation = "birds", Kind = "analysis", Complexity = "low" }), TaskStates.Completed);
+        await queue.InState(
+            await queue.Publish(new LlmTask { Prompt = "What of?", Conversation = "birds", Kind = "analysis", Complexity = "low" }),
+            TaskStates.Completed);
         await simulator.PostFault(new { say = "Noted." }, match: new { contains = "You are given one part" });
 
         var id = await queue.Publish(Task() with { Conversation = "birds" });
@@ -202,7 +218,8 @@ public sealed partial class PartsTests(SimulatorFixture simulators) : IClassFixt
         Assert.Null(models.WhyTooLarge(6 * 4000, null, inParts: false));
         Assert.Contains("at least 4,001 tokens", models.WhyTooLarge(6 * 4001, null, inParts: false), StringComparison.Ordinal);
         Assert.Null(models.WhyTooLarge(6 * 4000 * 64, "groq:first", inParts: true));
-        Assert.Contains("a prompt is read in at most 64 parts. Split it, or hand its pages in as a summary (POST /v1/summaries)", models.WhyTooLarge(6 * ((4000 * 64) + 1), "groq:first", inParts: true), StringComparison.Ordinal);
+        Assert.Contains("a prompt is read in at most 64 parts. Split it, or hand its pages in as a summary (POST /v1/summaries)",
+            models.WhyTooLarge(6 * ((4000 * 64) + 1), "groq:first", inParts: true), StringComparison.Ordinal);
     }
 
     private static Task<QueueUnderTest> Start(SimulatorProcess simulator, params TestModel[] models) =>
@@ -212,7 +229,12 @@ public sealed partial class PartsTests(SimulatorFixture simulators) : IClassFixt
 
     /// <summary>About 7000 tokens; what is asked for stands in the middle.</summary>
     private static string Prompt() =>
-        "What does the heron cost?\n\n" + string.Concat(Enumerable.Range(1, 200).Select(i => i == 100 ? $"{Hidden}\n\n" : $"Paragraph {i} tells of the harbour and of the ships that lay there. Nobody says what birds cost. The tide came in at {i % 12}.\n\n")) + "Answer in one sentence.";
+        "What does the heron cost?\n\n"
+            + string.Concat(Enumerable.Range(1, 200).Select(i => i == 100
+                ? $"{Hidden}\n\n"
+                : $"Paragraph {i} tells of the harbour and of the ships that lay there. Nobody says what birds cost. "
+                    + $"The tide came in at {i % 12}.\n\n"))
+            + "Answer in one sentence.";
 
     [GeneratedRegex("^<part number=\"\\d+\" of=\"\\d+\">\n(.*)\n</part>$", RegexOptions.Singleline, 1000)]
     private static partial Regex InFrame();

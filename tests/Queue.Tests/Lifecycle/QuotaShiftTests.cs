@@ -11,7 +11,10 @@ public sealed class QuotaShiftTests(SimulatorFixture simulators) : IClassFixture
     public async Task From_four_fifths_of_a_models_day_tasks_go_to_the_next_of_their_chain_and_say_so_and_those_with_much_at_stake_stay()
     {
         var simulator = await simulators.Fresh();
-        await using var queue = await QueueUnderTest.Start(new QueueSetup { Catalogue = TestCatalogue.Of(new TestModel("first") { Rpd = 11 }, new TestModel("second")), ProviderUrl = simulator.BaseUrl });
+        await using var queue = await QueueUnderTest.Start(new QueueSetup
+        {
+            Catalogue = TestCatalogue.Of(new TestModel("first") { Rpd = 11 }, new TestModel("second")), ProviderUrl = simulator.BaseUrl,
+        });
 
         var answered = new List<TaskRow>();
         for (var i = 0; i < 11; i++)
@@ -27,5 +30,6 @@ public sealed class QuotaShiftTests(SimulatorFixture simulators) : IClassFixture
         await queue.AssertLedgerIsSettled();
     }
 
-    private static LlmTask Question(int number) => new() { Prompt = $"Why is it so, for the {number}. time?", Kind = "analysis", Complexity = "high", MaxOutputTokens = 20 };
+    private static LlmTask Question(int number) =>
+        new() { Prompt = $"Why is it so, for the {number}. time?", Kind = "analysis", Complexity = "high", MaxOutputTokens = 20 };
 }

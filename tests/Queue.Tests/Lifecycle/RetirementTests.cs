@@ -21,9 +21,11 @@ public sealed class RetirementTests(SimulatorFixture simulators) : IClassFixture
         var simulator = await simulators.Fresh();
         var clock = new ShiftedClock();
         await using var queue = await QueueUnderTest.Start(Setup(simulator, clock));
-        await queue.Execute("update buckets set closed_until = now() + interval '3 days', closed_reason = 'closed by the test' where model = 'old'");
+        await queue.Execute(
+            "update buckets set closed_until = now() + interval '3 days', closed_reason = 'closed by the test' where model = 'old'");
         Show(queue, await queue.Buckets());
-        var ids = await Task.WhenAll(Enumerable.Range(0, 5).Select(i => queue.Publish(new LlmTask { Prompt = $"Question {i}", Kind = "analysis", Complexity = "low", Model = i == 0 ? "groq:old" : null })));
+        var ids = await Task.WhenAll(Enumerable.Range(0, 5).Select(i => queue.Publish(
+            new LlmTask { Prompt = $"Question {i}", Kind = "analysis", Complexity = "low", Model = i == 0 ? "groq:old" : null })));
         foreach (var id in ids)
             Assert.Contains("groq:old", (await queue.InState(id, TaskStates.WaitingForCapacity)).WaitReason, StringComparison.Ordinal);
 
@@ -33,7 +35,8 @@ public sealed class RetirementTests(SimulatorFixture simulators) : IClassFixture
             Assert.Equal("groq:new", (await queue.InState(id, TaskStates.Completed)).AnsweredModel);
 
         Assert.DoesNotContain(await simulator.Log(), c => c.Model == "old");
-        Assert.Contains(await queue.History(ids[0]), h => h.Entry == "Replaced" && h.Reason!.EndsWith("groq:new takes its place", StringComparison.Ordinal));
+        Assert.Contains(await queue.History(ids[0]),
+            h => h.Entry == "Replaced" && h.Reason!.EndsWith("groq:new takes its place", StringComparison.Ordinal));
         await queue.AssertLedgerIsSettled();
     }
 
@@ -60,10 +63,12 @@ public sealed class RetirementTests(SimulatorFixture simulators) : IClassFixture
         var simulator = await simulators.Fresh();
         await using var queue = await QueueUnderTest.Start(Setup(simulator, TimeProvider.System));
 
-        var retirement = Assert.Single((await queue.Services.GetRequiredService<QueueViews>().Read(TestContext.Current.CancellationToken)).Retirements);
+        var retirement = Assert.Single(
+            (await queue.Services.GetRequiredService<QueueViews>().Read(TestContext.Current.CancellationToken)).Retirements);
 
         Assert.Equal(("groq:old", 1, "groq:new"), (retirement.Model, retirement.Days, retirement.Successor));
-        await Eventually.True("it is logged", TimeSpan.FromSeconds(5), () => queue.Warnings.Any(w => w.Contains("groq:old retires in 1 day", StringComparison.Ordinal)));
+        await Eventually.True("it is logged", TimeSpan.FromSeconds(5),
+            () => queue.Warnings.Any(w => w.Contains("groq:old retires in 1 day", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -96,8 +101,8 @@ public sealed class RetirementTests(SimulatorFixture simulators) : IClassFixture
     }
 
     /// <summary>
-    /// The time of the machine, moved: what waits goes on waiting, and the date is another. Not a FakeTimeProvider: its timers and elapsed time stand still until they are told to move, and a whole
-    /// running queue waits on them.
+    /// The time of the machine, moved: what waits goes on waiting, and the date is another. Not a FakeTimeProvider: its timers and elapsed
+    /// time stand still until they are told to move, and a whole running queue waits on them.
     /// </summary>
     private sealed class ShiftedClock : TimeProvider
     {

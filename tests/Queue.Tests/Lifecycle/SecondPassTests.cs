@@ -35,15 +35,25 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
         Assert.Equal(("groq:first", "groq:critic", 0.4), (task.AnsweredModel, task.Critic, task.DraftScore));
         var attempts = await queue.Attempts(id);
         Assert.Equal(["groq:first", "groq:critic", "groq:first", "groq:critic"], attempts.Select(a => a.Model));
-        Assert.Equal(["draft; any/any; producer said analysis, high", "critique of the draft by groq:first", "revision after the critique by groq:critic", "critique of the revision by groq:first"], attempts.Select(a => a.Why));
-        Assert.Equal(["Submitted", "Calling", "Drafted", "Critiquing", "Critiqued", "Revising", "Revised", "Critiquing", "Critiqued", "RevisionKept", "Completed"], (await queue.History(id)).Select(h => h.Entry));
+        Assert.Equal(
+            ["draft; any/any; producer said analysis, high", "critique of the draft by groq:first",
+                "revision after the critique by groq:critic", "critique of the revision by groq:first"],
+            attempts.Select(a => a.Why));
+        Assert.Equal(
+            ["Submitted", "Calling", "Drafted", "Critiquing", "Critiqued", "Revising", "Revised", "Critiquing", "Critiqued", "RevisionKept",
+                "Completed"],
+            (await queue.History(id)).Select(h => h.Entry));
         Assert.Equal((attempts.Sum(a => a.InputTokens!.Value), attempts.Sum(a => a.CostUsd!.Value)), (task.InputTokens, task.CostUsd));
         // What the critic thought of the draft counts for its author.
         await queue.Services.GetRequiredService<ModelRanking>().Share(TestContext.Current.CancellationToken);
-        var quality = await queue.Read(db => db.Rankings.Where(r => r.Model == "groq:first").Select(r => new { r.Quality, r.QualityWeight }).SingleAsync(TestContext.Current.CancellationToken));
+        var quality = await queue.Read(db => db.Rankings.Where(r => r.Model == "groq:first")
+            .Select(r => new { r.Quality, r.QualityWeight }).SingleAsync(TestContext.Current.CancellationToken));
         Assert.Equal((0.4, 1.0), (quality.Quality, quality.QualityWeight));
         var view = await queue.View(id);
-        Assert.Equal([("draft", "It does, always."), ("critique", Flawed), ("revision", "Sometimes: evaporation takes some of it."), ("verdict", Better)], view.Passes.Select(p => (p.Pass, p.Text)));
+        Assert.Equal(
+            [("draft", "It does, always."), ("critique", Flawed), ("revision", "Sometimes: evaporation takes some of it."),
+                ("verdict", Better)],
+            view.Passes.Select(p => (p.Pass, p.Text)));
         await queue.AssertLedgerIsSettled();
     }
 
@@ -110,7 +120,8 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
     public async Task No_task_fails_because_of_its_critic(string what, object fault, string reason)
     {
         var simulator = await simulators.Fresh();
-        await using var queue = await Start(simulator, new WorkerOptions { FirstBackOff = TimeSpan.FromMilliseconds(5), MaxFaults = 3, Tick = TimeSpan.FromMilliseconds(5) });
+        await using var queue = await Start(simulator,
+            new WorkerOptions { FirstBackOff = TimeSpan.FromMilliseconds(5), MaxFaults = 3, Tick = TimeSpan.FromMilliseconds(5) });
         await simulator.PostFault(fault, match: new { model = "critic" });
 
         var id = await Ask(queue);
@@ -125,9 +136,13 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
     public async Task Nobody_reviews_his_own_draft()
     {
         var simulator = await simulators.Fresh();
-        await using var queue = await QueueUnderTest.Start(new QueueSetup { Catalogue = TestCatalogue.Of(["critic"], new TestModel("critic"), new TestModel("first")), ProviderUrl = simulator.BaseUrl });
+        await using var queue = await QueueUnderTest.Start(new QueueSetup
+        {
+            Catalogue = TestCatalogue.Of(["critic"], new TestModel("critic"), new TestModel("first")), ProviderUrl = simulator.BaseUrl,
+        });
 
-        var id = await queue.Publish(new LlmTask { Prompt = Question, Kind = "analysis", Complexity = "high", Model = "groq:critic", HighStakes = true });
+        var id = await queue.Publish(
+            new LlmTask { Prompt = Question, Kind = "analysis", Complexity = "high", Model = "groq:critic", HighStakes = true });
         await queue.InState(id, TaskStates.Completed);
 
         await Kept(queue, id, "the draft is the answer: no model can be asked for the critique; see the catalogue's passes and keys");
@@ -151,12 +166,14 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
     [InlineData(0, TaskPasses.Critique, "critic", TaskStates.Critiquing)]
     [InlineData(1, TaskPasses.Revision, "first", TaskStates.Revising)]
     [InlineData(1, TaskPasses.Verdict, "critic", TaskStates.Critiquing)]
-    public async Task A_task_whose_pass_finds_no_room_waits_and_goes_on_in_it_after_a_restart(int before, string pass, string model, string state)
+    public async Task A_task_whose_pass_finds_no_room_waits_and_goes_on_in_it_after_a_restart(
+        int before, string pass, string model, string state)
     {
         var simulator = await simulators.Fresh();
         var catalogue = TestCatalogue.Of(["critic"], new TestModel("first") { Rpm = 60_000 }, new TestModel("critic") { Rpm = 60_000 });
         await Says(simulator, "critic", Flawed, Better);
-        await simulator.PostFault(new { throttle = new { retryAfterSeconds = 3600, window = "RPM" } }, times: 1, match: new { model }, skip: before);
+        await simulator.PostFault(new { throttle = new { retryAfterSeconds = 3600, window = "RPM" } }, times: 1, match: new { model },
+            skip: before);
         Guid id;
         string database;
         await using (var queue = await QueueUnderTest.Start(new QueueSetup { Catalogue = catalogue, ProviderUrl = simulator.BaseUrl }))
@@ -166,7 +183,8 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
             Assert.Equal(pass, waiting.Pass);
         }
 
-        await using var again = await QueueUnderTest.Start(new QueueSetup { Catalogue = catalogue, ProviderUrl = simulator.BaseUrl, Database = database });
+        await using var again = await QueueUnderTest.Start(
+            new QueueSetup { Catalogue = catalogue, ProviderUrl = simulator.BaseUrl, Database = database });
         await again.Execute("update buckets set closed_until = null, level_requests_minute = 60000, as_of = now()");
         again.Services.GetRequiredService<LineBell>().Send();
         await again.InState(id, TaskStates.Completed);
@@ -184,7 +202,8 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
         var simulator = await simulators.Fresh();
         await using var queue = await QueueUnderTest.Start(new QueueSetup
         {
-            Catalogue = TestCatalogue.Of(["critic"], new TestModel("first") { Price = 1 }, new TestModel("critic") { Price = 1000 }), ProviderUrl = simulator.BaseUrl, DailyBudgetUsd = 0.01m,
+            Catalogue = TestCatalogue.Of(["critic"], new TestModel("first") { Price = 1 }, new TestModel("critic") { Price = 1000 }),
+            ProviderUrl = simulator.BaseUrl, DailyBudgetUsd = 0.01m,
         });
         await Says(simulator, "critic", Better);
 
@@ -202,16 +221,19 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
     [InlineData(0, TaskPasses.Critique, "critic", TaskStates.Critiquing)]
     [InlineData(1, TaskPasses.Revision, "first", TaskStates.Revising)]
     [InlineData(1, TaskPasses.Verdict, "critic", TaskStates.Critiquing)]
-    public async Task A_worker_that_dies_in_a_pass_costs_one_attempt_and_the_pass_is_called_again(int before, string pass, string model, string state)
+    public async Task A_worker_that_dies_in_a_pass_costs_one_attempt_and_the_pass_is_called_again(
+        int before, string pass, string model, string state)
     {
         var simulator = await simulators.Fresh();
-        await using var queue = await Start(simulator, new WorkerOptions { FirstBackOff = TimeSpan.FromMilliseconds(5), Tick = TimeSpan.FromMilliseconds(5) });
+        await using var queue = await Start(simulator,
+            new WorkerOptions { FirstBackOff = TimeSpan.FromMilliseconds(5), Tick = TimeSpan.FromMilliseconds(5) });
         await simulator.PostFault(new { hang = true }, times: 1, match: new { model }, skip: before);
         await Says(simulator, "critic", Flawed, Better);
 
         var id = await Ask(queue);
         var calling = await queue.Becomes(id, $"in its {pass}", t => t.State == state && t.Pass == pass);
-        await Eventually.True("the call is made", TimeSpan.FromSeconds(10), async () => (await queue.Attempts(id)).Exists(a => a.Number == calling.Attempt && a.Worker is not null));
+        await Eventually.True("the call is made", TimeSpan.FromSeconds(10),
+            async () => (await queue.Attempts(id)).Exists(a => a.Number == calling.Attempt && a.Worker is not null));
         await queue.Send(new LeaseExpired(id, calling.Attempt), new LeaseExpired(id, calling.Attempt));
         await queue.InState(id, TaskStates.Completed);
 
@@ -247,10 +269,12 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
 
         var id = await Ask(queue);
         var calling = await queue.InState(id, TaskStates.Critiquing);
-        await Eventually.True("the critic is asked", TimeSpan.FromSeconds(10), async () => (await simulator.Log()).Any(c => c.Model == "critic"));
+        await Eventually.True("the critic is asked", TimeSpan.FromSeconds(10),
+            async () => (await simulator.Log()).Any(c => c.Model == "critic"));
         await queue.Send(new DeadlinePassed(id));
         var done = await queue.InState(id, TaskStates.Completed);
-        await Eventually.True("the critic has answered", TimeSpan.FromSeconds(10), async () => (await simulator.Log()).Any(c => c.Model == "critic" && c.EndedAt is not null));
+        await Eventually.True("the critic has answered", TimeSpan.FromSeconds(10),
+            async () => (await simulator.Log()).Any(c => c.Model == "critic" && c.EndedAt is not null));
 
         Assert.Equal((await queue.Payloads(id))["draft"], await queue.Answer(id));
         Assert.Equal((done.Version, calling.Attempt), ((await queue.Task(id))!.Version, done.Attempt));
@@ -276,7 +300,10 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
 
     private static Task<QueueUnderTest> Start(SimulatorProcess simulator, WorkerOptions? options = null)
     {
-        var setup = new QueueSetup { Catalogue = TestCatalogue.Of(["critic"], new TestModel("first"), new TestModel("critic")), ProviderUrl = simulator.BaseUrl };
+        var setup = new QueueSetup
+        {
+            Catalogue = TestCatalogue.Of(["critic"], new TestModel("first"), new TestModel("critic")), ProviderUrl = simulator.BaseUrl,
+        };
         return QueueUnderTest.Start(options is null ? setup : setup with { Options = options });
     }
 
@@ -290,5 +317,6 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
     }
 
     private static async Task Kept(QueueUnderTest queue, Guid id, string reason) =>
-        Assert.Contains(reason, Assert.Single(await queue.History(id), h => h.Entry is "DraftKept" or "RevisionKept").Reason, StringComparison.Ordinal);
+        Assert.Contains(reason, Assert.Single(await queue.History(id), h => h.Entry is "DraftKept" or "RevisionKept").Reason,
+            StringComparison.Ordinal);
 }

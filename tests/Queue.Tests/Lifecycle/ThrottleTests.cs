@@ -4,12 +4,15 @@ using LlmQueue.Tests.Harness;
 
 namespace LlmQueue.Tests.Lifecycle;
 
-/// <summary>A provider that says "not now": the task waits just as long as it must, where everybody can see it, or goes elsewhere at once.</summary>
+/// <summary>
+/// A provider that says "not now": the task waits just as long as it must, where everybody can see it, or goes elsewhere at once.
+/// </summary>
 public sealed class ThrottleTests(SimulatorFixture simulators) : IClassFixture<SimulatorFixture>
 {
     private static readonly TimeSpan Asked = TimeSpan.FromSeconds(2.5);
 
-    // On purpose it is at most 150 ms later (jitter and tick); the rest is room for a machine that runs everything else at once. Earlier is never right.
+    // On purpose it is at most 150 ms later (jitter and tick); the rest is room for a machine that runs everything else at once.
+    // Earlier is never right.
     private static readonly TimeSpan Late = TimeSpan.FromSeconds(2);
 
     [Fact]
@@ -37,7 +40,8 @@ public sealed class ThrottleTests(SimulatorFixture simulators) : IClassFixture<S
         Assert.Equal(waiting.ExpectedAt!.Value, deferred.ExpectedAt!.Value.UtcDateTime, TimeSpan.FromMilliseconds(1));
         Assert.Equal((0, 2, (string?)null, (DateTime?)null), (ended.Faults, ended.Attempt, ended.WaitReason, ended.ExpectedAt));
         Assert.Equal(["throttled", "answered"], (await queue.Attempts(id)).Select(a => a.Outcome));
-        Assert.Equal(["Submitted", "Calling", "Throttled", "Deferred", "Calling", "Completed"], (await queue.History(id)).Select(h => h.Entry));
+        Assert.Equal(["Submitted", "Calling", "Throttled", "Deferred", "Calling", "Completed"],
+            (await queue.History(id)).Select(h => h.Entry));
         await queue.AssertLedgerIsSettled();
     }
 
@@ -57,7 +61,8 @@ public sealed class ThrottleTests(SimulatorFixture simulators) : IClassFixture<S
         }
 
         await using var after = await QueueUnderTest.Start(setup);
-        Assert.Equal((TaskStates.WaitingForCapacity, waiting.ExpectedAt), ((await after.Task(id))!.State, (await after.Task(id))!.ExpectedAt));
+        Assert.Equal((TaskStates.WaitingForCapacity, waiting.ExpectedAt),
+            ((await after.Task(id))!.State, (await after.Task(id))!.ExpectedAt));
         var ended = await after.InState(id, TaskStates.Completed);
 
         var log = await simulator.Log();
@@ -119,21 +124,25 @@ public sealed class ThrottleTests(SimulatorFixture simulators) : IClassFixture<S
         await using var simulator = await SimulatorProcess.Start();
         await simulator.Configure(new { models = new[] { new { name = "first", rpm = 6000, tpm = 120_000 } } });
         await using var queue = await QueueUnderTest.Start(Setup(simulator, new TestModel("first") { Rpm = 6000, Tpm = 120_000 }));
-        // The first call of a process takes as long as a hundred others, and while it is on its way our bucket refills and the provider's is still full.
+        // The first call of a process takes as long as a hundred others, and while it is on its way our bucket refills and the
+        // provider's is still full.
         await queue.InState(await queue.Ask("Warm up"), TaskStates.Completed);
 
         // 120,000 a minute at some 940 a call: about 126 at once, the rest at two a second. Answers of the burst come in any order.
         await simulator.Configure(new { latencyMs = new[] { 0, 40 } });
-        var ids = await Task.WhenAll(Enumerable.Range(0, 140).Select(i => queue.Ask($"Question {i}: why is the sky blue in the day and red in the evening?", maxOutputTokens: 910)));
+        var ids = await Task.WhenAll(Enumerable.Range(0, 140)
+            .Select(i => queue.Ask($"Question {i}: why is the sky blue in the day and red in the evening?", maxOutputTokens: 910)));
         foreach (var id in ids)
             await queue.InState(id, TaskStates.Completed);
 
         var log = await simulator.Log();
-        Assert.True(log.All(c => c.Status == 200), string.Join('\n', log.SkipWhile(c => c.Status == 200).Take(20).Select(c => $"{c.N} {c.ArrivedAt:ss.fff} {c.EndedAt:ss.fff} {c.Status} {c.Charged}")));
+        Assert.True(log.All(c => c.Status == 200), string.Join('\n', log.SkipWhile(c => c.Status == 200).Take(20)
+            .Select(c => $"{c.N} {c.ArrivedAt:ss.fff} {c.EndedAt:ss.fff} {c.Status} {c.Charged}")));
         Assert.NotEmpty(queue.Events<LlmTaskDeferred>());
         Assert.InRange(Assert.Single((await simulator.Statistics()).Accounts).Windows["TPM"].HighestShare, 0.8, 1);
         await queue.AssertLedgerIsSettled();
     }
 
-    private static QueueSetup Setup(SimulatorProcess simulator, params TestModel[] models) => new() { Catalogue = TestCatalogue.Of(models), ProviderUrl = simulator.BaseUrl };
+    private static QueueSetup Setup(SimulatorProcess simulator, params TestModel[] models) =>
+        new() { Catalogue = TestCatalogue.Of(models), ProviderUrl = simulator.BaseUrl };
 }

@@ -12,7 +12,8 @@ public sealed class BucketPropertyTests
     public void Never_more_is_admitted_than_the_limit_times_the_time_and_the_capacity() =>
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(300), Prop.ForAll(
             (from limit in Gen.Choose(100, 1_000_000)
-             from arrivals in Gen.ArrayOf(from pause in Gen.Choose(0, 5000) from share in Gen.Choose(1, 1200) select (Pause: pause, Share: share))
+             from arrivals in Gen.ArrayOf(
+                 from pause in Gen.Choose(0, 5000) from share in Gen.Choose(1, 1200) select (Pause: pause, Share: share))
              select (limit, arrivals)).ToArbitrary(),
             drawn =>
             {
@@ -44,7 +45,8 @@ public sealed class BucketPropertyTests
              select (minute, day, levelMinute, levelDay, share, later)).ToArbitrary(),
             d =>
             {
-                var bucket = Bucket(tpm: d.minute, levelTpm: d.minute * (d.levelMinute / 1000.0), tpd: d.day, levelTpd: d.day * (d.levelDay / 1000.0));
+                var bucket = Bucket(tpm: d.minute, levelTpm: d.minute * (d.levelMinute / 1000.0), tpd: d.day,
+                    levelTpd: d.day * (d.levelDay / 1000.0));
                 var need = new ResourceDemand(1, Math.Min(Math.Max(1, d.minute * (long)d.share / 1000), d.day));
                 if (!BucketRule.CanEverFit(bucket, need))
                     return true;
@@ -53,7 +55,9 @@ public sealed class BucketPropertyTests
                 var (then, before) = (BucketRule.Copy(bucket), BucketRule.Copy(bucket));
                 BucketRule.Refill(then, opening.At);
                 BucketRule.Refill(before, opening.At.AddMilliseconds(-1));
-                var room = then.LevelTokensMinute >= need.Tokens && then.LevelTokensDay >= need.Tokens && BucketRule.OpensAt(then, need, opening.At).At <= opening.At;
+                var room = then.LevelTokensMinute >= need.Tokens
+                    && then.LevelTokensDay >= need.Tokens
+                    && BucketRule.OpensAt(then, need, opening.At).At <= opening.At;
                 // A millisecond of the slowest rate here is 1e-5 tokens, far above what doubles lose.
                 var noneBefore = opening.At == now || before.LevelTokensMinute < need.Tokens || before.LevelTokensDay < need.Tokens;
                 return room && noneBefore && opening.At >= now;
@@ -62,15 +66,22 @@ public sealed class BucketPropertyTests
     [Fact]
     public void Reserving_and_settling_in_any_order_leaves_a_ledger_that_adds_up() =>
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(300), Prop.ForAll(
-            Gen.ArrayOf(from reserved in Gen.Choose(1, 5000) from used in Gen.Choose(0, 6000) from refused in Gen.Elements(true, false) select (reserved, used, refused)).ToArbitrary(),
+            Gen.ArrayOf(
+                from reserved in Gen.Choose(1, 5000)
+                from used in Gen.Choose(0, 6000)
+                from refused in Gen.Elements(true, false)
+                select (reserved, used, refused))
+                .ToArbitrary(),
             calls =>
             {
                 var bucket = Bucket(tpm: 100_000, levelTpm: 99_500);
                 foreach (var call in calls)
                     BucketRule.Reserve(bucket, new ResourceDemand(1, call.reserved));
                 foreach (var call in calls.Reverse())
-                    BucketRule.Settle(bucket, new ResourceDemand(1, call.reserved), call.refused ? new ResourceDemand(0, 0) : new ResourceDemand(1, call.used), providerCountsMinuteTokens: false);
-                return bucket.ReservedRequests == bucket.SettledRequests + bucket.ReleasedRequests && bucket.ReservedTokens == bucket.SettledTokens + bucket.ReleasedTokens
+                    BucketRule.Settle(bucket, new ResourceDemand(1, call.reserved),
+                        call.refused ? new ResourceDemand(0, 0) : new ResourceDemand(1, call.used), providerCountsMinuteTokens: false);
+                return bucket.ReservedRequests == bucket.SettledRequests + bucket.ReleasedRequests
+                    && bucket.ReservedTokens == bucket.SettledTokens + bucket.ReleasedTokens
                     && bucket.LevelTokensMinute <= 99_500;
             }));
 
@@ -86,9 +97,11 @@ public sealed class BucketPropertyTests
                 var settled = 0;
                 foreach (var call in order)
                 {
-                    // Each was counted as it arrived, and answers in another order; all that is known at once is whether one has been settled before it.
+                    // Each was counted as it arrived, and answers in another order; all that is known at once is whether one has
+                    // been settled before it.
                     BucketRule.Settle(bucket, new ResourceDemand(1, 4000), new ResourceDemand(1, 3000), providerCountsMinuteTokens: true);
-                    ProviderCountRule.Correct(bucket, new ProviderCount { RemainingTokensMinute = 60_000 - (4000 * (call + 1)) }, isLatest: settled++ == 0);
+                    ProviderCountRule.Correct(bucket, new ProviderCount { RemainingTokensMinute = 60_000 - (4000 * (call + 1)) },
+                        isLatest: settled++ == 0);
                 }
 
                 return bucket.LevelTokensMinute <= 60_000 - (4000 * order.Length);

@@ -53,7 +53,8 @@ public sealed class BucketRuleTests
 
         BucketRule.Refill(bucket, Noon.AddSeconds(2));
 
-        Assert.Equal((2, 2, 200, 20), (bucket.LevelRequestsMinute, bucket.LevelRequestsDay, bucket.LevelTokensMinute, bucket.LevelTokensDay));
+        Assert.Equal((2, 2, 200, 20),
+            (bucket.LevelRequestsMinute, bucket.LevelRequestsDay, bucket.LevelTokensMinute, bucket.LevelTokensDay));
     }
 
     [Fact]
@@ -62,8 +63,10 @@ public sealed class BucketRuleTests
         var bucket = Bucket(rpm: 60, levelRpm: 0, tpm: 6000, levelTpm: 0, tpd: 86_400, levelTpd: 0);
 
         Assert.Equal(LimitWindow.TokensPerDay, BucketRule.OpensAt(bucket, new ResourceDemand(1, 200), Noon).Window);
-        Assert.Equal(LimitWindow.TokensPerMinute, BucketRule.OpensAt(Bucket(rpm: 60, levelRpm: 0, tpm: 6000, levelTpm: 0), new ResourceDemand(1, 200), Noon).Window);
-        Assert.Equal(LimitWindow.RequestsPerMinute, BucketRule.OpensAt(Bucket(rpm: 60, levelRpm: 0, tpm: 6000, levelTpm: 199), new ResourceDemand(1, 200), Noon).Window);
+        Assert.Equal(LimitWindow.TokensPerMinute,
+            BucketRule.OpensAt(Bucket(rpm: 60, levelRpm: 0, tpm: 6000, levelTpm: 0), new ResourceDemand(1, 200), Noon).Window);
+        Assert.Equal(LimitWindow.RequestsPerMinute,
+            BucketRule.OpensAt(Bucket(rpm: 60, levelRpm: 0, tpm: 6000, levelTpm: 199), new ResourceDemand(1, 200), Noon).Window);
     }
 
     [Fact]

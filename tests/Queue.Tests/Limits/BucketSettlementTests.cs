@@ -12,11 +12,13 @@ public sealed class BucketSettlementTests
     {
         var bucket = Bucket(rpm: 30, levelRpm: 29, rpd: 1000, levelRpd: 999, tpm: 6000, levelTpm: 5000, tpd: 100_000, levelTpd: 99_000);
         BucketRule.Reserve(bucket, new ResourceDemand(1, 800));
-        Assert.Equal((28, 998, 4200, 98_200), (bucket.LevelRequestsMinute, bucket.LevelRequestsDay, bucket.LevelTokensMinute, bucket.LevelTokensDay));
+        Assert.Equal((28, 998, 4200, 98_200),
+            (bucket.LevelRequestsMinute, bucket.LevelRequestsDay, bucket.LevelTokensMinute, bucket.LevelTokensDay));
 
         BucketRule.Settle(bucket, new ResourceDemand(1, 800), new ResourceDemand(1, 300), providerCountsMinuteTokens: false);
 
-        Assert.Equal((28, 998, 4700, 98_700), (bucket.LevelRequestsMinute, bucket.LevelRequestsDay, bucket.LevelTokensMinute, bucket.LevelTokensDay));
+        Assert.Equal((28, 998, 4700, 98_700),
+            (bucket.LevelRequestsMinute, bucket.LevelRequestsDay, bucket.LevelTokensMinute, bucket.LevelTokensDay));
         Assert.Equal((1, 1, 0), (bucket.ReservedRequests, bucket.SettledRequests, bucket.ReleasedRequests));
         Assert.Equal((800, 300, 500), (bucket.ReservedTokens, bucket.SettledTokens, bucket.ReleasedTokens));
     }
@@ -125,7 +127,8 @@ public sealed class BucketSettlementTests
 
         Assert.Equal(1000, bucket.LevelTokensMinute, 1e-6);
         BucketRule.Reserve(bucket, new ResourceDemand(1, 1000));
-        Assert.Equal(10, (BucketRule.OpensAt(bucket, new ResourceDemand(1, 1000), Noon.AddSeconds(5)).At - Noon.AddSeconds(5)).TotalSeconds, 0.001);
+        Assert.Equal(
+            10, (BucketRule.OpensAt(bucket, new ResourceDemand(1, 1000), Noon.AddSeconds(5)).At - Noon.AddSeconds(5)).TotalSeconds, 0.001);
     }
 
     [Fact]
@@ -144,7 +147,8 @@ public sealed class BucketSettlementTests
     {
         var bucket = new TokenBucket();
         foreach (var (property, i) in typeof(TokenBucket).GetProperties().Select((p, i) => (p, i + 1)))
-            property.SetValue(bucket, Convert.ChangeType(property.PropertyType == typeof(string) ? $"{i}" : property.PropertyType == typeof(DateTime) || property.PropertyType == typeof(DateTime?) ? Noon.AddDays(i) : i,
+            property.SetValue(bucket, Convert.ChangeType(property.PropertyType == typeof(string) ? $"{i}"
+                : property.PropertyType == typeof(DateTime) || property.PropertyType == typeof(DateTime?) ? Noon.AddDays(i) : i,
                 Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType, CultureInfo.InvariantCulture));
 
         var copy = BucketRule.Copy(bucket);

@@ -55,7 +55,8 @@ public sealed class SharedReservationTests
 
         Assert.True(ledger.Apply(group).SetEquals(group[3..]));
 
-        Assert.Equal((1, LeadTokens + (2 * MemberTokens)), (ledger.Buckets.Single().ReservedRequests, ledger.Buckets.Single().ReservedTokens));
+        Assert.Equal((1, LeadTokens + (2 * MemberTokens)),
+            (ledger.Buckets.Single().ReservedRequests, ledger.Buckets.Single().ReservedTokens));
     }
 
     [Fact]
@@ -79,7 +80,8 @@ public sealed class SharedReservationTests
 
         Assert.True(ledger.Apply(group).SetEquals(group[3..]));
 
-        Assert.Equal((1, LeadTokens + (2 * MemberTokens)), (ledger.Buckets.Single().ReservedRequests, ledger.Buckets.Single().ReservedTokens));
+        Assert.Equal((1, LeadTokens + (2 * MemberTokens)),
+            (ledger.Buckets.Single().ReservedRequests, ledger.Buckets.Single().ReservedTokens));
         Assert.Equal(1.2m, ledger.Budgets.Single().ReservedUsd);
     }
 
@@ -134,7 +136,8 @@ public sealed class SharedReservationTests
 
         AssertLeads(rest[0], size: 3);
         Assert.All(rest[1..], member => AssertJoined(member, rest[0]));
-        Assert.Equal((1, LeadTokens + (2 * MemberTokens)), (ledger.Buckets.Single().ReservedRequests, ledger.Buckets.Single().ReservedTokens));
+        Assert.Equal((1, LeadTokens + (2 * MemberTokens)),
+            (ledger.Buckets.Single().ReservedRequests, ledger.Buckets.Single().ReservedTokens));
 
         // All others had: the last one has a call of its own, and nothing says that it ever shared one.
         var last = Ledger(Bucket(requests: 1, tokens: 1000));
@@ -152,7 +155,8 @@ public sealed class SharedReservationTests
 
     private static void AssertJoined(UnitOfWork unit, UnitOfWork lead)
     {
-        Assert.Equal((lead.Task!.CorrelationId, lead.Task!.CorrelationId, lead.Opened[0].KeyAlias), (unit.Task!.PackedWith, unit.Opened[0].Pack, unit.Opened[0].KeyAlias));
+        Assert.Equal((lead.Task!.CorrelationId, lead.Task!.CorrelationId, lead.Opened[0].KeyAlias),
+            (unit.Task!.PackedWith, unit.Opened[0].Pack, unit.Opened[0].KeyAlias));
         AssertCosts(unit, new ResourceDemand(0, MemberTokens), 0.1m);
     }
 
@@ -163,14 +167,16 @@ public sealed class SharedReservationTests
         Assert.Equal((need.Tokens, usd), (unit.Opened[0].ReservedTokens, unit.Opened[0].ReservedUsd));
     }
 
-    private static List<UnitOfWork> Group(int count, int maxSize = 16) => [.. Enumerable.Range(0, count).Select(_ => Unit(maxSize: maxSize))];
+    private static List<UnitOfWork> Group(int count, int maxSize = 16) =>
+        [.. Enumerable.Range(0, count).Select(_ => Unit(maxSize: maxSize))];
 
     private static UnitOfWork Unit(string group = "small", string bucket = BucketId, int maxSize = 16)
     {
         var task = new TaskRow { CorrelationId = Guid.CreateVersion7(), Attempt = 1 };
         var unit = new UnitOfWork(TestBuckets.Noon)
         {
-            Task = task, Shared = new SharedReservation(group, maxSize, new ReservationCost(new ResourceDemand(1, LeadTokens), 1m), new ReservationCost(new ResourceDemand(0, MemberTokens), 0.1m)),
+            Task = task, Shared = new SharedReservation(group, maxSize, new ReservationCost(new ResourceDemand(1, LeadTokens), 1m),
+                new ReservationCost(new ResourceDemand(0, MemberTokens), 0.1m)),
         };
         unit.Opened.Add(new AttemptRow { TaskId = task.CorrelationId, Number = 1, KeyAlias = $"key of {task.CorrelationId}" });
         unit.Reserve(new Reservation(bucket, new ResourceDemand(0, MemberTokens), 0.1m, [BudgetId]), () => { });

@@ -7,9 +7,13 @@ internal static class TestBuckets
 {
     public static readonly DateTime Noon = new(2026, 11, 21, 12, 0, 0, DateTimeKind.Utc);
 
-    public static double OpensAfter(TokenBucket bucket, ResourceDemand need) => (BucketRule.OpensAt(bucket, need, Noon).At - Noon).TotalSeconds;
+    public static double OpensAfter(TokenBucket bucket, ResourceDemand need) =>
+        (BucketRule.OpensAt(bucket, need, Noon).At - Noon).TotalSeconds;
 
-    public static TokenBucket Bucket(double? rpm = null, double levelRpm = 0, double? rpd = null, double levelRpd = 0, double? tpm = null, double levelTpm = 0, double? tpd = null, double levelTpd = 0) => new()
+    public static TokenBucket Bucket(
+        double? rpm = null, double levelRpm = 0, double? rpd = null, double levelRpd = 0, double? tpm = null, double levelTpm = 0,
+        double? tpd = null, double levelTpd = 0) =>
+        new()
     {
         AsOf = Noon,
         RequestsPerMinute = rpm, RequestsPerDay = rpd, TokensPerMinute = tpm, TokensPerDay = tpd,

@@ -25,7 +25,8 @@ internal sealed class BusUnderTest : IAsyncDisposable
         var user = address.UserInfo.Split(':');
         var broker = new RabbitMqAddress(address.Host, address.Port, address.AbsolutePath[1..], user[0], user[1], Tls: false);
         var services = new ServiceCollection().AddLogging().AddSingleton<IReceiveEndpointObserver>(_faults);
-        services.AddQueueBus(broker, endpoints: (_, bus) => bus.QueueEndpoint(QueueName, concurrency: 1, endpoint => endpoint.Handler<Probe>(probe =>
+        services.AddQueueBus(broker,
+            endpoints: (_, bus) => bus.QueueEndpoint(QueueName, concurrency: 1, endpoint => endpoint.Handler<Probe>(probe =>
             _received.Writer.WriteAsync(probe.Message.Number).AsTask())));
         _services = services.BuildServiceProvider();
     }

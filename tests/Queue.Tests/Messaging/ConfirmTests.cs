@@ -84,7 +84,8 @@ public sealed class ConfirmTests
     {
         await using var connection = await new ConnectionFactory { Uri = new Uri(virtualHost) }.CreateConnectionAsync(CancellationToken);
         await using var channel = await connection.CreateChannelAsync(cancellationToken: CancellationToken);
-        await channel.QueueDeclareAsync(name, durable: true, exclusive: false, autoDelete: false, arguments, cancellationToken: CancellationToken);
+        await channel.QueueDeclareAsync(name, durable: true, exclusive: false, autoDelete: false, arguments,
+            cancellationToken: CancellationToken);
         await channel.ExchangeDeclareAsync(name, ExchangeType.Fanout, durable: true, cancellationToken: CancellationToken);
         await channel.QueueBindAsync(name, name, "", cancellationToken: CancellationToken);
     }

@@ -12,7 +12,8 @@ public sealed class ReconnectTests
     private static readonly TimeSpan ConnectedAgain = TimeSpan.FromSeconds(10);
 
     private static readonly Exception Refused =
-        new RabbitMqConnectionException("Broker unreachable", new BrokerUnreachableException(new AuthenticationFailureException("refused")));
+        new RabbitMqConnectionException("Broker unreachable",
+            new BrokerUnreachableException(new AuthenticationFailureException("refused")));
 
     private static CancellationToken CancellationToken => TestContext.Current.CancellationToken;
 

@@ -10,7 +10,8 @@ namespace LlmQueue.Tests.PageSummaries;
 /// <summary>A summary with a deadline has its result before it, whatever the providers do, and says what no model wrote.</summary>
 public sealed class DeadlineTests(SimulatorFixture simulators) : IClassFixture<SimulatorFixture>
 {
-    private const string Prose = "A heat pump moves heat from the ground into a house. Heat pumps need electricity, and the price of electricity decides whether heat pumps pay. Somebody had left an umbrella in the hall.";
+    private const string Prose = "A heat pump moves heat from the ground into a house. Heat pumps need electricity, "
+        + "and the price of electricity decides whether heat pumps pay. Somebody had left an umbrella in the hall.";
 
     [Fact]
     public async Task With_every_provider_closed_there_are_extracts_in_time_and_they_are_marked()
@@ -18,7 +19,8 @@ public sealed class DeadlineTests(SimulatorFixture simulators) : IClassFixture<S
         var simulator = await simulators.Fresh();
         await simulator.PostFault(new { throttle = new { retryAfterSeconds = 3600, window = "TPD" } });
         await using var queue = await QueueUnderTest.Start(Setup(simulator));
-        var id = await Summarize(queue, TimeSpan.FromSeconds(8), "When do heat pumps pay?", Page("One", Prose), Page("Two", "Der Preis für Strom entscheidet, ob sich eine Wärmepumpe lohnt. Der Strom ist teuer."));
+        var id = await Summarize(queue, TimeSpan.FromSeconds(8), "When do heat pumps pay?", Page("One", Prose),
+            Page("Two", "Der Preis für Strom entscheidet, ob sich eine Wärmepumpe lohnt. Der Strom ist teuer."));
 
         var result = await queue.Event<PagesSummarized>(e => e.SummaryId == id);
 
@@ -33,7 +35,8 @@ public sealed class DeadlineTests(SimulatorFixture simulators) : IClassFixture<S
         Assert.Contains("Wärmepumpe lohnt", result.Pages[1].Summary, StringComparison.Ordinal);
         Assert.Contains((await queue.History(id)), h => h.Entry == "Extracted");
         // Nothing of it goes on.
-        await Eventually.True("its tasks have ended", TimeSpan.FromSeconds(10), async () => await queue.Scalar<long>("select count(*) from tasks where summary_id = $1 and ended_at is null", id) == 0);
+        await Eventually.True("its tasks have ended", TimeSpan.FromSeconds(10),
+            async () => await queue.Scalar<long>("select count(*) from tasks where summary_id = $1 and ended_at is null", id) == 0);
         await queue.AssertLedgerIsSettled();
     }
 
@@ -43,7 +46,8 @@ public sealed class DeadlineTests(SimulatorFixture simulators) : IClassFixture<S
         var simulator = await simulators.Fresh();
         await simulator.PostFault(new { hang = true }, match: new { contains = "umbrella" });
         await using var queue = await QueueUnderTest.Start(Setup(simulator));
-        var id = await Summarize(queue, TimeSpan.FromSeconds(6), null, Page("One", "The queue keeps every task as a row. Messages ring a bell for whoever works on it."), Page("Two", Prose));
+        var id = await Summarize(queue, TimeSpan.FromSeconds(6), null,
+            Page("One", "The queue keeps every task as a row. Messages ring a bell for whoever works on it."), Page("Two", Prose));
 
         var result = await queue.Event<PagesSummarized>(e => e.SummaryId == id);
 
@@ -70,10 +74,12 @@ public sealed class DeadlineTests(SimulatorFixture simulators) : IClassFixture<S
         });
         await simulator.PostFault(new { throttle = new { retryAfterSeconds = 3600, window = "TPD" } }, match: new { model = "small" });
         var id = await Summarize(queue, TimeSpan.FromSeconds(15), null, Page("One", Prose), Page("Two", Prose));
-        await Eventually.True("its pages wait", TimeSpan.FromSeconds(10), async () => await queue.Scalar<long>("select count(*) from tasks where summary_id = $1 and state = 'WaitingForCapacity'", id) == 2);
+        await Eventually.True("its pages wait", TimeSpan.FromSeconds(10), async () =>
+            await queue.Scalar<long>("select count(*) from tasks where summary_id = $1 and state = 'WaitingForCapacity'", id) == 2);
         var deadline = DeadlineRule.FinishBy(await Row(queue, id));
         // Their own deadline comes before the summary's; the sweep that finds it is the Rescuer's, rung here as it rings.
-        var pages = await queue.Read(db => Task.FromResult(db.Tasks.Where(t => t.SummaryId == id).Select(t => new { t.CorrelationId, t.Deadline }).ToList()));
+        var pages = await queue.Read(
+            db => Task.FromResult(db.Tasks.Where(t => t.SummaryId == id).Select(t => new { t.CorrelationId, t.Deadline }).ToList()));
         Assert.All(pages, page => Assert.True(page.Deadline < deadline));
         await queue.Send([.. pages.Select(p => new DeadlinePassed(p.CorrelationId))]);
 
@@ -109,7 +115,8 @@ public sealed class DeadlineTests(SimulatorFixture simulators) : IClassFixture<S
         await using (var before = await QueueUnderTest.Start(setup))
         {
             id = await Summarize(before, TimeSpan.FromSeconds(15), null, Page("One", Prose));
-            await Eventually.True("its page waits", TimeSpan.FromSeconds(10), async () => await before.Scalar<long>("select count(*) from tasks where summary_id = $1 and state = 'WaitingForCapacity'", id) == 1);
+            await Eventually.True("its page waits", TimeSpan.FromSeconds(10), async () =>
+                await before.Scalar<long>("select count(*) from tasks where summary_id = $1 and state = 'WaitingForCapacity'", id) == 1);
             setup = setup with { Database = before.Database };
         }
 
@@ -128,7 +135,8 @@ public sealed class DeadlineTests(SimulatorFixture simulators) : IClassFixture<S
     {
         var now = new DateTime(2026, 11, 21, 12, 0, 0, DateTimeKind.Utc);
         var summary = new SummaryRow { SubmittedAt = now, Deadline = now.AddSeconds(seconds), Question = "Why?", Pages = 10 };
-        var ends = new[] { SummaryRoles.Plan, SummaryRoles.Page, SummaryRoles.Merge, SummaryRoles.Synthesis, SummaryRoles.Answer }.Select(role => DeadlineRule.StageEnd(summary, role, now)!.Value).ToList();
+        var ends = new[] { SummaryRoles.Plan, SummaryRoles.Page, SummaryRoles.Merge, SummaryRoles.Synthesis, SummaryRoles.Answer }
+            .Select(role => DeadlineRule.StageEnd(summary, role, now)!.Value).ToList();
 
         Assert.All(ends, end => Assert.InRange(end, now.AddTicks(1), DeadlineRule.FinishBy(summary)!.Value));
         Assert.True(DeadlineRule.FinishBy(summary) < summary.Deadline);
@@ -137,16 +145,21 @@ public sealed class DeadlineTests(SimulatorFixture simulators) : IClassFixture<S
         Assert.Null(DeadlineRule.FinishBy(new SummaryRow { SubmittedAt = now }));
     }
 
-    private static QueueSetup Setup(SimulatorProcess simulator) => new() { Catalogue = TestCatalogue.Of(new TestModel("first"), new TestModel("second")), ProviderUrl = simulator.BaseUrl };
+    private static QueueSetup Setup(SimulatorProcess simulator) =>
+        new() { Catalogue = TestCatalogue.Of(new TestModel("first"), new TestModel("second")), ProviderUrl = simulator.BaseUrl };
 
     private static PageContent Page(string title, string text) => new() { Title = title, Text = text };
 
     private static async Task<Guid> Summarize(QueueUnderTest queue, TimeSpan? within, string? question, params PageContent[] pages)
     {
         var id = Guid.CreateVersion7();
-        await queue.Services.GetRequiredService<IBus>().Publish(new SummarizePages { Id = id, Pages = pages, Question = question, Deadline = within is { } time ? TimeProvider.System.GetUtcNow() + time : null }, TestContext.Current.CancellationToken);
+        await queue.Services.GetRequiredService<IBus>().Publish(new SummarizePages
+        {
+            Id = id, Pages = pages, Question = question, Deadline = within is { } time ? TimeProvider.System.GetUtcNow() + time : null,
+        }, TestContext.Current.CancellationToken);
         return id;
     }
 
-    private static Task<SummaryRow> Row(QueueUnderTest queue, Guid id) => queue.Read(db => Task.FromResult(db.Summaries.Single(s => s.CorrelationId == id)));
+    private static Task<SummaryRow> Row(QueueUnderTest queue, Guid id) =>
+        queue.Read(db => Task.FromResult(db.Summaries.Single(s => s.CorrelationId == id)));
 }

@@ -8,7 +8,10 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace LlmQueue.Tests.PageSummaries;
 
-/// <summary>A whole summary of many pages in a running queue: plan, pages over the pool, merges, synthesis, answer; and what becomes of it when something goes wrong.</summary>
+/// <summary>
+/// A whole summary of many pages in a running queue: plan, pages over the pool, merges, synthesis, answer; and what becomes of it when
+/// something goes wrong.
+/// </summary>
 public sealed class ManyPagesTests(SimulatorFixture simulators) : IClassFixture<SimulatorFixture>
 {
     [Fact]
@@ -17,7 +20,8 @@ public sealed class ManyPagesTests(SimulatorFixture simulators) : IClassFixture<
         var simulator = await simulators.Fresh();
         using var pages = new PageCounter("groq:third", "groq:fourth");
         // A small context, so that the summaries of all pages do not fit one call and are merged in a tree.
-        await using var queue = await QueueUnderTest.Start(Setup(simulator, new TestModel("third") { Context = 4000, MaxOutput = 2000 }, new TestModel("fourth") { Context = 4000, MaxOutput = 2000 }));
+        await using var queue = await QueueUnderTest.Start(Setup(simulator, new TestModel("third") { Context = 4000, MaxOutput = 2000 },
+            new TestModel("fourth") { Context = 4000, MaxOutput = 2000 }));
         var id = await Summarize(queue, 24, "What do the pages say?", Page);
 
         var result = await queue.Event<PagesSummarized>(e => e.SummaryId == id);
@@ -60,13 +64,15 @@ public sealed class ManyPagesTests(SimulatorFixture simulators) : IClassFixture<
         await simulator.PostFault(new { throttle = new { retryAfterSeconds = 3600, window = "TPD" } });
         await using var queue = await QueueUnderTest.Start(Setup(simulator, new TestModel("first")));
         var id = await Summarize(queue, 6, null, Page);
-        await Eventually.True("its pages wait", TimeSpan.FromSeconds(20), async () => await queue.Scalar<long>("select count(*) from tasks where summary_id = $1 and state = 'WaitingForCapacity'", id) == 6);
+        await Eventually.True("its pages wait", TimeSpan.FromSeconds(20), async () =>
+            await queue.Scalar<long>("select count(*) from tasks where summary_id = $1 and state = 'WaitingForCapacity'", id) == 6);
 
         await queue.Send(new CancelSummary(id));
 
         var result = await queue.Event<PagesSummarized>(e => e.SummaryId == id);
         Assert.Equal("Canceled", result.State);
-        await Eventually.True("every page is canceled", TimeSpan.FromSeconds(20), async () => await queue.Scalar<long>("select count(*) from tasks where summary_id = $1 and state = 'Canceled'", id) == 6);
+        await Eventually.True("every page is canceled", TimeSpan.FromSeconds(20),
+            async () => await queue.Scalar<long>("select count(*) from tasks where summary_id = $1 and state = 'Canceled'", id) == 6);
         await queue.AssertLedgerIsSettled();
     }
 
@@ -85,20 +91,30 @@ public sealed class ManyPagesTests(SimulatorFixture simulators) : IClassFixture<
 
         Assert.All(result.Pages, page => Assert.Equal("groq:second", page.Model));
         var calls = (await simulator.Log(before)).CountBy(c => c.Model).ToDictionary(c => c.Key, c => c.Value);
-        Assert.True(calls.GetValueOrDefault("first") <= 3, $"{calls.GetValueOrDefault("first")} of 30 pages were still sent to the model that fails");
-        Assert.Contains("summary pool", await queue.Scalar<string>("select a.why from attempts a join tasks t on t.id = a.task_id where t.summary_id = $1 limit 1", id), StringComparison.Ordinal);
+        Assert.True(calls.GetValueOrDefault("first") <= 3,
+            $"{calls.GetValueOrDefault("first")} of 30 pages were still sent to the model that fails");
+        Assert.Contains("summary pool",
+            await queue.Scalar<string>("select a.why from attempts a join tasks t on t.id = a.task_id where t.summary_id = $1 limit 1", id),
+            StringComparison.Ordinal);
     }
 
-    private static PageContent Page(int number) => new() { Title = $"Title {number}", Text = string.Join(' ', Enumerable.Range(0, 40).Select(i => $"This is sentence {i} of page number {number} and it speaks of matter {(i * 31) + number}.")) };
+    private static PageContent Page(int number) => new()
+    {
+        Title = $"Title {number}", Text = string.Join(' ', Enumerable.Range(0, 40)
+            .Select(i => $"This is sentence {i} of page number {number} and it speaks of matter {(i * 31) + number}.")),
+    };
 
     private static async Task<Guid> Summarize(QueueUnderTest queue, int pages, string? question, Func<int, PageContent> page)
     {
         var id = Guid.CreateVersion7();
-        await queue.Services.GetRequiredService<IBus>().Publish(new SummarizePages { Id = id, Pages = [.. Enumerable.Range(1, pages).Select(page)], Question = question }, TestContext.Current.CancellationToken);
+        await queue.Services.GetRequiredService<IBus>().Publish(
+            new SummarizePages { Id = id, Pages = [.. Enumerable.Range(1, pages).Select(page)], Question = question },
+            TestContext.Current.CancellationToken);
         return id;
     }
 
-    private static QueueSetup Setup(SimulatorProcess simulator, params TestModel[] models) => new() { Catalogue = TestCatalogue.Of(models), ProviderUrl = simulator.BaseUrl };
+    private static QueueSetup Setup(SimulatorProcess simulator, params TestModel[] models) =>
+        new() { Catalogue = TestCatalogue.Of(models), ProviderUrl = simulator.BaseUrl };
 
     /// <summary>What the queue's own metric says of pages.</summary>
     private sealed class PageCounter : IDisposable

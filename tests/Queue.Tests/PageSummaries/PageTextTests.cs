@@ -8,22 +8,29 @@ namespace LlmQueue.Tests.PageSummaries;
 
 public sealed class PageTextTests
 {
-    private static readonly string[] Words = ["queue", "the", "Warteschlange", "задача", "任务", "작업", "👍", "a", "x1f4", "supercalifragilistic", "€5.30", "e\u0301"];
+    private static readonly string[] Words =
+        ["queue", "the", "Warteschlange", "задача", "任务", "작업", "👍", "a", "x1f4", "supercalifragilistic", "€5.30", "e\u0301"];
     private static readonly string[] Gaps = [" ", " ", " ", ". ", "\n", "\n\n", "", "", "\t"];
 
     private static readonly Gen<string> Texts =
-        from pieces in Gen.ArrayOf(from word in Gen.Elements(Words) from gap in Gen.Elements(Gaps) from times in Gen.Choose(1, 12) select string.Concat(Enumerable.Repeat(word, times)) + gap)
+        from pieces in Gen.ArrayOf(
+            from word in Gen.Elements(Words)
+            from gap in Gen.Elements(Gaps)
+            from times in Gen.Choose(1, 12)
+            select string.Concat(Enumerable.Repeat(word, times)) + gap)
         from repeat in Gen.Choose(1, 6)
         select string.Concat(Enumerable.Repeat(string.Concat(pieces), repeat));
 
     [Fact]
     public void Splitting_loses_nothing_but_white_space() =>
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(400), Prop.ForAll(Texts.ToArbitrary(), Gen.Choose(40, 400).ToArbitrary(), (text, most) =>
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(400),
+            Prop.ForAll(Texts.ToArbitrary(), Gen.Choose(40, 400).ToArbitrary(), (text, most) =>
             Solid(string.Concat(PageText.Split(text, most))) == Solid(text)));
 
     [Fact]
     public void Every_part_is_within_the_limit_and_none_is_empty() =>
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(400), Prop.ForAll(Texts.ToArbitrary(), Gen.Choose(40, 400).ToArbitrary(), (text, most) =>
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(400),
+            Prop.ForAll(Texts.ToArbitrary(), Gen.Choose(40, 400).ToArbitrary(), (text, most) =>
         {
             var parts = PageText.Split(text, most);
             return parts.All(p => PageText.Tokens(p) <= most) && (parts.Count == 1 || parts.All(p => p.Trim().Length > 0));
@@ -31,8 +38,10 @@ public sealed class PageTextTests
 
     [Fact]
     public void No_part_begins_or_ends_in_the_middle_of_a_character() =>
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(100), Prop.ForAll(Gen.Choose(1, 3000).ToArbitrary(), Gen.Choose(20, 100).ToArbitrary(), (length, most) =>
-            PageText.Split(string.Concat(Enumerable.Repeat("😀", length)), most).All(p => !char.IsLowSurrogate(p[0]) && !char.IsHighSurrogate(p[^1]))));
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(100),
+            Prop.ForAll(Gen.Choose(1, 3000).ToArbitrary(), Gen.Choose(20, 100).ToArbitrary(), (length, most) =>
+            PageText.Split(string.Concat(Enumerable.Repeat("😀", length)), most)
+                .All(p => !char.IsLowSurrogate(p[0]) && !char.IsHighSurrogate(p[^1]))));
 
     [Fact]
     public void A_text_that_fits_is_one_part_as_it_is() => Assert.Equal(["One.\n\n  Two."], PageText.Split("One.\n\n  Two.", 100));
@@ -45,7 +54,8 @@ public sealed class PageTextTests
         var parts = PageText.Split($"{paragraph}\n\n{paragraph}\n\n{paragraph}", PageText.Tokens(paragraph) + 20);
 
         Assert.Equal([paragraph, paragraph, paragraph], parts);
-        Assert.All(PageText.Split(paragraph, PageText.Tokens(paragraph) / 2 + 10), part => Assert.EndsWith("it.", part, StringComparison.Ordinal));
+        Assert.All(PageText.Split(paragraph, PageText.Tokens(paragraph) / 2 + 10),
+            part => Assert.EndsWith("it.", part, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -63,7 +73,8 @@ public sealed class PageTextTests
         Assert.Equal("The queue & you", page.Title);
         Assert.Contains("A task is a row.", page.Text, StringComparison.Ordinal);
         Assert.Contains("One\n\nTwo", page.Text, StringComparison.Ordinal);
-        Assert.All(["alert", "color", "Home", "nobody", "old", "<"], noise => Assert.DoesNotContain(noise, page.Text, StringComparison.Ordinal));
+        Assert.All(["alert", "color", "Home", "nobody", "old", "<"],
+            noise => Assert.DoesNotContain(noise, page.Text, StringComparison.Ordinal));
         Assert.DoesNotContain("\n\n\n", page.Text, StringComparison.Ordinal);
     }
 
@@ -76,7 +87,8 @@ public sealed class PageTextTests
 
     [Fact]
     public void The_beginning_of_a_text_is_the_beginning_of_it() =>
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(200), Prop.ForAll(Texts.ToArbitrary(), Gen.Choose(20, 200).ToArbitrary(), (text, most) =>
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(200),
+            Prop.ForAll(Texts.ToArbitrary(), Gen.Choose(20, 200).ToArbitrary(), (text, most) =>
         {
             var beginning = PageText.Beginning(text, most);
             return PageText.Tokens(beginning) <= most && Solid(text).StartsWith(Solid(beginning), StringComparison.Ordinal);

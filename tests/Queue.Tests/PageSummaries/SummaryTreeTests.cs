@@ -23,7 +23,8 @@ public sealed class SummaryTreeTests
 
     [Fact]
     public void Every_level_of_merging_has_fewer_texts_than_the_one_before_until_one_call_takes_them_all() =>
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(60), Prop.ForAll(Sizes.ToArbitrary(), Gen.Choose(3000, 12_000).ToArbitrary(), (sizes, limit) =>
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(60),
+            Prop.ForAll(Sizes.ToArbitrary(), Gen.Choose(3000, 12_000).ToArbitrary(), (sizes, limit) =>
         {
             var stages = Stages(limit);
             var summary = new SummaryRow { CorrelationId = Guid.NewGuid(), Stage = 2 };
@@ -53,7 +54,8 @@ public sealed class SummaryTreeTests
     [Fact]
     public void What_fits_one_call_is_not_merged_first()
     {
-        var step = Assert.IsType<SummaryStep.Synthesize>(Stages(12_000).Condense(new SummaryRow { Stage = 2 }, [Text(100, 0), Text(100, 1)], Noon));
+        var step = Assert.IsType<SummaryStep.Synthesize>(
+            Stages(12_000).Condense(new SummaryRow { Stage = 2 }, [Text(100, 0), Text(100, 1)], Noon));
 
         Assert.Contains("[text 1]", Assert.Single(step.Tasks).Messages[^1].Content, StringComparison.Ordinal);
     }
@@ -63,16 +65,22 @@ public sealed class SummaryTreeTests
         Assert.IsType<SummaryStep.Synthesize>(Stages(3000).Condense(new SummaryRow { Stage = 2 }, [Text(9000, 0)], Noon));
 
     // "word " is somewhat above a token; what matters is that sizes differ widely.
-    private static string Text(int tokens, int number) => $"[text {number}] " + string.Join(' ', Enumerable.Range(0, tokens).Select(i => i % 9 == 8 ? "words.\n\nMore" : "word"));
+    private static string Text(int tokens, int number) =>
+        $"[text {number}] " + string.Join(' ', Enumerable.Range(0, tokens).Select(i => i % 9 == 8 ? "words.\n\nMore" : "word"));
 
     private static SummaryStages Stages(int tokensPerMinute)
     {
-        var catalogue = ModelCatalogue.Parse(TestCatalogue.Of(new TestModel("first") { Tpm = tokensPerMinute }, new TestModel("second") { Tpm = tokensPerMinute }), "test.json");
-        var settings = QueueSettings.Read(new Dictionary<string, string?>(StringComparer.Ordinal) { ["GROQ_API_KEY"] = "sk-key-1" }, "/nowhere");
+        var catalogue = ModelCatalogue.Parse(
+            TestCatalogue.Of(new TestModel("first") { Tpm = tokensPerMinute }, new TestModel("second") { Tpm = tokensPerMinute }),
+            "test.json");
+        var settings = QueueSettings.Read(new Dictionary<string, string?>(StringComparer.Ordinal) { ["GROQ_API_KEY"] = "sk-key-1" },
+            "/nowhere");
         var directory = new BucketDirectory(catalogue, settings.Providers);
         var views = new LimitViews();
         foreach (var bucket in directory.All)
             views.Show(bucket.NewRow(Noon));
-        return new SummaryStages(new SummaryPools(new CurrentCatalogue(catalogue), settings, directory, new UsableProviders(settings.Providers), views), new SummaryReadings(contexts: null!));
+        return new SummaryStages(
+            new SummaryPools(new CurrentCatalogue(catalogue), settings, directory, new UsableProviders(settings.Providers), views),
+            new SummaryReadings(contexts: null!));
     }
 }

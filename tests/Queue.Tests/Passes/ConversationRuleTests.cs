@@ -15,7 +15,8 @@ public sealed class ConversationRuleTests
 
         Assert.Equal((10, 0, 22), (continued.Verbatim, continued.Summarised, continued.Messages.Count));
         Assert.Equal(["system", "user", "assistant"], continued.Messages.Take(3).Select(m => m.Role));
-        Assert.Equal(("Question 1?", "Answer 1. We will use plan 1. So much for that.", "And now?"), (continued.Messages[1].Content, continued.Messages[2].Content, continued.Messages[^1].Content));
+        Assert.Equal(("Question 1?", "Answer 1. We will use plan 1. So much for that.", "And now?"),
+            (continued.Messages[1].Content, continued.Messages[2].Content, continued.Messages[^1].Content));
     }
 
     [Fact]
@@ -49,12 +50,15 @@ public sealed class ConversationRuleTests
     [Fact]
     public void A_turn_too_long_to_go_along_leaves_its_decision_behind()
     {
-        var continued = ConversationRule.Compose([new Turn("Which database?", "We will use PostgreSQL. " + new string('x', 50_000)), new Turn("Why?", "Because.")], Own, room: 2000);
+        var continued = ConversationRule.Compose(
+            [new Turn("Which database?", "We will use PostgreSQL. " + new string('x', 50_000)), new Turn("Why?", "Because.")], Own,
+            room: 2000);
 
         Assert.Equal((1, 1), (continued.Verbatim, continued.Summarised));
         Assert.Contains("1. Which database? → We will use PostgreSQL.", continued.Messages[1].Content, StringComparison.Ordinal);
     }
 
     private static List<Turn> Turns(int count, int length = 0) =>
-        [.. Enumerable.Range(1, count).Select(i => new Turn($"Question {i}?", $"Answer {i}. We will use plan {i}. So much for that.{(length > 0 ? " " + new string('y', length) : "")}"))];
+        [.. Enumerable.Range(1, count).Select(i => new Turn($"Question {i}?",
+            $"Answer {i}. We will use plan {i}. So much for that.{(length > 0 ? " " + new string('y', length) : "")}"))];
 }

@@ -8,7 +8,8 @@ public sealed class CritiquePromptTests
     [Theory]
     [InlineData("""{"verdict": "revise", "issues": ["It assumes dry air."], "score": 0.4}""")]
     [InlineData("```json\n{\"verdict\": \"revise\", \"issues\": [\"It assumes dry air.\"], \"score\": 0.4}\n```")]
-    [InlineData("""<think>Shall I say {"verdict": …}? {perhaps}</think> {"verdict": "revise", "issues": ["It assumes dry air."], "score": 0.4,}""")]
+    [InlineData(
+        """<think>Shall I say {"verdict": …}? {perhaps}</think> {"verdict": "revise", "issues": ["It assumes dry air."], "score": 0.4,}""")]
     public void A_critique_is_read_whatever_stands_around_it(string answer)
     {
         var critique = CritiquePrompt.Read(answer);

@@ -18,7 +18,10 @@ public sealed class PassRuleTests
         { TaskPasses.Verdict, new Critique(Accepts: false, ["Worse."], 0.39), 0.4, "draft: the revision scored 0.39, the draft 0.40" },
         { TaskPasses.Verdict, new Critique(Accepts: false, ["No better."], 0.4), 0.4, "revision: it scored 0.40, the draft 0.40" },
         { TaskPasses.Verdict, new Critique(Accepts: true, [], 0.9), 0.4, "revision: it scored 0.90, the draft 0.40" },
-        { TaskPasses.Verdict, null, 0.4, "draft: what was said of the revision is not the object that was asked for, so nobody knows whether it is better" },
+        {
+            TaskPasses.Verdict, null, 0.4,
+            "draft: what was said of the revision is not the object that was asked for, so nobody knows whether it is better"
+        },
     };
 
     [Theory]
@@ -40,7 +43,8 @@ public sealed class PassRuleTests
 
     [Fact]
     public void A_revision_that_was_scored_in_time_is_kept_though_the_deadline_has_passed() =>
-        Assert.Equal("revision: it scored 0.90, the draft 0.40", Words(PassRule.After(TaskPasses.Verdict, new Critique(Accepts: true, [], 0.9), 0.4, Now.AddSeconds(-1), Now)));
+        Assert.Equal("revision: it scored 0.90, the draft 0.40",
+            Words(PassRule.After(TaskPasses.Verdict, new Critique(Accepts: true, [], 0.9), 0.4, Now.AddSeconds(-1), Now)));
 
     private static string Words(PassDecision decision) => decision switch
     {

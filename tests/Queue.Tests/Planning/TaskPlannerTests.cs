@@ -11,8 +11,8 @@ public sealed class TaskPlannerTests
     public void The_planner_runs_every_step_and_the_order_is_the_order_of_its_constructor() =>
         Assert.Equal(
             [
-                typeof(EstimateStep), typeof(ReadImagesStep), typeof(ContinueConversationStep), typeof(ClassifyStep), typeof(RouteStep), typeof(SplitStep),
-                typeof(AdmitStep),
+                typeof(EstimateStep), typeof(ReadImagesStep), typeof(ContinueConversationStep), typeof(ClassifyStep), typeof(RouteStep),
+                typeof(SplitStep), typeof(AdmitStep),
             ],
             HandedTo(typeof(TaskPlanner)));
 

@@ -15,16 +15,20 @@ public sealed class ChainRuleTests
     {
         var seeds = Enumerable.Range(1, 300).Select(seed => Play(seed)).ToList();
 
-        // Of the last hundred of two hundred tasks, and of the last hundred of the two hundred after the swap: in the usual run and in the unlucky one of twenty.
+        // Of the last hundred of two hundred tasks, and of the last hundred of the two hundred after the swap: in the usual run and in the
+        // unlucky one of twenty.
         var (before, after) = (Sorted(seeds.Select(s => s.Before)), Sorted(seeds.Select(s => s.After)));
-        TestContext.Current.TestOutputHelper?.WriteLine($"share of the better, mean and 5th percentile of 300 seeds: {before.Average():0.00}, {before[15]:0.00}; after the swap {after.Average():0.00}, {after[15]:0.00}; other sampled, 5th percentile {Sorted(seeds.Select(s => s.Other))[15]:0.00}");
+        TestContext.Current.TestOutputHelper?.WriteLine("share of the better, mean and 5th percentile of 300 seeds: "
+            + $"{before.Average():0.00}, {before[15]:0.00}; after the swap {after.Average():0.00}, {after[15]:0.00}; "
+            + $"other sampled, 5th percentile {Sorted(seeds.Select(s => s.Other))[15]:0.00}");
         Assert.True(before.Average() >= 0.88 && before[15] >= 0.80, $"before: {before.Average():0.00}, {before[15]:0.00}");
         Assert.True(after.Average() >= 0.85 && after[15] >= 0.75, $"after: {after.Average():0.00}, {after[15]:0.00}");
         // One turn in twenty and the draws between them: in a hundred tasks it is asked, but for a chance of less than one in a hundred.
         Assert.True(seeds.Count(seed => seed.Other > 0) >= 297, $"the other was asked in {seeds.Count(seed => seed.Other > 0)} of 300");
         // "Finds out" is: at least four of five of some thirty in a row go to the one that is now better.
         var found = Sorted(seeds.Select(s => (double)s.Found));
-        TestContext.Current.TestOutputHelper?.WriteLine($"tasks until the swap was found: median {found[150]:0}, 95th percentile {found[284]:0}, longest {found[299]:0}");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"tasks until the swap was found: median {found[150]:0}, 95th percentile {found[284]:0}, longest {found[299]:0}");
         Assert.True(found[299] <= 200, $"one took {found[299]} tasks");
     }
 
@@ -47,7 +51,9 @@ public sealed class ChainRuleTests
         var unjudged = ChainRule.Decide(Chain, [Runs("groq:weak", 20, 0.1), Runs("groq:strong", 4, 1)], samples: false, Never);
         Assert.Equal(Chain, unjudged.Models);
         // It is asked until it can be judged.
-        Assert.Contains("4 of the 5 runs", ChainRule.Decide(Chain, [Runs("groq:weak", 20, 0.1), Runs("groq:strong", 4, 1)], samples: true, () => 0).Why, StringComparison.Ordinal);
+        Assert.Contains("4 of the 5 runs",
+            ChainRule.Decide(Chain, [Runs("groq:weak", 20, 0.1), Runs("groq:strong", 4, 1)], samples: true, () => 0).Why,
+            StringComparison.Ordinal);
 
         var judged = ChainRule.Decide(Chain, [Runs("groq:weak", 20, 0.1), Runs("groq:strong", 5, 1)], samples: false, Never);
         Assert.Equal(["groq:strong", "groq:weak"], judged.Models);
@@ -60,19 +66,23 @@ public sealed class ChainRuleTests
         var random = new Random(3);
         var known = new[] { Runs("groq:weak", 40, 0.9), Runs("groq:strong", 6, 1) };
 
-        Assert.All(Enumerable.Range(0, 500), _ => Assert.Equal("groq:strong", ChainRule.Decide(Chain, known, samples: false, random.NextDouble).Models[0]));
-        Assert.Contains(Enumerable.Range(0, 500), _ => ChainRule.Decide(Chain, known, samples: true, random.NextDouble).Models[0] == "groq:weak");
+        Assert.All(Enumerable.Range(0, 500),
+            _ => Assert.Equal("groq:strong", ChainRule.Decide(Chain, known, samples: false, random.NextDouble).Models[0]));
+        Assert.Contains(Enumerable.Range(0, 500),
+            _ => ChainRule.Decide(Chain, known, samples: true, random.NextDouble).Models[0] == "groq:weak");
     }
 
     [Fact]
     public void Only_ever_changes_the_order() =>
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(300), Prop.ForAll(Gen.Choose(1, 6).ToArbitrary(), Gen.Choose(0, 30).ArrayOf(8).ToArbitrary(), Gen.Choose(0, 100).ToArbitrary(), (models, runs, seed) =>
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(300), Prop.ForAll(Gen.Choose(1, 6).ToArbitrary(),
+            Gen.Choose(0, 30).ArrayOf(8).ToArbitrary(), Gen.Choose(0, 100).ToArbitrary(), (models, runs, seed) =>
         {
             IReadOnlyList<string> chain = [.. Enumerable.Range(0, models).Select(i => $"p:{i}")];
             // Two of those that are known are not in the chain: what is learned of them leads nowhere.
             var known = runs.Select((n, i) => Runs($"p:{i}", n, n % 7 / 7.0)).ToList();
             var ordered = ChainRule.Decide(chain, known, samples: seed % 2 == 0, new Random(seed).NextDouble);
-            return ordered.Models.Order(StringComparer.Ordinal).SequenceEqual(chain) && (ordered.Why is not null || ordered.Models.SequenceEqual(chain));
+            return ordered.Models.Order(StringComparer.Ordinal).SequenceEqual(chain)
+                && (ordered.Why is not null || ordered.Models.SequenceEqual(chain));
         }));
 
     [Fact]
@@ -88,7 +98,11 @@ public sealed class ChainRuleTests
     [Fact]
     public void Ratings_alone_can_turn_the_order()
     {
-        var known = new[] { Runs("groq:weak", 20, 1) with { Quality = 2, QualityWeight = 10 }, Runs("groq:strong", 20, 1) with { Quality = 9, QualityWeight = 10 } };
+        var known = new[]
+        {
+            Runs("groq:weak", 20, 1) with { Quality = 2, QualityWeight = 10 },
+            Runs("groq:strong", 20, 1) with { Quality = 9, QualityWeight = 10 },
+        };
         Assert.Equal("groq:strong", ChainRule.Decide(Chain, known, samples: false, Never).Models[0]);
     }
 
@@ -123,15 +137,18 @@ public sealed class ChainRuleTests
 
     private static double Never() => throw new InvalidOperationException("No chance was to be taken.");
 
-    private static ModelRuns Runs(string model, int runs, double rate) => new(model, runs, runs, runs * rate, runs * rate * 0.5, runs * rate * 2, 0, 0);
+    private static ModelRuns Runs(string model, int runs, double rate) =>
+        new(model, runs, runs, runs * rate, runs * rate * 0.5, runs * rate * 2, 0, 0);
 
     private static (double Before, double Other, double After, int Found) Play(int seed)
     {
         var (book, random) = (new RunRecorder(), new Random(seed));
         var first = Serve(book, random, 200, [0.70, 0.95]);
         var second = Serve(book, random, 200, [0.95, 0.70]);
-        var found = Enumerable.Range(30, 171).Where(n => second.Skip(n - 30).Take(30).Count(m => m == 0) >= 24).DefaultIfEmpty(int.MaxValue).First();
-        return (first.TakeLast(100).Count(m => m == 1) / 100.0, first.TakeLast(100).Count(m => m == 0) / 100.0, second.TakeLast(100).Count(m => m == 0) / 100.0, found);
+        var found = Enumerable.Range(30, 171).Where(n => second.Skip(n - 30).Take(30).Count(m => m == 0) >= 24)
+            .DefaultIfEmpty(int.MaxValue).First();
+        return (first.TakeLast(100).Count(m => m == 1) / 100.0, first.TakeLast(100).Count(m => m == 0) / 100.0,
+            second.TakeLast(100).Count(m => m == 0) / 100.0, found);
     }
 
     /// <summary>Which model each task was sent to first.</summary>

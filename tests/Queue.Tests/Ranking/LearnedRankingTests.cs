@@ -27,8 +27,11 @@ public sealed class LearnedRankingTests(SimulatorFixture simulators) : IClassFix
         await Errors(simulator, weak: 0.05, strong: 0.30);
         await Serve(queue, 200);
         var swapped = await Serve(queue, 50);
-        Assert.True(swapped.Count(m => m == "groq:weak") >= 40, $"{swapped.Count(m => m == "groq:weak")} of 50 went to the one that is better now");
-        Assert.Contains("ranking: ", await queue.Scalar<string>("select why from attempts where why like '%ranking:%' order by created_at desc limit 1"), StringComparison.Ordinal);
+        Assert.True(swapped.Count(m => m == "groq:weak") >= 40,
+            $"{swapped.Count(m => m == "groq:weak")} of 50 went to the one that is better now");
+        Assert.Contains("ranking: ",
+            await queue.Scalar<string>("select why from attempts where why like '%ranking:%' order by created_at desc limit 1"),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -45,9 +48,11 @@ public sealed class LearnedRankingTests(SimulatorFixture simulators) : IClassFix
 
         await using (var after = await QueueUnderTest.Start(setup))
         {
-            var ordered = after.Services.GetRequiredService<ModelRanking>().Order(new TaskRow { Kind = "analysis", HighStakes = true }, ["groq:weak", "groq:strong"]);
+            var ordered = after.Services.GetRequiredService<ModelRanking>()
+                .Order(new TaskRow { Kind = "analysis", HighStakes = true }, ["groq:weak", "groq:strong"]);
             Assert.Equal(["groq:strong", "groq:weak"], ordered.Models);
-            var view = Assert.Single(await after.Services.GetRequiredService<RankingViews>().Read(null, TestContext.Current.CancellationToken));
+            var view = Assert.Single(
+                await after.Services.GetRequiredService<RankingViews>().Read(null, TestContext.Current.CancellationToken));
             Assert.Equal(("all", "analysis", "groq:strong"), (view.Subject, view.Kind, view.BestModel));
             Assert.Equal(0, view.Models.Single(m => m.Model == "groq:weak").SuccessRate);
         }
@@ -64,13 +69,20 @@ public sealed class LearnedRankingTests(SimulatorFixture simulators) : IClassFix
         await using var queue = await QueueUnderTest.Start(Setup(simulator));
         await Serve(queue, 20, agent: "clerk");
 
-        var named = await queue.Publish(new LlmTask { Prompt = "Why?", Kind = "analysis", Complexity = "low", MaxOutputTokens = 50, Agent = "clerk", Model = "groq:weak" });
-        Assert.Equal(["groq:weak"], (await queue.Ended(named)).Chain is { Length: > 0 } chain ? chain.Split(' ') : (await queue.Attempts(named)).Select(a => a.Model).Distinct());
+        var named = await queue.Publish(new LlmTask
+        {
+            Prompt = "Why?", Kind = "analysis", Complexity = "low", MaxOutputTokens = 50, Agent = "clerk", Model = "groq:weak",
+        });
+        Assert.Equal(["groq:weak"], (await queue.Ended(named)).Chain is { Length: > 0 } chain
+            ? chain.Split(' ')
+            : (await queue.Attempts(named)).Select(a => a.Model).Distinct());
 
         var ranking = queue.Services.GetRequiredService<ModelRanking>();
         Assert.Null(ranking.Order(new TaskRow { Kind = "analysis" }, ["groq:weak", "groq:strong"]).Why);
-        Assert.Equal("groq:strong", ranking.Order(new TaskRow { Kind = "analysis", Agent = "clerk", HighStakes = true }, ["groq:weak", "groq:strong"]).Models[0]);
-        Assert.Null(ranking.Order(new TaskRow { Kind = "analysis", Agent = "clerk", Tenant = "other", HighStakes = true }, ["groq:weak", "groq:strong"]).Why);
+        Assert.Equal("groq:strong",
+            ranking.Order(new TaskRow { Kind = "analysis", Agent = "clerk", HighStakes = true }, ["groq:weak", "groq:strong"]).Models[0]);
+        Assert.Null(ranking.Order(new TaskRow { Kind = "analysis", Agent = "clerk", Tenant = "other", HighStakes = true },
+            ["groq:weak", "groq:strong"]).Why);
     }
 
     [Fact]
@@ -85,7 +97,8 @@ public sealed class LearnedRankingTests(SimulatorFixture simulators) : IClassFix
         for (var i = 0; i < 6; i++)
         {
             first.Learn(task, "groq:weak", new LlmQueue.Worker.Outcomes.CallOutcome.Unreachable("gone"), TimeSpan.FromSeconds(1));
-            second.Learn(task, "groq:strong", new LlmQueue.Worker.Outcomes.CallOutcome.Answered("yes", 1, 1, null, CutShort: false), TimeSpan.FromSeconds(1));
+            second.Learn(task, "groq:strong", new LlmQueue.Worker.Outcomes.CallOutcome.Answered("yes", 1, 1, null, CutShort: false),
+                TimeSpan.FromSeconds(1));
             // Not a word about the model.
             second.Learn(task, "groq:weak", new LlmQueue.Worker.Outcomes.CallOutcome.KeyRefused("no"), TimeSpan.FromSeconds(1));
         }
@@ -101,10 +114,12 @@ public sealed class LearnedRankingTests(SimulatorFixture simulators) : IClassFix
         Assert.Equal((12L, 6L, 6L), (await Runs(one, ""), await Runs(one, "groq:weak"), await Runs(one, "groq:strong")));
         Assert.Equal(1.0, await one.Scalar<double>("select quality from rankings where model = 'groq:strong'"));
         // Six successes in a row, each fading once for every later run of the kind, whoever made it.
-        Assert.Equal(Enumerable.Range(0, 6).Sum(i => Math.Pow(RankingRule.Fading, i)), await one.Scalar<double>("select successes from rankings where model = 'groq:strong'"), 6);
+        Assert.Equal(Enumerable.Range(0, 6).Sum(i => Math.Pow(RankingRule.Fading, i)),
+            await one.Scalar<double>("select successes from rankings where model = 'groq:strong'"), 6);
     }
 
-    private static Task<long> Runs(QueueUnderTest queue, string model) => queue.Scalar<long>("select runs from rankings where model = $1", model);
+    private static Task<long> Runs(QueueUnderTest queue, string model) =>
+        queue.Scalar<long>("select runs from rankings where model = $1", model);
 
     /// <summary>The model each of them was sent to first.</summary>
     private static async Task<List<string>> Serve(QueueUnderTest queue, int tasks, string? agent = null)
@@ -113,7 +128,10 @@ public sealed class LearnedRankingTests(SimulatorFixture simulators) : IClassFix
         // A few at a time: what is learned of one task decides the next ones.
         for (var done = 0; done < tasks; done += 5)
         {
-            var ids = await Task.WhenAll(Enumerable.Range(0, Math.Min(5, tasks - done)).Select(_ => queue.Publish(new LlmTask { Prompt = "Why is the sky blue?", Kind = "analysis", Complexity = "low", MaxOutputTokens = 50, Agent = agent })));
+            var ids = await Task.WhenAll(Enumerable.Range(0, Math.Min(5, tasks - done)).Select(_ => queue.Publish(new LlmTask
+            {
+                Prompt = "Why is the sky blue?", Kind = "analysis", Complexity = "low", MaxOutputTokens = 50, Agent = agent,
+            })));
             foreach (var id in ids)
             {
                 await queue.Ended(id);
@@ -132,5 +150,6 @@ public sealed class LearnedRankingTests(SimulatorFixture simulators) : IClassFix
             await simulator.PostFault(new { empty = true }, match: new { model = "strong" }, share: strong);
     }
 
-    private static QueueSetup Setup(SimulatorProcess simulator) => new() { Catalogue = TestCatalogue.Of(new TestModel("weak"), new TestModel("strong")), ProviderUrl = simulator.BaseUrl };
+    private static QueueSetup Setup(SimulatorProcess simulator) =>
+        new() { Catalogue = TestCatalogue.Of(new TestModel("weak"), new TestModel("strong")), ProviderUrl = simulator.BaseUrl };
 }

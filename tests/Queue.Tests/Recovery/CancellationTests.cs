@@ -47,11 +47,15 @@ public sealed class CancellationTests(SimulatorFixture simulators) : IClassFixtu
         await queue.Services.GetRequiredService<Rescuer>().Sweep(afterStart: false, TestContext.Current.CancellationToken);
 
         Assert.Equal(0, await queue.Scalar<long>(Wishes));
-        Assert.Equal((TaskStates.Completed, StatedRows.Version), ((await queue.Task(ended.CorrelationId))!.State, (await queue.Task(ended.CorrelationId))!.Version));
+        Assert.Equal((TaskStates.Completed, StatedRows.Version),
+            ((await queue.Task(ended.CorrelationId))!.State, (await queue.Task(ended.CorrelationId))!.Version));
     }
 
     private async Task<QueueUnderTest> Start() =>
-        await QueueUnderTest.Start(new QueueSetup { Catalogue = TestCatalogue.Of(new TestModel("first"), new TestModel("second")), ProviderUrl = (await simulators.Fresh()).BaseUrl });
+        await QueueUnderTest.Start(new QueueSetup
+        {
+            Catalogue = TestCatalogue.Of(new TestModel("first"), new TestModel("second")), ProviderUrl = (await simulators.Fresh()).BaseUrl,
+        });
 
     /// <summary>A broker that is away: the sender gets an error, and nobody the message.</summary>
     private sealed class Lost : ISendObserver

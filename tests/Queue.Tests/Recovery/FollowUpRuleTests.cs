@@ -71,8 +71,10 @@ public sealed class FollowUpRuleTests
         var call = Call("a:1", "a:1");
 
         Assert.Equal((new AfterCall.Fail("wrong"), 1), (Decide(end, call).Next, Decide(end, call).Faults));
-        Assert.Equal(new AfterCall.Fail("Its images could not be read: wrong"), Decide(end, call with { Pass = TaskPasses.Extraction }).Next);
-        Assert.Equal(new AfterCall.Fail("Of its prompt, part 2 of 3 could not be read: wrong"), Decide(end, call with { Pass = TaskPasses.PartOf(2, 3) }).Next);
+        Assert.Equal(new AfterCall.Fail("Its images could not be read: wrong"),
+            Decide(end, call with { Pass = TaskPasses.Extraction }).Next);
+        Assert.Equal(new AfterCall.Fail("Of its prompt, part 2 of 3 could not be read: wrong"),
+            Decide(end, call with { Pass = TaskPasses.PartOf(2, 3) }).Next);
         Assert.Equal(
             new AfterCall.KeepAnswer(PayloadRow.Draft, "nobody gave the critique: wrong"),
             Decide(end, call with { Pass = TaskPasses.Critique, HasDraft = true }).Next);

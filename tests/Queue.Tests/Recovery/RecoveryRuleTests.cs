@@ -41,14 +41,18 @@ public sealed class RecoveryRuleTests
     }
 
     [Fact]
-    public void Every_outcome_has_a_word_of_its_own() => Assert.Equal(Table.Count, Table.Select(row => row.Outcome.Word).Distinct().Count());
+    public void Every_outcome_has_a_word_of_its_own() =>
+        Assert.Equal(Table.Count, Table.Select(row => row.Outcome.Word).Distinct().Count());
 
     [Fact]
     public void Only_a_tasks_own_faults_are_counted_against_it_and_the_last_one_ends_it()
     {
         foreach (var (outcome, decision) in Table)
-            Assert.Equal(decision == typeof(RecoveryDecision.TryAgain) && !outcome.IsProvidersFault ? typeof(RecoveryDecision.GiveUp) : decision, Decide(outcome, faults: 2).GetType());
-        Assert.Equal("3 calls met a fault, the last: m gave no usable answer: half", Assert.IsType<RecoveryDecision.GiveUp>(Decide(new CallOutcome.Malformed("half"), 2)).Reason);
+            Assert.Equal(
+                decision == typeof(RecoveryDecision.TryAgain) && !outcome.IsProvidersFault ? typeof(RecoveryDecision.GiveUp) : decision,
+                Decide(outcome, faults: 2).GetType());
+        Assert.Equal("3 calls met a fault, the last: m gave no usable answer: half",
+            Assert.IsType<RecoveryDecision.GiveUp>(Decide(new CallOutcome.Malformed("half"), 2)).Reason);
     }
 
     [Theory]
@@ -62,7 +66,8 @@ public sealed class RecoveryRuleTests
     {
         foreach (var (outcome, _) in Table.Where(row => row.Outcome.IsProvidersFault))
         {
-            var decision = RecoveryRule.Decide(outcome, Trial(faults) with { Outages = outages, OthersWereAnswered = othersWereAnswered, HasTime = hasTime }, Options, 0.5);
+            var decision = RecoveryRule.Decide(outcome,
+                Trial(faults) with { Outages = outages, OthersWereAnswered = othersWereAnswered, HasTime = hasTime }, Options, 0.5);
             Assert.Equal(ends, decision is RecoveryDecision.GiveUp);
             Assert.Equal(!othersWereAnswered, (decision as RecoveryDecision.TryAgain)?.IsOutage ?? !othersWereAnswered);
         }
@@ -75,7 +80,8 @@ public sealed class RecoveryRuleTests
     [InlineData(8192, null)]
     public void What_reasoning_has_eaten_is_allowed_again_up_to_what_the_model_gives(int allowed, int? more)
     {
-        var decision = RecoveryRule.Decide(new CallOutcome.OutputSpent("thoughts", 10, allowed), Trial(0) with { MaxOutputTokens = allowed }, Options, 0.5);
+        var decision = RecoveryRule.Decide(new CallOutcome.OutputSpent("thoughts", 10, allowed),
+            Trial(0) with { MaxOutputTokens = allowed }, Options, 0.5);
 
         Assert.Equal(more, (decision as RecoveryDecision.AllowMore)?.MaxOutputTokens);
         Assert.Equal(more is null, decision is RecoveryDecision.LeaveModel);
@@ -93,16 +99,20 @@ public sealed class RecoveryRuleTests
 
     [Fact]
     public void Jitter_is_only_ever_added() =>
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(500), Prop.ForAll(Gen.Choose(0, 90).ToArbitrary(), Gen.Choose(0, 999_999).ToArbitrary(), (faults, chance) =>
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(500),
+            Prop.ForAll(Gen.Choose(0, 90).ToArbitrary(), Gen.Choose(0, 999_999).ToArbitrary(), (faults, chance) =>
         {
             var (least, drawn) = (Pause(faults, 0), Pause(faults, chance / 1e6));
             return drawn >= least && drawn <= least * 1.5;
         }));
 
-    private static RecoveryDecision Decide(CallOutcome outcome, int faults) => RecoveryRule.Decide(outcome, Trial(faults), Options, chance: 0.5);
+    private static RecoveryDecision Decide(CallOutcome outcome, int faults) =>
+        RecoveryRule.Decide(outcome, Trial(faults), Options, chance: 0.5);
 
-    private static Trial Trial(int faults) => new("m", faults, Outages: 0, OthersWereAnswered: false, HasTime: true, MaxOutputTokens: 50, MostOutputTokens: 8192);
+    private static Trial Trial(int faults) =>
+        new("m", faults, Outages: 0, OthersWereAnswered: false, HasTime: true, MaxOutputTokens: 50, MostOutputTokens: 8192);
 
     private static TimeSpan Pause(int faults, double chance) =>
-        Assert.IsType<RecoveryDecision.TryAgain>(RecoveryRule.Decide(new CallOutcome.Unreachable("reset"), Trial(faults), Options with { MaxFaults = 100 }, chance)).Pause;
+        Assert.IsType<RecoveryDecision.TryAgain>(
+            RecoveryRule.Decide(new CallOutcome.Unreachable("reset"), Trial(faults), Options with { MaxFaults = 100 }, chance)).Pause;
 }

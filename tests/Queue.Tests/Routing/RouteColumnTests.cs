@@ -10,7 +10,10 @@ public sealed class RouteColumnTests
 {
     private static readonly DateOnly Today = new(2026, 11, 21);
 
-    private static readonly RouteRequest Plain = new() { Kind = "code", Complexity = "medium", Tenant = "somebody", PromptTokens = 100, MaxOutputTokens = 100 };
+    private static readonly RouteRequest Plain = new()
+    {
+        Kind = "code", Complexity = "medium", Tenant = "somebody", PromptTokens = 100, MaxOutputTokens = 100,
+    };
 
     public static TheoryData<string, RouteRequest, RouteRequest> Columns => new()
     {
@@ -88,7 +91,8 @@ public sealed class RouteColumnTests
         Assert.Equal(0, LoadRule.Of([], now));
         Assert.Equal(0, LoadRule.Of([Bucket(10), new TokenBucket()], now));
         Assert.Equal(0.5, LoadRule.Of([Bucket(10), Bucket(0)], now), 6);
-        Assert.Equal(0.75, LoadRule.Of([Bucket(5), new TokenBucket { TokensPerMinute = 1000, LevelTokensMinute = 1000, Waiting = 1 }], now), 6);
+        Assert.Equal(
+            0.75, LoadRule.Of([Bucket(5), new TokenBucket { TokensPerMinute = 1000, LevelTokensMinute = 1000, Waiting = 1 }], now), 6);
         var (closed, disabled) = (Bucket(10), Bucket(0));
         (closed.ClosedUntil, disabled.DisabledReason) = (now.AddSeconds(1), "gone");
         Assert.Equal(1, LoadRule.Of([closed, disabled], now), 6);
@@ -100,7 +104,8 @@ public sealed class RouteColumnTests
         { "name": "rest", "task": "any", "complexity": "any", "models": ["groq:b"] }
         """), request, load)).Rule;
 
-    private static RouteChoice Decide(ModelCatalogue table, RouteRequest request, double load = 0) => RoutingRule.Decide(request, table, new RouteConditions(_ => true, Today) { Load = load });
+    private static RouteChoice Decide(ModelCatalogue table, RouteRequest request, double load = 0) =>
+        RoutingRule.Decide(request, table, new RouteConditions(_ => true, Today) { Load = load });
 
     private static ModelCatalogue Parse(string routes) => ModelCatalogue.Parse($$"""
         { "models": [ {{string.Join(", ", "abcd".Select(name => $$"""{ "id": "groq:{{name}}", "context": 100000, "maxOutput": 1000 }"""))}},

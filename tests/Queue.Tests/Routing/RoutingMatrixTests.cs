@@ -7,7 +7,9 @@ using LlmQueue.Worker.Routing;
 
 namespace LlmQueue.Tests.Routing;
 
-/// <summary>The whole table as it works: every kind and complexity under every circumstance it looks at, approved as a text that anyone can read.</summary>
+/// <summary>
+/// The whole table as it works: every kind and complexity under every circumstance it looks at, approved as a text that anyone can read.
+/// </summary>
 public sealed class RoutingMatrixTests
 {
     // Before any of the matrix's models had retired: the table as its author wrote it.
@@ -38,8 +40,10 @@ public sealed class RoutingMatrixTests
             foreach (var kind in ClassifierPrompt.Kinds.Append("gardening"))
                 foreach (var complexity in (string[])["low", "medium", "high"])
                 {
-                    var request = circumstance(new RouteRequest { Kind = kind, Complexity = complexity, PromptTokens = 500, MaxOutputTokens = 500 });
-                    var routed = Assert.IsType<Routed>(RoutingRule.Decide(request, Real, new RouteConditions(_ => true, Before) { Load = load }));
+                    var request = circumstance(
+                        new RouteRequest { Kind = kind, Complexity = complexity, PromptTokens = 500, MaxOutputTokens = 500 });
+                    var routed = Assert.IsType<Routed>(
+                        RoutingRule.Decide(request, Real, new RouteConditions(_ => true, Before) { Load = load }));
                     text.Append($"  {kind,-15}{complexity,-8}{routed.Rule,-50} {string.Join(" ", routed.Models.Take(4))}\n");
                 }
         }
@@ -49,5 +53,6 @@ public sealed class RoutingMatrixTests
 
     [Fact]
     public void Every_chain_of_the_table_leads_over_at_least_three_models_of_at_least_two_providers() =>
-        Assert.All(Real.Routes, row => Assert.True(row.Models.Count >= 3 && row.Models.Select(m => m.Provider).Distinct().Count() >= 2, $"{row.Name}: {string.Join(", ", row.Models)}"));
+        Assert.All(Real.Routes, row => Assert.True(row.Models.Count >= 3 && row.Models.Select(m => m.Provider).Distinct().Count() >= 2,
+            $"{row.Name}: {string.Join(", ", row.Models)}"));
 }

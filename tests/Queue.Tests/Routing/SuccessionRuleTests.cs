@@ -52,9 +52,11 @@ public sealed class SuccessionRuleTests
 
         Assert.Equal(
             [
-                "groq:alone retired on 2026-11-01 without a successor, but routes, pools or roles still name it; take it out of them, or name a 'replacedBy'.",
+                "groq:alone retired on 2026-11-01 without a successor, but routes, pools or roles still name it; "
+                    + "take it out of them, or name a 'replacedBy'.",
                 "groq:soon retires in 12 days (2026-12-03); then groq:new takes its place.",
-                "groq:lonely retires in 40 days (2026-12-31) and nobody is named to take its place: name a successor ('replacedBy') in the catalogue.",
+                "groq:lonely retires in 40 days (2026-12-31) and nobody is named to take its place: "
+                    + "name a successor ('replacedBy') in the catalogue.",
             ],
             all.Where(r => r.IsWarning).Select(r => r.Sentence));
         Assert.Equal(["groq:tired", "groq:old"], all.Where(r => !r.IsWarning && r.Days <= 0).OrderBy(r => r.Days).Select(r => r.Model));

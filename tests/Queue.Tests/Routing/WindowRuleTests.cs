@@ -43,5 +43,6 @@ public sealed class WindowRuleTests
         Assert.Contains("'maxOutputTokens' is 501", Assert.IsType<NoModel>(Decide(10, 501)).Reason, StringComparison.Ordinal);
 
     private static RouteChoice Decide(int prompt, int output) =>
-        RoutingRule.Decide(new RouteRequest { Kind = "analysis", Complexity = "high", PromptTokens = prompt, MaxOutputTokens = output }, Table, new RouteConditions(provider => provider == "groq", new DateOnly(2026, 11, 21)));
+        RoutingRule.Decide(new RouteRequest { Kind = "analysis", Complexity = "high", PromptTokens = prompt, MaxOutputTokens = output },
+            Table, new RouteConditions(provider => provider == "groq", new DateOnly(2026, 11, 21)));
 }

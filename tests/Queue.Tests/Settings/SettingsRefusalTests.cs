@@ -24,7 +24,8 @@ public sealed class SettingsRefusalTests
     [InlineData("DATABASE_URL", "s3cret", "DATABASE_URL has an option that Npgsql does not take")]
     [InlineData("GROQ_BASE_URL", "ftp://host", "GROQ_BASE_URL is 'ftp://host'; expected the OpenAI-compatible root")]
     [InlineData("GROQ_BASE_URL", "http://u:s3cret@host", "GROQ_BASE_URL is an address with a user or password in it")]
-    [InlineData("GROQ_API_KEY", "s3cret s3cret", "GROQ_API_KEY has a space, a line break or another character that no key has (at place 7 of 13)")]
+    [InlineData("GROQ_API_KEY", "s3cret s3cret",
+        "GROQ_API_KEY has a space, a line break or another character that no key has (at place 7 of 13)")]
     [InlineData("GROQ_API_KEY", "s3cret\ns3cret", "GROQ_API_KEY has a space, a line break")]
     [InlineData("GROQ_API_KEY", "s3cret…", "GROQ_API_KEY has a space, a line break")]
     [InlineData("LLMQUEUE_TOKENS", "s3cret", "LLMQUEUE_TOKENS: pair 1 of 1 does not fit; expected 'name:secret'")]
@@ -53,11 +54,13 @@ public sealed class SettingsRefusalTests
 
     [Fact]
     public void Two_first_keys_are_refused() =>
-        Assert.StartsWith("GROQ_API_KEY and GROQ_API_KEY_1 are both key 1 of groq", Assert.Throws<SettingsException>(() => SettingsTests.Read(("GROQ_API_KEY", "a"), ("GROQ_API_KEY_1", "b"))).Message);
+        Assert.StartsWith("GROQ_API_KEY and GROQ_API_KEY_1 are both key 1 of groq",
+            Assert.Throws<SettingsException>(() => SettingsTests.Read(("GROQ_API_KEY", "a"), ("GROQ_API_KEY_1", "b"))).Message);
 
     [Fact]
     public void All_problems_are_told_together() =>
-        Assert.Equal(3, Assert.Throws<SettingsException>(() => SettingsTests.Read(("BUDGET_DAILY_USD", "x"), ("LLMQUEUE_URL", "x"), ("RABBITMQ_URL", "x"))).Problems.Count);
+        Assert.Equal(3, Assert.Throws<SettingsException>(
+            () => SettingsTests.Read(("BUDGET_DAILY_USD", "x"), ("LLMQUEUE_URL", "x"), ("RABBITMQ_URL", "x"))).Problems.Count);
 
     [Theory]
     [InlineData("GROQ_APIKEY", "did you mean GROQ_API_KEY?")]
@@ -92,5 +95,6 @@ public sealed class SettingsRefusalTests
 
     [Fact]
     public void An_open_door_without_tokens_is_said() =>
-        Assert.StartsWith("LLMQUEUE_URL is http://0.0.0.0:8080/ but LLMQUEUE_TOKENS is not set", Assert.Single(SettingsTests.Read(("LLMQUEUE_URL", "http://0.0.0.0:8080")).Warnings));
+        Assert.StartsWith("LLMQUEUE_URL is http://0.0.0.0:8080/ but LLMQUEUE_TOKENS is not set",
+            Assert.Single(SettingsTests.Read(("LLMQUEUE_URL", "http://0.0.0.0:8080")).Warnings));
 }

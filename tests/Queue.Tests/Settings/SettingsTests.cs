@@ -50,9 +50,11 @@ public sealed class SettingsTests
     [Fact]
     public void No_secret_is_printed()
     {
-        var settings = Read(("GROQ_API_KEY", "s3cret"), ("LLMQUEUE_TOKENS", "web:s3cret"), ("RABBITMQ_URL", "amqp://u:s3cret@h"), ("DATABASE_URL", "postgres://u:s3cret@h/d"));
+        var settings = Read(("GROQ_API_KEY", "s3cret"), ("LLMQUEUE_TOKENS", "web:s3cret"), ("RABBITMQ_URL", "amqp://u:s3cret@h"),
+            ("DATABASE_URL", "postgres://u:s3cret@h/d"));
 
-        var printed = $"{settings} {settings.Providers["groq"]} {settings.Providers["groq"].Keys[0]} {settings.Tokens[0]} {settings.RabbitMq}";
+        var printed =
+            $"{settings} {settings.Providers["groq"]} {settings.Providers["groq"].Keys[0]} {settings.Tokens[0]} {settings.RabbitMq}";
         Assert.DoesNotContain("s3cret", printed);
         Assert.Contains("groq-1", printed);
     }
@@ -63,19 +65,23 @@ public sealed class SettingsTests
     [InlineData("postgres://ann:p@ss:w@rd@db/tasks", "db", 5432, "ann", "p@ss:w@rd", "tasks")]
     [InlineData("postgres://ann@[::1]:6000/tasks", "::1", 6000, "ann", null, "tasks")]
     [InlineData("Host=db;Port=6000;Username=ann;Password=x;Database=tasks", "db", 6000, "ann", "x", "tasks")]
-    public void A_database_is_taken_as_url_or_as_npgsql_string(string url, string host, int port, string user, string? password, string database)
+    public void A_database_is_taken_as_url_or_as_npgsql_string(
+        string url, string host, int port, string user, string? password, string database)
     {
         var builder = new NpgsqlConnectionStringBuilder(Read(("DATABASE_URL", url)).DatabaseUrl);
 
-        Assert.Equal((host, port, user, password, database), (builder.Host, builder.Port, builder.Username, builder.Password, builder.Database));
+        Assert.Equal((host, port, user, password, database),
+            (builder.Host, builder.Port, builder.Username, builder.Password, builder.Database));
     }
 
     [Fact]
     public void The_options_hosted_databases_put_into_their_urls_are_understood()
     {
-        var builder = new NpgsqlConnectionStringBuilder(Read(("DATABASE_URL", "postgres://u:p@h/d?sslmode=verify-full&channel_binding=require&application_name=queue")).DatabaseUrl);
+        var builder = new NpgsqlConnectionStringBuilder(
+            Read(("DATABASE_URL", "postgres://u:p@h/d?sslmode=verify-full&channel_binding=require&application_name=queue")).DatabaseUrl);
 
-        Assert.Equal((SslMode.VerifyFull, ChannelBinding.Require, "queue"), (builder.SslMode, builder.ChannelBinding, builder.ApplicationName));
+        Assert.Equal((SslMode.VerifyFull, ChannelBinding.Require, "queue"),
+            (builder.SslMode, builder.ChannelBinding, builder.ApplicationName));
     }
 
     [Theory]
@@ -96,7 +102,8 @@ public sealed class SettingsTests
     [Fact]
     public void Pools_of_both_providers_are_one_list_of_models()
     {
-        var settings = Read(("GROQ_SUMMARY_MODELS", "qwen/qwen3-32b, openrouter:openai/gpt-oss-20b:free,,qwen/qwen3-32b"), ("OPENAI_SUMMARY_MODELS", "gpt-x:free"), ("SYNTHESIS_MODEL_OPENAI", "big"));
+        var settings = Read(("GROQ_SUMMARY_MODELS", "qwen/qwen3-32b, openrouter:openai/gpt-oss-20b:free,,qwen/qwen3-32b"),
+            ("OPENAI_SUMMARY_MODELS", "gpt-x:free"), ("SYNTHESIS_MODEL_OPENAI", "big"));
 
         Assert.Equal(["groq:qwen/qwen3-32b", "openrouter:openai/gpt-oss-20b:free", "openai:gpt-x:free"], settings.SummaryModels);
         Assert.Equal(["openai:big"], settings.SynthesisModels);
@@ -113,7 +120,8 @@ public sealed class SettingsTests
     public void The_real_environment_wins_over_the_file()
     {
         var home = Directory.CreateTempSubdirectory("llmqueue-settings").FullName;
-        File.WriteAllText(Path.Combine(home, ".env"), "# ours\nexport QUEUE_TEST_ONLY=from file\nPATH=from file\nQUEUE_TEST_URL=\"postgres://u:p#x@h/d\" # why\n");
+        File.WriteAllText(Path.Combine(home, ".env"),
+            "# ours\nexport QUEUE_TEST_ONLY=from file\nPATH=from file\nQUEUE_TEST_URL=\"postgres://u:p#x@h/d\" # why\n");
 
         var variables = QueueSettings.Variables(home);
 

@@ -26,12 +26,19 @@ public sealed class DeterministicIdTests
     [InlineData("anna", "task", "c", "ab")]
     [InlineData("annatask", "", "ab", "c")]
     [InlineData("", "annatask", "ab", "c")]
-    public void Another_tenant_another_kind_and_another_division_of_the_same_text_lead_to_another_id(string tenant, string kind, string first, string second) =>
+    public void Another_tenant_another_kind_and_another_division_of_the_same_text_lead_to_another_id(
+        string tenant, string kind, string first, string second) =>
         Assert.NotEqual(DeterministicId.Of("anna", "task", "ab", "c"), DeterministicId.Of(tenant, kind, first, second));
 
     [Fact]
     public void Fewer_parts_are_other_parts() =>
-        Assert.Equal(4, new[] { DeterministicId.Of("anna", "task"), DeterministicId.Of("anna", "task", ""), DeterministicId.Of("anna", "task", "", ""), DeterministicId.Of("", "anna", "task") }.Distinct().Count());
+        Assert.Equal(4, new[]
+        {
+            DeterministicId.Of("anna", "task"), DeterministicId.Of("anna", "task", ""), DeterministicId.Of("anna", "task", "", ""),
+            DeterministicId.Of("", "anna", "task"),
+        }
+            .Distinct()
+            .Count());
 
     /// <summary>A second way to derive an id would be one without the tenant, or without lengths.</summary>
     [Fact]

@@ -27,7 +27,8 @@ public sealed class GroupCommitTests(SimulatorFixture simulators) : IClassFixtur
         {
             try
             {
-                return (await commits.Commit(NewTask(i is 20 or 150 ? "trouble" : "fine"), TestContext.Current.CancellationToken)).ToString();
+                return (await commits.Commit(NewTask(i is 20 or 150 ? "trouble" : "fine"), TestContext.Current.CancellationToken))
+                    .ToString();
             }
             catch (PostgresException e)
             {
@@ -50,7 +51,8 @@ public sealed class GroupCommitTests(SimulatorFixture simulators) : IClassFixtur
         Assert.Equal(CommitOutcome.Committed, await commits.Commit(born, TestContext.Current.CancellationToken));
         var id = born.Task!.CorrelationId;
 
-        var outcomes = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => commits.Commit(Moved(id, from: 1), TestContext.Current.CancellationToken)));
+        var outcomes = await Task.WhenAll(
+            Enumerable.Range(0, 20).Select(_ => commits.Commit(Moved(id, from: 1), TestContext.Current.CancellationToken)));
         var twice = await commits.Commit(NewTask("acme", id), TestContext.Current.CancellationToken);
 
         Assert.Single(outcomes, o => o == CommitOutcome.Committed);
@@ -73,7 +75,8 @@ public sealed class GroupCommitTests(SimulatorFixture simulators) : IClassFixtur
             Assert.Single(await queue.History(row.CorrelationId), h => h.Entry == "Canceled");
         }
 
-        await Eventually.True("what was reserved for them is settled", TimeSpan.FromSeconds(10), async () => (await queue.Buckets()).TrueForAll(b => b.ReservedTokens == b.SettledTokens + b.ReleasedTokens));
+        await Eventually.True("what was reserved for them is settled", TimeSpan.FromSeconds(10),
+            async () => (await queue.Buckets()).TrueForAll(b => b.ReservedTokens == b.SettledTokens + b.ReleasedTokens));
         await queue.AssertLedgerIsSettled();
     }
 
@@ -104,7 +107,10 @@ public sealed class GroupCommitTests(SimulatorFixture simulators) : IClassFixtur
     {
         await using var server = await PostgresServer.StartNew();
         var simulator = await simulators.Fresh();
-        await using var queue = await QueueUnderTest.Start(new QueueSetup { Catalogue = TestCatalogue.Of(new TestModel("first")), ProviderUrl = simulator.BaseUrl, Database = await server.CreateDatabase() });
+        await using var queue = await QueueUnderTest.Start(new QueueSetup
+        {
+            Catalogue = TestCatalogue.Of(new TestModel("first")), ProviderUrl = simulator.BaseUrl, Database = await server.CreateDatabase(),
+        });
         var commits = queue.Services.GetRequiredService<GroupCommit>();
         var outcomes = new List<Task<CommitOutcome>>();
         var ids = new List<Guid>();
@@ -115,12 +121,15 @@ public sealed class GroupCommitTests(SimulatorFixture simulators) : IClassFixtur
             var transition = NewTask("acme");
             ids.Add(transition.Task!.CorrelationId);
             outcomes.Add(commits.Commit(transition, TestContext.Current.CancellationToken));
-            await Task.WhenAny(outcomes[^1], Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, TestContext.Current.CancellationToken));
+            await Task.WhenAny(outcomes[^1],
+                Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, TestContext.Current.CancellationToken));
         }
 
         await restarting;
-        // A commit whose answer was lost took place or did not: written again it finds its own row, which is a conflict and never a second row.
-        var settled = await Task.WhenAll(outcomes).WaitAsync(TimeSpan.FromSeconds(30), TimeProvider.System, TestContext.Current.CancellationToken);
+        // A commit whose answer was lost took place or did not: written again it finds its own row, which is a conflict
+        // and never a second row.
+        var settled = await Task.WhenAll(outcomes)
+            .WaitAsync(TimeSpan.FromSeconds(30), TimeProvider.System, TestContext.Current.CancellationToken);
         Assert.All(settled, o => Assert.True(o is CommitOutcome.Committed or CommitOutcome.Conflict));
         NpgsqlConnection.ClearAllPools();
         Assert.Equal(ids.Order(), (await queue.Read(db => db.Tasks.Select(t => t.CorrelationId).ToListAsync())).Order());
@@ -133,10 +142,12 @@ public sealed class GroupCommitTests(SimulatorFixture simulators) : IClassFixtur
     {
         await using var queue = await Start();
         var (left, fresh) = (Guid.CreateVersion7(), Guid.CreateVersion7());
-        await queue.Execute("insert into announcements (id, type, body, at) values ($1, 'LlmTaskCanceled', $2, now() - interval '1 minute'), ($3, 'LlmTaskCanceled', $4, now())",
+        await queue.Execute("insert into announcements (id, type, body, at) values ($1, 'LlmTaskCanceled', $2, now() "
+            + "- interval '1 minute'), ($3, 'LlmTaskCanceled', $4, now())",
             Guid.NewGuid(), Body(left), Guid.NewGuid(), Body(fresh));
 
-        Assert.Equal(1, await queue.Services.GetRequiredService<OutboxPublisher>().PublishLeftBehind(TestContext.Current.CancellationToken));
+        Assert.Equal(1,
+            await queue.Services.GetRequiredService<OutboxPublisher>().PublishLeftBehind(TestContext.Current.CancellationToken));
 
         Assert.Equal("acme", (await queue.Event<LlmTaskCanceled>(e => e.TaskId == left)).Tenant);
         // The fresh one is still somebody's who lives.
@@ -148,13 +159,18 @@ public sealed class GroupCommitTests(SimulatorFixture simulators) : IClassFixtur
 
     private async Task<QueueUnderTest> Start(params TestModel[] models) => await QueueUnderTest.Start(new QueueSetup
     {
-        Catalogue = TestCatalogue.Of(models.Length > 0 ? models : [new TestModel("first"), new TestModel("second")]), ProviderUrl = (await simulators.Fresh()).BaseUrl,
+        Catalogue = TestCatalogue.Of(models.Length > 0 ? models : [new TestModel("first"), new TestModel("second")]),
+        ProviderUrl = (await simulators.Fresh()).BaseUrl,
     });
 
     private static UnitOfWork NewTask(string tenant, Guid? id = null)
     {
         var now = TimeProvider.System.GetUtcNow().UtcDateTime;
-        var row = new TaskRow { CorrelationId = id ?? Guid.CreateVersion7(), Version = 1, State = TaskStates.WaitingToRetry, Tenant = tenant, SubmittedAt = now, UpdatedAt = now, RungAt = now, DueAt = now.AddDays(1) };
+        var row = new TaskRow
+        {
+            CorrelationId = id ?? Guid.CreateVersion7(), Version = 1, State = TaskStates.WaitingToRetry, Tenant = tenant, SubmittedAt = now,
+            UpdatedAt = now, RungAt = now, DueAt = now.AddDays(1),
+        };
         var transition = new UnitOfWork(now) { Task = row, TaskIsNew = true };
         transition.Record(row.CorrelationId, "Submitted", row.State);
         return transition;

@@ -56,7 +56,10 @@ public sealed class GroupLoopTests : IDisposable
     public async Task A_passing_fault_is_waited_out_with_longer_and_longer_pauses_and_told_once()
     {
         var tries = 0;
-        var loop = Loop(new Script { Expected = 2, Before = _ => ++tries <= 8 ? throw new TimeoutException("the database is away") : Task.CompletedTask });
+        var loop = Loop(new Script
+        {
+            Expected = 2, Before = _ => ++tries <= 8 ? throw new TimeoutException("the database is away") : Task.CompletedTask,
+        });
         AddAll(loop, 1, 2);
 
         await RunToEnd(loop);
@@ -71,7 +74,11 @@ public sealed class GroupLoopTests : IDisposable
     public async Task Every_outage_is_told()
     {
         var tries = 0;
-        var loop = Loop(new Script { MaxGroup = 1, Expected = 2, Before = _ => ++tries is 1 or 3 or 4 ? throw new TimeoutException("the database is away") : Task.CompletedTask });
+        var loop = Loop(new Script
+        {
+            MaxGroup = 1, Expected = 2,
+            Before = _ => ++tries is 1 or 3 or 4 ? throw new TimeoutException("the database is away") : Task.CompletedTask,
+        });
         AddAll(loop, 1, 2);
 
         await RunToEnd(loop);
@@ -83,7 +90,11 @@ public sealed class GroupLoopTests : IDisposable
     [Fact]
     public async Task Another_fault_fails_the_group_and_the_loop_goes_on()
     {
-        var loop = Loop(new Script { MaxGroup = 2, Expected = 4, Before = group => group.Contains(2) ? throw new InvalidOperationException("no row takes it") : Task.CompletedTask });
+        var loop = Loop(new Script
+        {
+            MaxGroup = 2, Expected = 4,
+            Before = group => group.Contains(2) ? throw new InvalidOperationException("no row takes it") : Task.CompletedTask,
+        });
         AddAll(loop, 1, 2, 3, 4);
 
         await RunToEnd(loop);
@@ -96,7 +107,11 @@ public sealed class GroupLoopTests : IDisposable
     [Fact]
     public async Task Where_groups_are_split_only_the_one_at_fault_fails()
     {
-        var loop = Loop(new Script { Splits = true, Expected = 8, Before = group => group.Contains(6) ? throw new InvalidOperationException("no row takes it") : Task.CompletedTask });
+        var loop = Loop(new Script
+        {
+            Splits = true, Expected = 8,
+            Before = group => group.Contains(6) ? throw new InvalidOperationException("no row takes it") : Task.CompletedTask,
+        });
         AddAll(loop, 1, 2, 3, 4, 5, 6, 7, 8);
 
         await RunToEnd(loop);
@@ -167,7 +182,8 @@ public sealed class GroupLoopTests : IDisposable
         using var stop = new CancellationTokenSource();
         var loop = new GroupLoop<int>(new GroupHandling<int>
         {
-            MaxGroup = 8, Handle = (_, _) => throw new TimeoutException("the database is away"), Cancel = _canceled.Enqueue, IsAway = (_, _) => stop.Cancel(),
+            MaxGroup = 8, Handle = (_, _) => throw new TimeoutException("the database is away"), Cancel = _canceled.Enqueue,
+            IsAway = (_, _) => stop.Cancel(),
         }, TimeProvider.System, NullLogger.Instance);
         AddAll(loop, 1, 2);
 
@@ -188,7 +204,8 @@ public sealed class GroupLoopTests : IDisposable
         var left = script.Expected;
         return new GroupLoop<int>(new GroupHandling<int>
         {
-            MaxGroup = script.MaxGroup, KeyOf = script.KeyOf, SplitsOnFault = script.Splits, Cancel = _canceled.Enqueue, IsAway = (_, _) => _outages++,
+            MaxGroup = script.MaxGroup, KeyOf = script.KeyOf, SplitsOnFault = script.Splits, Cancel = _canceled.Enqueue,
+            IsAway = (_, _) => _outages++,
             Handle = async (group, _) =>
             {
                 await script.Before(group);

@@ -13,7 +13,8 @@ public sealed class LineFormatterTests
     [Fact]
     public void A_broker_that_is_away_is_one_sentence_without_a_stack()
     {
-        var line = Written("MassTransit", "Connection Failed: amqp://broker/", Thrown(() => throw new RabbitMqConnectionException("Broker unreachable", new BrokerUnreachableException(new System.Net.Sockets.SocketException(111)))));
+        var line = Written("MassTransit", "Connection Failed: amqp://broker/", Thrown(() => throw new RabbitMqConnectionException(
+            "Broker unreachable", new BrokerUnreachableException(new System.Net.Sockets.SocketException(111)))));
 
         Assert.Matches(@"^\d\d:\d\d:\d\d\.\d{3} warn: MassTransit\[0\] Connection Failed: amqp://broker/ \(Connection refused\)\n$", line);
     }
@@ -21,11 +22,14 @@ public sealed class LineFormatterTests
     [Fact]
     public void A_database_that_is_away_is_one_sentence_however_deep_a_library_wraps_it()
     {
-        var gone = new PostgresException("terminating connection due to administrator command", "FATAL", "FATAL", PostgresErrorCodes.AdminShutdown);
+        var gone = new PostgresException("terminating connection due to administrator command", "FATAL", "FATAL",
+            PostgresErrorCodes.AdminShutdown);
 
-        var line = Written("Quartz", "Transient exception on attempt 1 of 4.", Thrown(() => throw new JobPersistenceException("Couldn't acquire next trigger", gone)));
+        var line = Written("Quartz", "Transient exception on attempt 1 of 4.",
+            Thrown(() => throw new JobPersistenceException("Couldn't acquire next trigger", gone)));
 
-        Assert.EndsWith(" Transient exception on attempt 1 of 4. (57P01: terminating connection due to administrator command)\n", line, StringComparison.Ordinal);
+        Assert.EndsWith(" Transient exception on attempt 1 of 4. (57P01: terminating connection due to administrator command)\n", line,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -33,7 +37,8 @@ public sealed class LineFormatterTests
     {
         var wrong = new PostgresException("column \"x\" does not exist", "ERROR", "ERROR", PostgresErrorCodes.UndefinedColumn);
 
-        Assert.Contains(nameof(A_statement_that_is_wrong_keeps_its_stack), Written("LlmQueue.Worker", "A sweep failed.", Thrown(() => throw wrong)), StringComparison.Ordinal);
+        Assert.Contains(nameof(A_statement_that_is_wrong_keeps_its_stack),
+            Written("LlmQueue.Worker", "A sweep failed.", Thrown(() => throw wrong)), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -49,7 +54,8 @@ public sealed class LineFormatterTests
     private static string Written(string category, string message, Exception exception)
     {
         using var writer = new StringWriter();
-        new LineFormatter().Write(new LogEntry<string>(LogLevel.Warning, category, 0, message, exception, (state, _) => state), scopeProvider: null, writer);
+        new LineFormatter().Write(new LogEntry<string>(LogLevel.Warning, category, 0, message, exception, (state, _) => state),
+            scopeProvider: null, writer);
         return writer.ToString();
     }
 

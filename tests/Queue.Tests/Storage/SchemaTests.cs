@@ -17,8 +17,11 @@ public sealed class SchemaTests
 
         var found = await Columns(db.Database.GetConnectionString()!);
         var expected = db.Model.GetEntityTypes().SelectMany(entity => entity.GetProperties().Select(p =>
-            $"{entity.GetTableName()}.{p.GetColumnName()} {TypeName(Nullable.GetUnderlyingType(p.ClrType) ?? p.ClrType)} {(p.IsNullable ? "null" : "not null")}"));
-        Assert.Equal(expected.Order(StringComparer.Ordinal), found.Where(c => db.Model.GetEntityTypes().Any(e => c.StartsWith($"{e.GetTableName()}.", StringComparison.Ordinal))).Order(StringComparer.Ordinal));
+            $"{entity.GetTableName()}.{p.GetColumnName()} {TypeName(Nullable.GetUnderlyingType(p.ClrType) ?? p.ClrType)} "
+                + $"{(p.IsNullable ? "null" : "not null")}"));
+        Assert.Equal(expected.Order(StringComparer.Ordinal),
+            found.Where(c => db.Model.GetEntityTypes().Any(e => c.StartsWith($"{e.GetTableName()}.", StringComparison.Ordinal)))
+                .Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -43,9 +46,11 @@ public sealed class SchemaTests
         await using var db = await Context(store);
         var before = await Columns(db.Database.GetConnectionString()!);
 
-        await db.Database.ExecuteSqlRawAsync("alter table tasks alter column tenant drop not null, add column forgotten int", TestContext.Current.CancellationToken);
+        await db.Database.ExecuteSqlRawAsync("alter table tasks alter column tenant drop not null, add column forgotten int",
+            TestContext.Current.CancellationToken);
 
-        Assert.Equal(["tasks.forgotten integer null", "tasks.tenant text null"], (await Columns(db.Database.GetConnectionString()!)).Except(before).Order(StringComparer.Ordinal));
+        Assert.Equal(["tasks.forgotten integer null", "tasks.tenant text null"],
+            (await Columns(db.Database.GetConnectionString()!)).Except(before).Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -53,11 +58,14 @@ public sealed class SchemaTests
     {
         await using var store = await Prepared();
         await using var db = await Context(store);
-        await db.Database.ExecuteSqlRawAsync("insert into \"__EFMigrationsHistory\" values ('29991231_99_Future', '99.0')", TestContext.Current.CancellationToken);
+        await db.Database.ExecuteSqlRawAsync("insert into \"__EFMigrationsHistory\" values ('29991231_99_Future', '99.0')",
+            TestContext.Current.CancellationToken);
 
-        var refused = await Assert.ThrowsAsync<InvalidOperationException>(() => store.PrepareStorage(TestContext.Current.CancellationToken));
+        var refused = await Assert.ThrowsAsync<InvalidOperationException>(
+            () => store.PrepareStorage(TestContext.Current.CancellationToken));
 
-        Assert.StartsWith("The database is newer than this program: it has the migration '29991231_99_Future', the newest known here is '", refused.Message, StringComparison.Ordinal);
+        Assert.StartsWith("The database is newer than this program: it has the migration '29991231_99_Future', the newest known here is '",
+            refused.Message, StringComparison.Ordinal);
         Assert.Contains("give this one a database of its own (DATABASE_URL)", refused.Message, StringComparison.Ordinal);
     }
 
@@ -69,17 +77,23 @@ public sealed class SchemaTests
 
         await Task.WhenAll(hosts.Select(h => h.PrepareStorage(TestContext.Current.CancellationToken)));
 
-        Assert.Single(await Values(database, "select \"MigrationId\" from \"__EFMigrationsHistory\" where \"MigrationId\" like $1", "%_First"));
+        Assert.Single(
+            await Values(database, "select \"MigrationId\" from \"__EFMigrationsHistory\" where \"MigrationId\" like $1", "%_First"));
         foreach (var host in hosts)
             await host.DisposeAsync();
     }
 
     private static async Task<List<string>> Columns(string database) => await Values(database,
-        "select table_name || '.' || column_name || ' ' || data_type || case is_nullable when 'YES' then ' null' else ' not null' end from information_schema.columns where table_schema = $1", "public");
+        "select table_name || '.' || column_name || ' ' || data_type || case is_nullable when 'YES' then ' null' else ' not null' end from "
+            + "information_schema.columns where table_schema = $1",
+        "public");
 
     private static string TypeName(Type type) =>
-        type == typeof(Guid) ? "uuid" : type == typeof(string) ? "text" : type == typeof(int) ? "integer" : type == typeof(short) ? "smallint" : type == typeof(long) ? "bigint"
-        : type == typeof(double) ? "double precision" : type == typeof(decimal) ? "numeric" : type == typeof(bool) ? "boolean" : type == typeof(DateTime) ? "timestamp with time zone"
+        type == typeof(Guid) ? "uuid"
+            : type == typeof(string) ? "text"
+            : type == typeof(int) ? "integer" : type == typeof(short) ? "smallint" : type == typeof(long) ? "bigint"
+        : type == typeof(double) ? "double precision"
+        : type == typeof(decimal) ? "numeric" : type == typeof(bool) ? "boolean" : type == typeof(DateTime) ? "timestamp with time zone"
         : throw new NotSupportedException(type.Name);
 
     private static async Task<List<string>> Values(string database, string sql, string value)
@@ -101,7 +115,9 @@ public sealed class SchemaTests
         return store;
     }
 
-    private static ServiceProvider Store(string database) => new ServiceCollection().AddLogging().AddMetrics().AddQueueStorage(database).BuildServiceProvider();
+    private static ServiceProvider Store(string database) =>
+        new ServiceCollection().AddLogging().AddMetrics().AddQueueStorage(database).BuildServiceProvider();
 
-    private static Task<QueueDb> Context(IServiceProvider store) => store.GetRequiredService<IDbContextFactory<QueueDb>>().CreateDbContextAsync(TestContext.Current.CancellationToken);
+    private static Task<QueueDb> Context(IServiceProvider store) =>
+        store.GetRequiredService<IDbContextFactory<QueueDb>>().CreateDbContextAsync(TestContext.Current.CancellationToken);
 }

@@ -30,7 +30,8 @@ public sealed class DeliveryTests(SimulatorFixture simulators) : IClassFixture<S
 
         Assert.Equal("due", asked.Text("state"));
         Assert.Equal((task, "task.completed", 2), (seen.Text("taskId"), seen.Text("type"), seen.GetProperty("attempts").GetInt32()));
-        Assert.Equal(["1 the receiver answered 410: it wants no calls any more", "2 the receiver answered 204"], seen.GetProperty("tries").EnumerateArray().Select(t => $"{t.GetProperty("number")} {t.Text("result")}"));
+        Assert.Equal(["1 the receiver answered 410: it wants no calls any more", "2 the receiver answered 204"],
+            seen.GetProperty("tries").EnumerateArray().Select(t => $"{t.GetProperty("number")} {t.Text("result")}"));
         Assert.All(receiver.Calls, call => Assert.Equal(seen.Text("messageId"), call.Headers["webhook-id"]));
         Assert.Equal(2, receiver.Calls.Count);
         Assert.All(receiver.Calls, call => Assert.True(WebhookTests.Verifies(call, WebhookTests.Secret)));
@@ -52,16 +53,19 @@ public sealed class DeliveryTests(SimulatorFixture simulators) : IClassFixture<S
         string? id = null;
         await Eventually.True("it was tried", WebhookTests.Soon, async () => (id = await IdOnceTried(anna, task)) is not null);
         // Nine tries of three days lie behind it.
-        await queue.Read(db => db.Webhooks.ExecuteUpdateAsync(s => s.SetProperty(w => w.Attempts, 9).SetProperty(w => w.DueAt, w => w.CreatedAt), TestContext.Current.CancellationToken));
+        await queue.Read(db => db.Webhooks.ExecuteUpdateAsync(
+            s => s.SetProperty(w => w.Attempts, 9).SetProperty(w => w.DueAt, w => w.CreatedAt), TestContext.Current.CancellationToken));
         var given = await WebhookTests.Told(anna, task, "given up");
 
         await anna.PostText($"/v1/webhooks/{id}/replay", "").Body(202);
-        await Eventually.True("it was tried again", WebhookTests.Soon, async () => (await anna.Get($"/v1/webhooks/{id}").Body(200)).GetProperty("tries").GetArrayLength() == 3);
+        await Eventually.True("it was tried again", WebhookTests.Soon,
+            async () => (await anna.Get($"/v1/webhooks/{id}").Body(200)).GetProperty("tries").GetArrayLength() == 3);
 
         Assert.Contains("10 times in three days", given.Text("lastResult"), StringComparison.Ordinal);
         var seen = await anna.Get($"/v1/webhooks/{id}").Body(200);
         Assert.Equal("due", seen.Text("state"));
-        Assert.InRange((seen.GetProperty("nextAt").GetDateTime() - seen.GetProperty("tries")[2].GetProperty("at").GetDateTime()).TotalSeconds, 4.5, 6);
+        Assert.InRange(
+            (seen.GetProperty("nextAt").GetDateTime() - seen.GetProperty("tries")[2].GetProperty("at").GetDateTime()).TotalSeconds, 4.5, 6);
     }
 
     [Fact]
@@ -109,7 +113,8 @@ public sealed class DeliveryTests(SimulatorFixture simulators) : IClassFixture<S
         Assert.Equal([good[0]], Tasks(await anna.Get($"/v1/webhooks?task={good[0]}").Body(200)));
         Assert.Empty(Tasks(await ben.Get("/v1/webhooks").Body(200)));
         Assert.Contains("did you mean 'delivered'?", await anna.Get("/v1/webhooks?state=deliverd").Problem(400), StringComparison.Ordinal);
-        Assert.Contains("expected state, task, batch, after, limit", await anna.Get("/v1/webhooks?tenant=ben").Problem(400), StringComparison.Ordinal);
+        Assert.Contains("expected state, task, batch, after, limit", await anna.Get("/v1/webhooks?tenant=ben").Problem(400),
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -127,15 +132,21 @@ public sealed class DeliveryTests(SimulatorFixture simulators) : IClassFixture<S
         using var anna = queue.Anna;
         var file = await anna.Upload(end == "failed" ? "no json" : $"{BatchClient.Line("a")}\n{BatchClient.Line("b", model: "nobody")}");
 
-        var batch = (await anna.PostText("/v1/batches", $$$"""{"input_file_id":"{{{file}}}","endpoint":"/v1/chat/completions","completion_window":"24h","metadata":{"job":"nightly"},"webhook_url":"{{{receiver.Url}}}/batches"}""").Body(200)).Text("id");
+        var batch = (await anna.PostText("/v1/batches",
+            $$$"""{"input_file_id":"{{{file}}}","endpoint":"/v1/chat/completions","completion_window":"24h","metadata":{"job":"nightly"},"webhook_url":"{{{receiver.Url}}}/batches"}""")
+            .Body(200))
+            .Text("id");
         if (end is "cancelled" or "expired")
             await anna.Becomes(batch, "in_progress");
         if (end == "cancelled")
             await anna.PostText($"/v1/batches/{batch}/cancel", "").Body(200);
         if (end == "expired")
-            await queue.Read(db => db.Batches.ExecuteUpdateAsync(s => s.SetProperty(b => b.ExpiresAt, b => b.CreatedAt), TestContext.Current.CancellationToken));
+            await queue.Read(db => db.Batches.ExecuteUpdateAsync(s => s.SetProperty(b => b.ExpiresAt, b => b.CreatedAt),
+                TestContext.Current.CancellationToken));
         var ended = await anna.Becomes(batch, end);
-        await Eventually.True("its owner is told", WebhookTests.Soon, async () => (await anna.Get($"/v1/webhooks?batch={batch}&state=delivered").Body(200)).GetProperty("items").GetArrayLength() == 1);
+        await Eventually.True("its owner is told", WebhookTests.Soon,
+            async () => (await anna.Get($"/v1/webhooks?batch={batch}&state=delivered").Body(200)).GetProperty("items")
+                .GetArrayLength() == 1);
 
         var call = Assert.Single(receiver.Calls);
         Assert.True(WebhookTests.Verifies(call, WebhookTests.Secret));
@@ -143,7 +154,8 @@ public sealed class DeliveryTests(SimulatorFixture simulators) : IClassFixture<S
         var data = told.GetProperty("data");
         Assert.Equal(($"batch.{end}", "event", batch, end), (told.Text("type"), told.Text("object"), data.Text("id"), data.Text("status")));
         Assert.Equal(ended.GetProperty("request_counts").GetRawText(), data.GetProperty("request_counts").GetRawText());
-        Assert.Equal((ended.GetProperty("output_file_id").ToString(), ended.GetProperty("error_file_id").ToString()), (data.GetProperty("output_file_id").ToString(), data.GetProperty("error_file_id").ToString()));
+        Assert.Equal((ended.GetProperty("output_file_id").ToString(), ended.GetProperty("error_file_id").ToString()),
+            (data.GetProperty("output_file_id").ToString(), data.GetProperty("error_file_id").ToString()));
         Assert.Equal("nightly", data.GetProperty("metadata").Text("job"));
     }
 
@@ -156,5 +168,6 @@ public sealed class DeliveryTests(SimulatorFixture simulators) : IClassFixture<S
     private static IEnumerable<string> Tasks(JsonElement page) => page.GetProperty("items").EnumerateArray().Select(i => i.Text("taskId"));
 
     private async Task<WholeQueue> Start(string? provider = null) =>
-        await WholeQueue.Start(Catalogue, provider ?? (await simulators.Fresh()).BaseUrl, ("LLMQUEUE_PRIVATE_HOSTS", "127.0.0.1"), ("LLMQUEUE_WEBHOOK_SECRETS", $"anna:{WebhookTests.Secret}"));
+        await WholeQueue.Start(Catalogue, provider ?? (await simulators.Fresh()).BaseUrl, ("LLMQUEUE_PRIVATE_HOSTS", "127.0.0.1"),
+            ("LLMQUEUE_WEBHOOK_SECRETS", $"anna:{WebhookTests.Secret}"));
 }

@@ -34,7 +34,8 @@ public sealed class OutsideTests
     [InlineData("64:ff9b::808:808", true)]
     [InlineData("2002:7f00:1::", false)]
     [InlineData("::7f00:1", false)]
-    public void What_is_public_is_known_in_every_spelling(string address, bool isPublic) => Assert.Equal(isPublic, PublicAddressRule.IsPublic(IPAddress.Parse(address)));
+    public void What_is_public_is_known_in_every_spelling(string address, bool isPublic) =>
+        Assert.Equal(isPublic, PublicAddressRule.IsPublic(IPAddress.Parse(address)));
 
     [Fact]
     public void A_call_is_tried_again_for_three_days_and_no_longer()
@@ -55,14 +56,17 @@ public sealed class OutsideTests
     [InlineData(410, typeof(WebhookDecision.GiveUp))]
     [InlineData(500, typeof(WebhookDecision.TryAgain))]
     [InlineData(null, typeof(WebhookDecision.TryAgain))]
-    public void Every_answer_has_one_decision(int? status, Type decision) => Assert.IsType(decision, WebhookRule.Decide(status, "no answer", null, 1, 0.5));
+    public void Every_answer_has_one_decision(int? status, Type decision) =>
+        Assert.IsType(decision, WebhookRule.Decide(status, "no answer", null, 1, 0.5));
 
     [Fact]
     public void A_receiver_that_asks_for_time_gets_it_up_to_a_day()
     {
-        Assert.Equal(TimeSpan.FromMinutes(2), ((WebhookDecision.TryAgain)WebhookRule.Decide(429, null, TimeSpan.FromMinutes(2), 1, 0)).Pause);
+        Assert.Equal(TimeSpan.FromMinutes(2),
+            ((WebhookDecision.TryAgain)WebhookRule.Decide(429, null, TimeSpan.FromMinutes(2), 1, 0)).Pause);
         Assert.Equal(TimeSpan.FromDays(1), ((WebhookDecision.TryAgain)WebhookRule.Decide(503, null, TimeSpan.FromDays(9), 1, 0)).Pause);
-        Assert.Equal(TimeSpan.FromSeconds(5), ((WebhookDecision.TryAgain)WebhookRule.Decide(503, null, TimeSpan.FromSeconds(1), 1, 0)).Pause);
+        Assert.Equal(TimeSpan.FromSeconds(5),
+            ((WebhookDecision.TryAgain)WebhookRule.Decide(503, null, TimeSpan.FromSeconds(1), 1, 0)).Pause);
     }
 
     [Fact]
@@ -101,7 +105,9 @@ public sealed class OutsideTests
         });
         using var outside = new OutboundHttp(["127.0.0.1"]);
         string[] paths = ["/page", "/moved", "/inside", "/round", "/large", "/image", "/nobody"];
-        var pages = paths.Select(path => new PageContent { Url = site.Url + path }).Append(new PageContent { Url = "http://10.0.0.1/" }).Append(new PageContent { Url = "file:///etc/passwd" }).Append(new PageContent { Text = "mine" }).ToList();
+        var pages = paths.Select(path => new PageContent { Url = site.Url + path })
+            .Append(new PageContent { Url = "http://10.0.0.1/" }).Append(new PageContent { Url = "file:///etc/passwd" })
+            .Append(new PageContent { Text = "mine" }).ToList();
 
         var (filled, wrong) = await new PageFetch(outside).Fill(pages, TestContext.Current.CancellationToken);
 
@@ -154,7 +160,8 @@ public sealed class OutsideTests
         await using var site = await Receiver.Start((_, _) => Task.CompletedTask);
         using var outside = new OutboundHttp([], (_, _) => Task.FromResult(Array.ConvertAll(addresses.Split(','), IPAddress.Parse)));
 
-        Assert.Contains("private network", await WhyNot(outside, $"http://rebinding.example:{new Uri(site.Url).Port}/"), StringComparison.Ordinal);
+        Assert.Contains("private network", await WhyNot(outside, $"http://rebinding.example:{new Uri(site.Url).Port}/"),
+            StringComparison.Ordinal);
         Assert.Empty(site.Calls);
     }
 
@@ -172,7 +179,8 @@ public sealed class OutsideTests
             return Task.FromResult(new[] { IPAddress.Parse(first ? "192.31.196.1" : "127.0.0.1") });
         });
 
-        await Assert.ThrowsAnyAsync<Exception>(() => outside.Client.GetAsync($"http://rebinding.example:{new Uri(site.Url).Port}/", stop.Token));
+        await Assert.ThrowsAnyAsync<Exception>(
+            () => outside.Client.GetAsync($"http://rebinding.example:{new Uri(site.Url).Port}/", stop.Token));
 
         Assert.Equal(1, asked);
         Assert.Empty(site.Calls);
@@ -190,7 +198,8 @@ public sealed class OutsideTests
                 case "/packed":
                     // A gigabyte of nothing, as a megabyte.
                     context.Response.Headers.ContentEncoding = "gzip";
-                    await using (var gzip = new System.IO.Compression.GZipStream(context.Response.Body, System.IO.Compression.CompressionLevel.Fastest))
+                    await using (var gzip = new System.IO.Compression.GZipStream(context.Response.Body,
+                        System.IO.Compression.CompressionLevel.Fastest))
                         for (var i = 0; i < 1024 && !context.RequestAborted.IsCancellationRequested; i++)
                             await gzip.WriteAsync(nothing, context.RequestAborted);
                     break;
@@ -208,7 +217,10 @@ public sealed class OutsideTests
         using var outside = new OutboundHttp(["127.0.0.1"]);
         var fetch = new PageFetch(outside) { Longest = TimeSpan.FromSeconds(2) };
 
-        var (_, wrong) = await fetch.Fill([new PageContent { Url = site.Url + "/packed" }, new PageContent { Url = site.Url + "/slow" }, new PageContent { Url = site.Url + "/headers" }], TestContext.Current.CancellationToken);
+        var (_, wrong) = await fetch.Fill(
+            [new PageContent { Url = site.Url + "/packed" }, new PageContent { Url = site.Url + "/slow" },
+                new PageContent { Url = site.Url + "/headers" }],
+            TestContext.Current.CancellationToken);
         never.SetResult();
 
         Assert.Contains("packed as gzip", wrong[0], StringComparison.Ordinal);
@@ -226,7 +238,8 @@ public sealed class OutsideTests
         });
         using var outside = new OutboundHttp(["127.0.0.1"]);
 
-        var (filled, wrong) = await new PageFetch(outside).Fill([.. Enumerable.Range(0, 14).Select(i => new PageContent { Url = $"{site.Url}/{i}" })], TestContext.Current.CancellationToken);
+        var (filled, wrong) = await new PageFetch(outside).Fill(
+            [.. Enumerable.Range(0, 14).Select(i => new PageContent { Url = $"{site.Url}/{i}" })], TestContext.Current.CancellationToken);
 
         Assert.InRange(filled.Count(p => p.Text is not null), 8, 12);
         Assert.NotEmpty(wrong);
@@ -234,5 +247,6 @@ public sealed class OutsideTests
     }
 
     private static async Task<string> WhyNot(OutboundHttp outside, string url) =>
-        Assert.Single((await new PageFetch(outside).Fill([new PageContent { Url = url }], TestContext.Current.CancellationToken)).Wrong).Value;
+        Assert.Single(
+            (await new PageFetch(outside).Fill([new PageContent { Url = url }], TestContext.Current.CancellationToken)).Wrong).Value;
 }

@@ -38,7 +38,9 @@ internal sealed class Receiver : IAsyncDisposable
             var body = new MemoryStream();
             await context.Request.Body.CopyToAsync(body);
             var before = receiver.calls.Count;
-            receiver.calls.Enqueue(new ReceivedCall(context.Request.Path, context.Request.Headers.ToDictionary(h => h.Key, h => h.Value.ToString(), StringComparer.OrdinalIgnoreCase), body.ToArray()));
+            receiver.calls.Enqueue(new ReceivedCall(context.Request.Path,
+                context.Request.Headers.ToDictionary(h => h.Key, h => h.Value.ToString(), StringComparer.OrdinalIgnoreCase),
+                body.ToArray()));
             await answer(context, before);
         });
         await receiver.app.StartAsync(TestContext.Current.CancellationToken);

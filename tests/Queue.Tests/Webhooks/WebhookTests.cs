@@ -28,7 +28,8 @@ public sealed class WebhookTests(SimulatorFixture simulators) : IClassFixture<Si
 
         var call = Assert.Single(receiver.Calls);
         var body = JsonDocument.Parse(call.Body).RootElement;
-        Assert.Equal(("task.completed", id, "Completed"), (body.Text("type"), body.GetProperty("data").Text("id"), body.GetProperty("data").Text("state")));
+        Assert.Equal(("task.completed", id, "Completed"),
+            (body.Text("type"), body.GetProperty("data").Text("id"), body.GetProperty("data").Text("state")));
         Assert.Equal("yes", body.GetProperty("data").GetProperty("metadata").Text("mine"));
         // With either secret, so that its owner can exchange one for the other.
         Assert.True(Verifies(call, Secret));
@@ -54,7 +55,8 @@ public sealed class WebhookTests(SimulatorFixture simulators) : IClassFixture<Si
         Assert.Equal(2, webhook.GetProperty("attempts").GetInt32());
         Assert.Single(receiver.Calls.Select(c => c.Headers["webhook-id"]).Distinct());
         Assert.All(receiver.Calls, call => Assert.True(Verifies(call, Secret)));
-        Assert.True(long.Parse(receiver.Calls[1].Headers["webhook-timestamp"]) - long.Parse(receiver.Calls[0].Headers["webhook-timestamp"]) >= 4);
+        Assert.True(
+            long.Parse(receiver.Calls[1].Headers["webhook-timestamp"]) - long.Parse(receiver.Calls[0].Headers["webhook-timestamp"]) >= 4);
     }
 
     [Fact]
@@ -88,7 +90,9 @@ public sealed class WebhookTests(SimulatorFixture simulators) : IClassFixture<Si
         using var anna = queue.Anna;
         var id = await Ask(anna, receiver.Url + "/hook");
 
-        await Eventually.True("the first call has its result", Soon, async () => (await anna.Get($"/v1/tasks/{id}").Body(200)).GetProperty("webhook").GetProperty("lastResult").GetString()?.Contains("redirects are not followed", StringComparison.Ordinal) == true);
+        await Eventually.True("the first call has its result", Soon, async () => (await anna.Get($"/v1/tasks/{id}").Body(200))
+            .GetProperty("webhook").GetProperty("lastResult").GetString()
+            ?.Contains("redirects are not followed", StringComparison.Ordinal) == true);
 
         Assert.All(receiver.Calls, call => Assert.Equal("/hook", call.Path));
     }
@@ -130,8 +134,15 @@ public sealed class WebhookTests(SimulatorFixture simulators) : IClassFixture<Si
         await using var queue = await Start();
         using var anna = queue.Anna;
 
-        Assert.Contains(why, await anna.PostText("/v1/tasks", JsonSerializer.Serialize(new { prompt = "Why?", webhookUrl = url })).Problem(400), StringComparison.Ordinal);
-        var error = (await anna.PostText("/v1/batches", JsonSerializer.Serialize(new { endpoint = "/v1/chat/completions", completion_window = "24h", requests = new[] { new { custom_id = "x" } }, webhook_url = url })).Body(400)).GetProperty("error");
+        Assert.Contains(why,
+            await anna.PostText("/v1/tasks", JsonSerializer.Serialize(new { prompt = "Why?", webhookUrl = url })).Problem(400),
+            StringComparison.Ordinal);
+        var error = (await anna.PostText("/v1/batches", JsonSerializer.Serialize(new
+        {
+            endpoint = "/v1/chat/completions", completion_window = "24h", requests = new[] { new { custom_id = "x" } }, webhook_url = url,
+        }))
+            .Body(400))
+            .GetProperty("error");
         Assert.Equal(("webhook_url", "invalid_value"), (error.Text("param"), error.Text("code")));
     }
 
@@ -142,11 +153,14 @@ public sealed class WebhookTests(SimulatorFixture simulators) : IClassFixture<Si
         await using var queue = await Start();
         using var ben = queue.Ben;
 
-        var refused = await ben.PostText("/v1/tasks", JsonSerializer.Serialize(new { prompt = "Why?", webhookUrl = receiver.Url })).Problem(400);
+        var refused = await ben.PostText("/v1/tasks", JsonSerializer.Serialize(new { prompt = "Why?", webhookUrl = receiver.Url }))
+            .Problem(400);
         Assert.Contains("LLMQUEUE_WEBHOOK_SECRETS=\"ben:whsec_…\"", refused, StringComparison.Ordinal);
         // Over the bus it cannot be refused at the door: the work is done, and the call waits for its secret.
         var id = Guid.CreateVersion7();
-        await queue.Services.GetRequiredService<MassTransit.IBus>().Publish(new LlmTask { Id = id, Prompt = "Why?", Tenant = "ben", Kind = "analysis", Complexity = "low", WebhookUrl = receiver.Url }, TestContext.Current.CancellationToken);
+        await queue.Services.GetRequiredService<MassTransit.IBus>().Publish(
+            new LlmTask { Id = id, Prompt = "Why?", Tenant = "ben", Kind = "analysis", Complexity = "low", WebhookUrl = receiver.Url },
+            TestContext.Current.CancellationToken);
         await Eventually.True("the task is known", Soon, async () => (await ben.Get($"/v1/tasks/{id}")).IsSuccessStatusCode);
         var webhook = await Told(ben, id.ToString(), "given up");
 
@@ -158,20 +172,27 @@ public sealed class WebhookTests(SimulatorFixture simulators) : IClassFixture<Si
     internal static bool Verifies(ReceivedCall call, string secret)
     {
         var signed = Encoding.UTF8.GetBytes($"{call.Headers["webhook-id"]}.{call.Headers["webhook-timestamp"]}.{call.Text}");
-        var expected = $"v1,{Convert.ToBase64String(new HMACSHA256(Convert.FromBase64String(secret["whsec_".Length..])).ComputeHash(signed))}";
-        return call.Headers["webhook-signature"].Split(' ').Any(signature => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(signature), Encoding.UTF8.GetBytes(expected)));
+        var expected =
+            $"v1,{Convert.ToBase64String(new HMACSHA256(Convert.FromBase64String(secret["whsec_".Length..])).ComputeHash(signed))}";
+        return call.Headers["webhook-signature"].Split(' ')
+            .Any(signature => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(signature), Encoding.UTF8.GetBytes(expected)));
     }
 
     private async Task<WholeQueue> Start(params (string Name, string? Value)[] more) =>
-        await WholeQueue.Start(Catalogue, (await simulators.Fresh()).BaseUrl, [("LLMQUEUE_PRIVATE_HOSTS", "127.0.0.1"), ("LLMQUEUE_WEBHOOK_SECRETS", $"anna:{Secret}"), .. more]);
+        await WholeQueue.Start(Catalogue, (await simulators.Fresh()).BaseUrl,
+            [("LLMQUEUE_PRIVATE_HOSTS", "127.0.0.1"), ("LLMQUEUE_WEBHOOK_SECRETS", $"anna:{Secret}"), .. more]);
 
     internal static async Task<string> Ask(HttpClient client, string url) =>
-        (await client.PostText("/v1/tasks", JsonSerializer.Serialize(new { prompt = "Why?", kind = "analysis", complexity = "low", webhookUrl = url, metadata = new { mine = "yes" } })).Body(202)).Text("id");
+        (await client.PostText("/v1/tasks", JsonSerializer.Serialize(
+            new { prompt = "Why?", kind = "analysis", complexity = "low", webhookUrl = url, metadata = new { mine = "yes" } }))
+            .Body(202))
+            .Text("id");
 
     internal static async Task<JsonElement> Told(HttpClient client, string id, string state)
     {
         JsonElement webhook = default;
-        await Eventually.True($"the webhook is {state}", Soon, async () => (webhook = (await client.Get($"/v1/tasks/{id}").Body(200)).GetProperty("webhook")).Text("state") == state);
+        await Eventually.True($"the webhook is {state}", Soon,
+            async () => (webhook = (await client.Get($"/v1/tasks/{id}").Body(200)).GetProperty("webhook")).Text("state") == state);
         return webhook;
     }
 }

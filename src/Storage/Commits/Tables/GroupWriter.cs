@@ -8,7 +8,9 @@ namespace LlmQueue.Storage.Commits.Tables;
 /// <summary>Writes what a group of transitions says in one batch: an array a column, one statement a table.</summary>
 internal sealed class GroupWriter(StoreTables tables)
 {
-    public async Task<WrittenGroup> Write(NpgsqlConnection connection, NpgsqlTransaction transaction, List<PendingCommit> writing, LimitLedger ledger, IReadOnlyList<OutboxMessage> alerts, CancellationToken cancellationToken)
+    public async Task<WrittenGroup> Write(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, List<PendingCommit> writing, LimitLedger ledger,
+        IReadOnlyList<OutboxMessage> alerts, CancellationToken cancellationToken)
     {
         if (writing.Count == 0)
             return new WrittenGroup([], []);
@@ -23,18 +25,23 @@ internal sealed class GroupWriter(StoreTables tables)
 
         var newTasks = writing.Where(p => p.UnitOfWork is { Task: not null, TaskIsNew: true }).ToList();
         if (newTasks.Count > 0)
-            Checked(tables.InsertTasks(newTasks.ConvertAll(p => p.UnitOfWork.Task!)), newTasks.Select(p => (p.UnitOfWork.Task!.CorrelationId, p)));
+            Checked(tables.InsertTasks(newTasks.ConvertAll(p => p.UnitOfWork.Task!)),
+                newTasks.Select(p => (p.UnitOfWork.Task!.CorrelationId, p)));
         var movedTasks = writing.Where(p => p.UnitOfWork is { Task: not null, TaskIsNew: false }).OrderBy(p => p.Subject).ToList();
         if (movedTasks.Count > 0)
-            Checked(tables.UpdateTasks(movedTasks.ConvertAll(p => p.UnitOfWork.Task!)), movedTasks.Select(p => (p.UnitOfWork.Task!.CorrelationId, p)));
+            Checked(tables.UpdateTasks(movedTasks.ConvertAll(p => p.UnitOfWork.Task!)),
+                movedTasks.Select(p => (p.UnitOfWork.Task!.CorrelationId, p)));
         var newSummaries = writing.Where(p => p.UnitOfWork is { Summary: not null, SummaryIsNew: true }).ToList();
         if (newSummaries.Count > 0)
-            Checked(tables.InsertSummaries(newSummaries.ConvertAll(p => p.UnitOfWork.Summary!)), newSummaries.Select(p => (p.UnitOfWork.Summary!.CorrelationId, p)));
+            Checked(tables.InsertSummaries(newSummaries.ConvertAll(p => p.UnitOfWork.Summary!)),
+                newSummaries.Select(p => (p.UnitOfWork.Summary!.CorrelationId, p)));
         var movedSummaries = writing.Where(p => p.UnitOfWork is { Summary: not null, SummaryIsNew: false }).ToList();
         if (movedSummaries.Count > 0)
-            Checked(tables.UpdateSummaries(movedSummaries.ConvertAll(p => p.UnitOfWork.Summary!)), movedSummaries.Select(p => (p.UnitOfWork.Summary!.CorrelationId, p)));
+            Checked(tables.UpdateSummaries(movedSummaries.ConvertAll(p => p.UnitOfWork.Summary!)),
+                movedSummaries.Select(p => (p.UnitOfWork.Summary!.CorrelationId, p)));
 
-        var endedFor = writing.Where(p => p.UnitOfWork.EndedForSummary is not null).GroupBy(p => p.UnitOfWork.EndedForSummary!.Value).ToList();
+        var endedFor = writing.Where(p => p.UnitOfWork.EndedForSummary is not null)
+            .GroupBy(p => p.UnitOfWork.EndedForSummary!.Value).ToList();
         if (endedFor.Count > 0)
             batch.BatchCommands.Add(EndForSummaries(endedFor));
 
@@ -43,7 +50,8 @@ internal sealed class GroupWriter(StoreTables tables)
         AddIfAny(batch, writing.SelectMany(p => p.UnitOfWork.Ended), tables.EndAttempts);
         AddIfAny(batch, writing.SelectMany(p => p.UnitOfWork.History), tables.InsertHistory);
         AddIfAny(batch, writing.SelectMany(p => p.UnitOfWork.Payloads), tables.InsertPayloads);
-        AddIfAny(batch, writing.SelectMany(p => p.UnitOfWork.OutboxMessages).Concat(alerts).Select(a => a.ToRow()), tables.InsertAnnouncements);
+        AddIfAny(batch, writing.SelectMany(p => p.UnitOfWork.OutboxMessages).Concat(alerts).Select(a => a.ToRow()),
+            tables.InsertAnnouncements);
         AddIfAny(batch, writing.SelectMany(p => p.UnitOfWork.Webhooks), tables.InsertWebhooks);
         AddIfAny(batch, writing.SelectMany(p => p.UnitOfWork.Cancellations), StoreTables.InsertCancellations);
         AddKeyUse(batch, writing);
@@ -52,7 +60,9 @@ internal sealed class GroupWriter(StoreTables tables)
         return await Send(batch, checks, endedFor.Count > 0, cancellationToken);
     }
 
-    private static async Task<WrittenGroup> Send(NpgsqlBatch batch, List<IReadOnlyDictionary<Guid, PendingCommit>> checks, bool endsForSummaries, CancellationToken cancellationToken)
+    private static async Task<WrittenGroup> Send(
+        NpgsqlBatch batch, List<IReadOnlyDictionary<Guid, PendingCommit>> checks, bool endsForSummaries,
+        CancellationToken cancellationToken)
     {
         var conflicts = new HashSet<PendingCommit>();
         var stages = new List<StageSettled>();
@@ -99,7 +109,8 @@ internal sealed class GroupWriter(StoreTables tables)
 
     private static void AddKeyUse(NpgsqlBatch batch, List<PendingCommit> writing)
     {
-        var uses = writing.Select(p => p.UnitOfWork.KeyUse).OfType<KeyUse>().GroupBy(u => u.Alias).OrderBy(g => g.Key, StringComparer.Ordinal).ToList();
+        var uses = writing.Select(p => p.UnitOfWork.KeyUse).OfType<KeyUse>().GroupBy(u => u.Alias)
+            .OrderBy(g => g.Key, StringComparer.Ordinal).ToList();
         if (uses.Count == 0)
             return;
         batch.BatchCommands.Add(new NpgsqlBatchCommand("""
@@ -120,7 +131,10 @@ internal sealed class GroupWriter(StoreTables tables)
                 new NpgsqlParameter<long[]> { TypedValue = [.. uses.Select(g => g.LongCount(u => u.Fault))] },
                 new NpgsqlParameter<long[]> { TypedValue = [.. uses.Select(g => g.Sum(u => u.InputTokens))] },
                 new NpgsqlParameter<long[]> { TypedValue = [.. uses.Select(g => g.Sum(u => u.OutputTokens))] },
-                new NpgsqlParameter<string?[]> { TypedValue = [.. uses.Select(g => g.Select(u => u.RefusedReason).LastOrDefault(r => r is not null))] },
+                new NpgsqlParameter<string?[]>
+                {
+                    TypedValue = [.. uses.Select(g => g.Select(u => u.RefusedReason).LastOrDefault(r => r is not null))],
+                },
             },
         });
     }

@@ -38,7 +38,9 @@ public sealed class RowTable<TRow> where TRow : class
     /// An update of <paramref name="assigned"/> columns for rows matched by <paramref name="keys"/> and <paramref name="condition"/>,
     /// where t is the table and u the new values.
     /// </summary>
-    public NpgsqlBatchCommand Update(IReadOnlyList<TRow> rows, IReadOnlyList<string> keys, IReadOnlyList<string> assigned, string condition = "", string suffix = "", string extra = "")
+    public NpgsqlBatchCommand Update(
+        IReadOnlyList<TRow> rows, IReadOnlyList<string> keys, IReadOnlyList<string> assigned, string condition = "", string suffix = "",
+        string extra = "")
     {
         var sent = _columns.Where(c => keys.Contains(c.Property) || assigned.Contains(c.Property)).ToList();
         var set = string.Join(", ", sent.Where(c => assigned.Contains(c.Property)).Select(c => $"{c.Name} = u.{c.Name}"));
@@ -52,7 +54,8 @@ public sealed class RowTable<TRow> where TRow : class
     /// <summary>Streams rows in by COPY: for many thousands of one kind that begin together.</summary>
     public async Task Copy(NpgsqlConnection connection, IEnumerable<TRow> rows, CancellationToken cancellationToken)
     {
-        await using var importer = await connection.BeginBinaryImportAsync($"copy {_table} ({_columnList}) from stdin (format binary)", cancellationToken);
+        await using var importer = await connection.BeginBinaryImportAsync($"copy {_table} ({_columnList}) from stdin (format binary)",
+            cancellationToken);
         foreach (var row in rows)
         {
             await importer.StartRowAsync(cancellationToken);
@@ -66,13 +69,17 @@ public sealed class RowTable<TRow> where TRow : class
     public IReadOnlyList<string> Properties => [.. _columns.Select(c => c.Property)];
 
     private static string Unnest(IReadOnlyList<Column> columns) =>
-        $"unnest({string.Join(", ", columns.Select((c, i) => $"${i + 1}::{c.Type}[]"))}) as u({string.Join(", ", columns.Select(c => c.Name))})";
+        $"unnest({string.Join(", ", columns.Select((c, i) => $"${i + 1}::{c.Type}[]"))}) "
+            + $"as u({string.Join(", ", columns.Select(c => c.Name))})";
 
-    private sealed record Column(string Property, string Name, string Type, Func<IReadOnlyList<TRow>, NpgsqlParameter> Array, Func<NpgsqlBinaryImporter, TRow, CancellationToken, Task> Write)
+    private sealed record Column(
+        string Property, string Name, string Type, Func<IReadOnlyList<TRow>, NpgsqlParameter> Array,
+        Func<NpgsqlBinaryImporter, TRow, CancellationToken, Task> Write)
     {
         public static Column Of(IProperty property)
         {
-            var build = typeof(Column).GetMethod(nameof(Typed), BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(property.ClrType);
+            var build = typeof(Column).GetMethod(nameof(Typed), BindingFlags.NonPublic | BindingFlags.Static)!
+                .MakeGenericMethod(property.ClrType);
             return (Column)build.Invoke(null, [property])!;
         }
 
@@ -87,7 +94,9 @@ public sealed class RowTable<TRow> where TRow : class
                 for (var i = 0; i < values.Length; i++)
                     values[i] = read(rows[i]);
                 return new NpgsqlParameter<TValue[]> { TypedValue = values, NpgsqlDbType = NpgsqlDbType.Array | dbType };
-            }, (importer, item, cancellationToken) => read(item) is { } value ? importer.WriteAsync(value, dbType, cancellationToken) : importer.WriteNullAsync(cancellationToken));
+            }, (importer, item, cancellationToken) => read(item) is { } value
+                ? importer.WriteAsync(value, dbType, cancellationToken)
+                : importer.WriteNullAsync(cancellationToken));
         }
 
         private static (string Name, NpgsqlDbType Type) DatabaseType(Type type) =>

@@ -93,7 +93,9 @@ public sealed record ErrorBody
 
     /// <summary>OpenRouter says "Provider returned error"; what that provider said is beside it.</summary>
     private static string? WithUpstreamsWords(string? message, string? raw) =>
-        raw is null || message?.Contains("Provider returned error", StringComparison.OrdinalIgnoreCase) != true ? message : $"{message}: {raw}";
+        raw is null || message?.Contains("Provider returned error", StringComparison.OrdinalIgnoreCase) != true
+            ? message
+            : $"{message}: {raw}";
 
     private static Dictionary<string, string> HeadersOf(JsonElement headers)
     {

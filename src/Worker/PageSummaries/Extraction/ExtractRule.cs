@@ -5,13 +5,15 @@ namespace LlmQueue.Worker.PageSummaries.Extraction;
 
 /// <summary>What an extract may be.</summary>
 /// <param name="MostCharacters">Its length; a script without spaces says about three times as much in one, and gets a third.</param>
-/// <param name="MostSentences">Sentences that are compared with each other: time grows with its square. What is above is thinned out evenly, the beginning less.</param>
+/// <param name="MostSentences">Sentences that are compared with each other: time grows with its square. What is above is thinned out
+/// evenly, the beginning less.</param>
 /// <param name="Question">What the reader wants to know; null for a plain summary.</param>
 public sealed record ExtractLimits(int MostCharacters, int MostSentences = 300, string? Question = null);
 
 /// <summary>
-/// A summary without a model: the sentences that most others resemble, earlier ones preferred, in the order of the text. LexRank (Erkan and Radev 2004) whose walk
-/// restarts at a sentence by its position and by what it has in common with the question, which counts once more in the end; no sentence is taken that says what another one has said. Pure.
+/// A summary without a model: the sentences that most others resemble, earlier ones preferred, in the order of the text. LexRank (Erkan and
+/// Radev 2004) whose walk restarts at a sentence by its position and by what it has in common with the question, which counts once more in
+/// the end; no sentence is taken that says what another one has said. Pure.
 /// </summary>
 public static class ExtractRule
 {
@@ -21,7 +23,9 @@ public static class ExtractRule
     private const int MostTerms = 40;
     private const int Stem = 6;
 
-    /// <summary>The first sentence's weight over one far from the beginning. Leads are most of what a reader of a page would underline.</summary>
+    /// <summary>
+    /// The first sentence's weight over one far from the beginning. Leads are most of what a reader of a page would underline.
+    /// </summary>
     private const double LeadBonus = 3;
 
     /// <summary>What a sentence that has all the question's words is preferred by.</summary>
@@ -39,7 +43,9 @@ public static class ExtractRule
         var terms = words.ConvertAll(w => Terms(w, stop));
         var vectors = Vectors(terms);
         var question = limits.Question is null ? [] : Terms(Words(limits.Question), stop).ToFrozenSet(StringComparer.Ordinal);
-        var asked = terms.ConvertAll(t => question.Count == 0 ? 1 : 1 + (QuestionBonus * t.Distinct(StringComparer.Ordinal).Count(question.Contains) / question.Count));
+        var asked = terms.ConvertAll(t => question.Count == 0
+            ? 1
+            : 1 + (QuestionBonus * t.Distinct(StringComparer.Ordinal).Count(question.Contains) / question.Count));
         var scores = Scores(vectors, Prior(chosen, all.Count, asked)).Zip(asked, (score, factor) => score * factor).ToArray();
         var wide = sentences.Sum(s => s.Count(Sentences.IsWide)) > sentences.Sum(s => s.Length) / 3;
         var picked = Pick(sentences, vectors, scores, wide ? limits.MostCharacters / 3 : limits.MostCharacters);
@@ -73,7 +79,9 @@ public static class ExtractRule
             }
 
             before = '\0';
-            if (char.IsLetterOrDigit(c) || char.GetUnicodeCategory(c) is System.Globalization.UnicodeCategory.NonSpacingMark or System.Globalization.UnicodeCategory.SpacingCombiningMark)
+            if (char.IsLetterOrDigit(c)
+                || char.GetUnicodeCategory(c) is System.Globalization.UnicodeCategory.NonSpacingMark
+                    or System.Globalization.UnicodeCategory.SpacingCombiningMark)
                 word.Append(char.ToLowerInvariant(c));
             else
                 Close();
@@ -92,7 +100,8 @@ public static class ExtractRule
 
     /// <summary>A word's beginning stands for its forms: the poor man's stemmer, in every language alike.</summary>
     private static List<string> Terms(List<string> words, FrozenSet<string> stop) =>
-        [.. words.Where(w => !stop.Contains(w) && (w.Length > 1 || char.IsDigit(w[0]))).Select(w => w.Length > Stem ? w[..Stem] : w).Take(MostTerms)];
+        [.. words.Where(w => !stop.Contains(w) && (w.Length > 1 || char.IsDigit(w[0])))
+            .Select(w => w.Length > Stem ? w[..Stem] : w).Take(MostTerms)];
 
     /// <summary>Each sentence as a unit vector: how often it has a term, times how few other sentences have it.</summary>
     private static List<Dictionary<int, double>> Vectors(List<List<string>> sentences)

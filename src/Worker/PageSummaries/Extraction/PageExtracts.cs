@@ -41,11 +41,17 @@ public sealed class PageExtracts(SummaryReadings readings, IDbContextFactory<Que
     /// <summary>Extracts of the pages that no model has summarised and none will; those made before are not made again.</summary>
     public async Task<List<PageExtract>> Make(SummaryRow summary, bool noTimeLeft, bool noModelLeft)
     {
-        var limits = new ExtractLimits(PageCharacters, (int)Math.Clamp(Math.Sqrt(2.0 * MostPairs / Math.Max(1, summary.Pages)), 30, 300), summary.Question);
+        var limits = new ExtractLimits(PageCharacters, (int)Math.Clamp(Math.Sqrt(2.0 * MostPairs / Math.Max(1, summary.Pages)), 30, 300),
+            summary.Question);
         await using var db = await contexts.CreateDbContextAsync();
-        var tasks = await db.Tasks.AsNoTracking().Where(t => t.SummaryId == summary.CorrelationId && t.SummaryRole == SummaryRoles.Page).OrderBy(t => t.PageNumber).ThenBy(t => t.PartNumber).ToListAsync();
+        var tasks = await db.Tasks.AsNoTracking()
+            .Where(t => t.SummaryId == summary.CorrelationId && t.SummaryRole == SummaryRoles.Page)
+            .OrderBy(t => t.PageNumber).ThenBy(t => t.PartNumber).ToListAsync();
         if (tasks.Count == 0)
-            return noTimeLeft ? [.. (await readings.Pages(summary.CorrelationId)).Where(p => p.Wrong is null).Select(p => new PageExtract(p.Number, p.Page.Title, ExtractRule.Decide(p.Page.Text, limits), "the deadline was near before its turn came"))] : [];
+            return noTimeLeft
+                ? [.. (await readings.Pages(summary.CorrelationId)).Where(p => p.Wrong is null).Select(p => new PageExtract(p.Number,
+                    p.Page.Title, ExtractRule.Decide(p.Page.Text, limits), "the deadline was near before its turn came"))]
+                : [];
         var kept = (await Kept(db, summary.CorrelationId)).ToDictionary(e => e.Number);
         var extracts = kept.Values.ToList();
         foreach (var page in tasks.GroupBy(t => t.PageNumber!.Value).Where(p => !kept.ContainsKey(p.Key)))
@@ -56,7 +62,8 @@ public sealed class PageExtracts(SummaryReadings readings, IDbContextFactory<Que
             var texts = new List<string>();
             foreach (var (part, why) in page.Zip(reasons))
                 texts.Add(await TextOf(db, part, why is not null, limits));
-            extracts.Add(new PageExtract(page.Key, page.First().Title ?? $"Page {page.Key}", string.Join("\n\n", texts.Where(t => t.Length > 0)), reason));
+            extracts.Add(new PageExtract(page.Key, page.First().Title ?? $"Page {page.Key}",
+                string.Join("\n\n", texts.Where(t => t.Length > 0)), reason));
         }
 
         return [.. extracts.OrderBy(e => e.Number)];
@@ -68,13 +75,17 @@ public sealed class PageExtracts(SummaryReadings readings, IDbContextFactory<Que
 
     /// <summary>Puts extracts into the transition, each once.</summary>
     public static void Keep(SummaryRow summary, UnitOfWork transition, IEnumerable<PageExtract> extracts) =>
-        transition.Payloads.AddRange(extracts.Select(e => new PayloadRow { SubjectId = summary.CorrelationId, Part = Prefix + e.Number, Content = JsonSerializer.Serialize(e, UnitOfWork.Json) }));
+        transition.Payloads.AddRange(extracts.Select(e => new PayloadRow
+        {
+            SubjectId = summary.CorrelationId, Part = Prefix + e.Number, Content = JsonSerializer.Serialize(e, UnitOfWork.Json),
+        }));
 
     /// <summary>Those that stand in rows, and those this transition adds.</summary>
     public async Task<List<PageExtract>> Taken(Guid summary, UnitOfWork transition)
     {
         await using var db = await contexts.CreateDbContextAsync();
-        var fresh = transition.Payloads.Where(p => p.SubjectId == summary && p.Part.StartsWith(Prefix, StringComparison.Ordinal)).Select(Read);
+        var fresh = transition.Payloads.Where(p => p.SubjectId == summary && p.Part.StartsWith(Prefix, StringComparison.Ordinal))
+            .Select(Read);
         return [.. (await Kept(db, summary)).Concat(fresh).DistinctBy(e => e.Number).OrderBy(e => e.Number)];
     }
 
@@ -84,14 +95,18 @@ public sealed class PageExtracts(SummaryReadings readings, IDbContextFactory<Que
     private static async Task<string> TextOf(QueueDb db, TaskRow part, bool extracted, ExtractLimits limits)
     {
         var kind = extracted ? PayloadRow.Prompt : PayloadRow.Answer;
-        var content = await db.Payloads.AsNoTracking().Where(p => p.SubjectId == part.CorrelationId && p.Part == kind).Select(p => p.Content).FirstOrDefaultAsync();
+        var content = await db.Payloads.AsNoTracking().Where(p => p.SubjectId == part.CorrelationId && p.Part == kind)
+            .Select(p => p.Content).FirstOrDefaultAsync();
         // The prompt of a page is its title, an empty line and its text.
-        return content is null ? "" : !extracted ? content : ExtractRule.Decide(WithoutFrame(TaskIntake.ReadPrompt(content)[^1].Content), limits);
+        return content is null ? ""
+            : !extracted ? content : ExtractRule.Decide(WithoutFrame(TaskIntake.ReadPrompt(content)[^1].Content), limits);
     }
 
-    private static string WithoutFrame(string prompt) => prompt.IndexOf("\n\n", StringComparison.Ordinal) is >= 0 and var end ? prompt[(end + 2)..] : prompt;
+    private static string WithoutFrame(string prompt) =>
+        prompt.IndexOf("\n\n", StringComparison.Ordinal) is >= 0 and var end ? prompt[(end + 2)..] : prompt;
 
-    private static string WithoutTitle(string text) => text.StartsWith('[') && text.IndexOf("]\n", StringComparison.Ordinal) is > 0 and var end ? text[(end + 2)..] : text;
+    private static string WithoutTitle(string text) =>
+        text.StartsWith('[') && text.IndexOf("]\n", StringComparison.Ordinal) is > 0 and var end ? text[(end + 2)..] : text;
 
     private static PageExtract Read(PayloadRow row) => JsonSerializer.Deserialize<PageExtract>(row.Content, UnitOfWork.Json)!;
 }

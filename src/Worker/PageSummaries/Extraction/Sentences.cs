@@ -3,8 +3,9 @@ using System.Text;
 namespace LlmQueue.Worker.PageSummaries.Extraction;
 
 /// <summary>
-/// Cuts a text into sentences: Latin, Cyrillic, Greek and Devanagari ones at their marks followed by a space, Chinese and Japanese ones at theirs, which need none.
-/// Programs, tables, headings and lists of links are no sentences and are left out, unless there is nothing else. Pure.
+/// Cuts a text into sentences: Latin, Cyrillic, Greek and Devanagari ones at their marks followed by a space, Chinese and Japanese
+/// ones at theirs, which need none. Programs, tables, headings and lists of links are no sentences and are left out, unless there
+/// is nothing else. Pure.
 /// </summary>
 public static class Sentences
 {
@@ -12,13 +13,16 @@ public static class Sentences
     private const int FewestWords = 4;
     private const int FewestCharactersWithoutSpaces = 8;
 
-    /// <summary>What ends with a point and no sentence; in the order of English, German, French, Spanish. Compared in lower case and without the point.</summary>
+    /// <summary>
+    /// What ends with a point and no sentence; in the order of English, German, French, Spanish. Compared in lower case
+    /// and without the point.
+    /// </summary>
     private static readonly HashSet<string> Abbreviations = new(StringComparer.Ordinal)
     {
-        "e.g", "i.e", "etc", "vs", "mr", "mrs", "ms", "dr", "prof", "st", "no", "fig", "sec", "approx", "inc", "ltd", "cf", "ca", "al", "vol", "ed", "pp", "jan", "feb", "aug", "sept", "oct", "nov", "dec",
-        "z.b", "d.h", "u.a", "u.ä", "usw", "bzw", "ggf", "evtl", "vgl", "nr", "abs", "str", "hr", "fr", "inkl", "ca", "bspw", "sog", "mio", "mrd", "o.ä", "i.d.r", "jh",
-        "p.ex", "m", "mm", "mme", "mlle", "env", "av", "chap", "art", "n°",
-        "sr", "sra", "srta", "ud", "uds", "p.ej", "ee.uu", "pág", "núm", "aprox",
+        "e.g", "i.e", "etc", "vs", "mr", "mrs", "ms", "dr", "prof", "st", "no", "fig", "sec", "approx", "inc", "ltd", "cf", "ca", "al",
+        "vol", "ed", "pp", "jan", "feb", "aug", "sept", "oct", "nov", "dec", "z.b", "d.h", "u.a", "u.ä", "usw", "bzw", "ggf", "evtl", "vgl",
+        "nr", "abs", "str", "hr", "fr", "inkl", "ca", "bspw", "sog", "mio", "mrd", "o.ä", "i.d.r", "jh", "p.ex", "m", "mm", "mme", "mlle",
+        "env", "av", "chap", "art", "n°", "sr", "sra", "srta", "ud", "uds", "p.ej", "ee.uu", "pág", "núm", "aprox",
     };
 
     public static IReadOnlyList<string> Of(string text)
@@ -66,7 +70,10 @@ public static class Sentences
     }
 
     private static bool IsNoProse(ReadOnlySpan<char> line) =>
-        line.IsEmpty || line[0] is '#' or '|' or '<' || line.StartsWith("---", StringComparison.Ordinal) || line.StartsWith("===", StringComparison.Ordinal)
+        line.IsEmpty
+            || line[0] is '#' or '|' or '<'
+            || line.StartsWith("---", StringComparison.Ordinal)
+            || line.StartsWith("===", StringComparison.Ordinal)
         || (line[0] == '[' && line.Contains("]:", StringComparison.Ordinal)) || line.StartsWith("![", StringComparison.Ordinal);
 
     /// <summary>The line without the mark of a list or a quotation.</summary>
@@ -77,7 +84,9 @@ public static class Sentences
         var digits = 0;
         while (digits < line.Length && char.IsAsciiDigit(line[digits]))
             digits++;
-        return digits is > 0 and < 3 && digits + 1 < line.Length && line[digits] is '.' or ')' && line[digits + 1] == ' ' ? line[(digits + 2)..].TrimStart() : line;
+        return digits is > 0 and < 3 && digits + 1 < line.Length && line[digits] is '.' or ')' && line[digits + 1] == ' '
+            ? line[(digits + 2)..].TrimStart()
+            : line;
     }
 
     /// <summary>Markdown's emphasis and links reduced to their words: [word](address) is word.</summary>
@@ -111,7 +120,9 @@ public static class Sentences
             if (!EndsAt(paragraph, start, i) && i - start < LongestSentence)
                 continue;
             // Closing quotation marks and brackets belong to the sentence they close.
-            while (i + 1 < paragraph.Length && paragraph[i + 1] is '"' or '\'' or ')' or '”' or '“' or '’' or '»' or '」' or '』' or '）' or '。' or '！' or '？' or '!' or '?' or '.')
+            while (i + 1 < paragraph.Length
+                && paragraph[i + 1] is '"' or '\'' or ')' or '”' or '“' or '’' or '»' or '」' or '』' or '）' or '。' or '！'
+                    or '？' or '!' or '?' or '.')
                 i++;
             if (char.IsHighSurrogate(paragraph[i]))
                 i++;
@@ -151,7 +162,9 @@ public static class Sentences
         if (word.Length == 0)
             return true;
         // "J. Smith", "am 3. Mai" and "z. B. so".
-        return (word.Length == 1 && char.IsLetter(word[0])) || (word.Length <= 2 && word.All(char.IsAsciiDigit)) || Abbreviations.Contains(word.ToLowerInvariant());
+        return (word.Length == 1 && char.IsLetter(word[0]))
+            || (word.Length <= 2 && word.All(char.IsAsciiDigit))
+            || Abbreviations.Contains(word.ToLowerInvariant());
     }
 
     private static bool IsSentence(string text)
@@ -159,7 +172,9 @@ public static class Sentences
         if (text.Length == 0 || text.Count(char.IsLetter) < text.Length / 2)
             return false;
         var wide = text.Count(IsWide);
-        return wide > text.Length / 3 ? text.Length >= FewestCharactersWithoutSpaces : text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Length >= FewestWords;
+        return wide > text.Length / 3
+            ? text.Length >= FewestCharactersWithoutSpaces
+            : text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Length >= FewestWords;
     }
 
     private static IEnumerable<string> Lines(string text)
@@ -171,6 +186,10 @@ public static class Sentences
     }
 
     /// <summary>Of a script that is written without spaces: Han, Kana, Thai, Lao, Khmer, Burmese.</summary>
-    internal static bool IsWide(char c) => c is (>= '\u3000' and <= '\u30FF') or (>= '\u3400' and <= '\u9FFF') or (>= '\uF900' and <= '\uFAFF') or (>= '\uFF00' and <= '\uFFEF')
+    internal static bool IsWide(char c) =>
+        c is (>= '\u3000' and <= '\u30FF')
+            or (>= '\u3400' and <= '\u9FFF')
+            or (>= '\uF900' and <= '\uFAFF')
+            or (>= '\uFF00' and <= '\uFFEF')
         or (>= '\u0E00' and <= '\u0EFF') or (>= '\u1000' and <= '\u109F') or (>= '\u1780' and <= '\u17FF');
 }

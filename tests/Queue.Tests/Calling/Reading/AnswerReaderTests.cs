@@ -18,12 +18,14 @@ public sealed class AnswerReaderTests
             {"model":"llama-x","system_fingerprint":"fp_1","choices":[{"finish_reason":"stop","message":{"content":"Blue\u0000 light"}}],"usage":{"prompt_tokens":12,"completion_tokens":34}}
             """));
 
-        Assert.Equal(("Blue light", 12, 34, "llama-x fp_1", false), (answered.Text, answered.InputTokens, answered.OutputTokens, answered.ModelVersion, answered.CutShort));
+        Assert.Equal(("Blue light", 12, 34, "llama-x fp_1", false),
+            (answered.Text, answered.InputTokens, answered.OutputTokens, answered.ModelVersion, answered.CutShort));
     }
 
     [Fact]
     public void An_answer_cut_at_its_length_is_an_answer_that_says_so() =>
-        Assert.True(Assert.IsType<CallOutcome.Answered>(Read(200, """{"choices":[{"finish_reason":"length","message":{"content":"Blue"}}]}""")).CutShort);
+        Assert.True(Assert.IsType<CallOutcome.Answered>(
+            Read(200, """{"choices":[{"finish_reason":"length","message":{"content":"Blue"}}]}""")).CutShort);
 
     [Theory]
     [InlineData("<html>busy</html>", "not JSON")]
@@ -47,7 +49,8 @@ public sealed class AnswerReaderTests
             {"choices":[{"finish_reason":"length","message":{"content":"","reasoning":"Let me think"}}],"usage":{"prompt_tokens":78,"completion_tokens":50,"completion_tokens_details":{"reasoning_tokens":48}}}
             """));
 
-        Assert.Equal(("the answer is empty: all 48 tokens it was allowed went into hidden reasoning", 78L, 50L), (spent.Detail, spent.InputTokens, spent.OutputTokens));
+        Assert.Equal(("the answer is empty: all 48 tokens it was allowed went into hidden reasoning", 78L, 50L),
+            (spent.Detail, spent.InputTokens, spent.OutputTokens));
     }
 
     [Theory]
@@ -78,7 +81,8 @@ public sealed class AnswerReaderTests
     {
         const string Body = """{"error":{"message":"Request too large for model `X` in organization `org_1` service tier `on_demand` on tokens per minute (TPM): Limit 6000, Requested 12328, please reduce your message size and try again.","type":"tokens","code":"rate_limit_exceeded"}}""";
 
-        Assert.Equal(new ProviderCount { LimitTokensMinute = 6000 }, Assert.IsType<CallOutcome.TooLarge>(Read(413, Body, ("retry-after", "9"))).Count);
+        Assert.Equal(new ProviderCount { LimitTokensMinute = 6000 },
+            Assert.IsType<CallOutcome.TooLarge>(Read(413, Body, ("retry-after", "9"))).Count);
     }
 
     [Theory]
@@ -100,12 +104,15 @@ public sealed class AnswerReaderTests
 
     [Fact]
     public void Geminis_error_is_an_array_of_one() =>
-        Assert.Equal("Quota exceeded", Assert.IsType<CallOutcome.Throttled>(Read(429, """[{"error":{"code":429,"message":"Quota exceeded","status":"RESOURCE_EXHAUSTED"}}]""")).Detail);
+        Assert.Equal("Quota exceeded", Assert.IsType<CallOutcome.Throttled>(
+            Read(429, """[{"error":{"code":429,"message":"Quota exceeded","status":"RESOURCE_EXHAUSTED"}}]""")).Detail);
 
     [Fact]
     public void Mistrals_error_lies_flat_and_its_wait_is_the_header()
     {
-        var throttled = Assert.IsType<CallOutcome.Throttled>(Read(429, """{"object":"error","message":"Rate limit exceeded","type":"rate_limited","code":"1300","raw_status_code":429}""", ("retry-after", "4")));
+        var throttled = Assert.IsType<CallOutcome.Throttled>(Read(429,
+            """{"object":"error","message":"Rate limit exceeded","type":"rate_limited","code":"1300","raw_status_code":429}""",
+            ("retry-after", "4")));
 
         Assert.Equal(("Rate limit exceeded", TimeSpan.FromSeconds(4)), (throttled.Detail, throttled.Wait));
     }
@@ -115,27 +122,32 @@ public sealed class AnswerReaderTests
     [InlineData("credit_balance_exhausted")]
     [InlineData("project_spend_limit_exceeded")]
     public void A_429_about_money_is_not_one_to_wait_for(string code) =>
-        Assert.IsType<CallOutcome.OutOfCredit>(Read(429, $$$"""{"error":{"message":"You exceeded your current quota","type":"{{{code}}}","code":"{{{code}}}"}}"""));
+        Assert.IsType<CallOutcome.OutOfCredit>(
+            Read(429, $$$"""{"error":{"message":"You exceeded your current quota","type":"{{{code}}}","code":"{{{code}}}"}}"""));
 
     [Theory]
     [InlineData(401, """{"error":{"message":"Invalid API Key","code":"invalid_api_key"}}""", typeof(CallOutcome.KeyRefused))]
     [InlineData(403, "forbidden", typeof(CallOutcome.KeyRefused))]
     [InlineData(402, """{"error":{"message":"Insufficient credits"}}""", typeof(CallOutcome.OutOfCredit))]
     [InlineData(498, """{"error":{"message":"capacity_exceeded"}}""", typeof(CallOutcome.Unreachable))]
-    [InlineData(400, """{"error":{"message":"Please reduce the length","code":"context_length_exceeded"}}""", typeof(CallOutcome.ContextExceeded))]
+    [InlineData(400, """{"error":{"message":"Please reduce the length","code":"context_length_exceeded"}}""",
+        typeof(CallOutcome.ContextExceeded))]
     [InlineData(400, """{"error":{"message":"This model's maximum context length is 8192 tokens"}}""", typeof(CallOutcome.ContextExceeded))]
-    [InlineData(400, """{"error":{"message":"The model `x` has been decommissioned","code":"model_decommissioned"}}""", typeof(CallOutcome.ModelGone))]
+    [InlineData(400, """{"error":{"message":"The model `x` has been decommissioned","code":"model_decommissioned"}}""",
+        typeof(CallOutcome.ModelGone))]
     [InlineData(404, """{"error":{"message":"The model `x` does not exist","code":"model_not_found"}}""", typeof(CallOutcome.ModelGone))]
     [InlineData(410, "", typeof(CallOutcome.ModelGone))]
     [InlineData(404, "not here", typeof(CallOutcome.Unreachable))]
     [InlineData(400, """{"error":{"message":"flagged","code":"content_policy_violation"}}""", typeof(CallOutcome.ContentRefused))]
-    [InlineData(400, """{"error":{"message":"'temperature' must be at most 2","type":"invalid_request_error"}}""", typeof(CallOutcome.BadRequest))]
+    [InlineData(400, """{"error":{"message":"'temperature' must be at most 2","type":"invalid_request_error"}}""",
+        typeof(CallOutcome.BadRequest))]
     [InlineData(422, """{"detail":"unprocessable"}""", typeof(CallOutcome.BadRequest))]
     [InlineData(408, "", typeof(CallOutcome.Unreachable))]
     [InlineData(500, "oops", typeof(CallOutcome.Unreachable))]
     [InlineData(503, """{"error":"busy"}""", typeof(CallOutcome.Unreachable))]
     [InlineData(529, """{"error":{"type":"overloaded_error"}}""", typeof(CallOutcome.Unreachable))]
-    public void Every_status_is_the_outcome_it_means(int status, string body, Type outcome) => Assert.Equal(outcome, Read(status, body).GetType());
+    public void Every_status_is_the_outcome_it_means(int status, string body, Type outcome) =>
+        Assert.Equal(outcome, Read(status, body).GetType());
 
     [Fact]
     public void The_providers_count_comes_with_every_answer_good_or_bad()
@@ -152,5 +164,6 @@ public sealed class AnswerReaderTests
     }
 
     private static CallOutcome Read(int status, string body, params (string Name, string Value)[] headers) =>
-        ProviderRegistry.Of("groq").Read(new RawAnswer(status, Encoding.UTF8.GetBytes(body), name => headers.FirstOrDefault(h => h.Name == name).Value), Noon);
+        ProviderRegistry.Of("groq")
+            .Read(new RawAnswer(status, Encoding.UTF8.GetBytes(body), name => headers.FirstOrDefault(h => h.Name == name).Value), Noon);
 }

@@ -15,40 +15,67 @@ public sealed class RateHeadersTests
     {
         {
             "groq", "console.groq.com/docs/rate-limits",
-            "x-ratelimit-limit-requests: 14400; x-ratelimit-limit-tokens: 18000; x-ratelimit-remaining-requests: 14370; x-ratelimit-remaining-tokens: 17997; x-ratelimit-reset-requests: 2m59.56s; x-ratelimit-reset-tokens: 7.66s",
-            new ProviderCount { LimitRequestsDay = 14400, RemainingRequestsDay = 14370, LimitTokensMinute = 18000, RemainingTokensMinute = 17997 }
+            "x-ratelimit-limit-requests: 14400; x-ratelimit-limit-tokens: 18000; x-ratelimit-remaining-requests: 14370; "
+                + "x-ratelimit-remaining-tokens: 17997; x-ratelimit-reset-requests: 2m59.56s; x-ratelimit-reset-tokens: 7.66s",
+            new ProviderCount
+            {
+                LimitRequestsDay = 14400, RemainingRequestsDay = 14370, LimitTokensMinute = 18000, RemainingTokensMinute = 17997,
+            }
         },
         {
             "openai", "platform.openai.com/docs/guides/rate-limits",
-            "x-ratelimit-limit-requests: 60; x-ratelimit-limit-tokens: 150000; x-ratelimit-remaining-requests: 59; x-ratelimit-remaining-tokens: 149984; x-ratelimit-reset-requests: 1s; x-ratelimit-reset-tokens: 6m0s",
-            new ProviderCount { LimitRequestsMinute = 60, RemainingRequestsMinute = 59, LimitTokensMinute = 150_000, RemainingTokensMinute = 149_984 }
+            "x-ratelimit-limit-requests: 60; x-ratelimit-limit-tokens: 150000; x-ratelimit-remaining-requests: 59; "
+                + "x-ratelimit-remaining-tokens: 149984; x-ratelimit-reset-requests: 1s; x-ratelimit-reset-tokens: 6m0s",
+            new ProviderCount
+            {
+                LimitRequestsMinute = 60, RemainingRequestsMinute = 59, LimitTokensMinute = 150_000, RemainingTokensMinute = 149_984,
+            }
         },
         {
             // One of 200 comes back in 7m12s: 200 of them in a day.
             "openai", "community.openai.com, the free tier's 200 requests a day",
-            "x-ratelimit-limit-requests: 200; x-ratelimit-limit-tokens: 40000; x-ratelimit-remaining-requests: 199; x-ratelimit-remaining-tokens: 39962; x-ratelimit-reset-requests: 7m12s; x-ratelimit-reset-tokens: 57ms",
-            new ProviderCount { LimitRequestsDay = 200, RemainingRequestsDay = 199, LimitTokensMinute = 40_000, RemainingTokensMinute = 39_962 }
+            "x-ratelimit-limit-requests: 200; x-ratelimit-limit-tokens: 40000; x-ratelimit-remaining-requests: 199; "
+                + "x-ratelimit-remaining-tokens: 39962; x-ratelimit-reset-requests: 7m12s; x-ratelimit-reset-tokens: 57ms",
+            new ProviderCount
+            {
+                LimitRequestsDay = 200, RemainingRequestsDay = 199, LimitTokensMinute = 40_000, RemainingTokensMinute = 39_962,
+            }
         },
         {
             "anthropic", "docs.anthropic.com/en/api/rate-limits: all three of tokens, the tightest counts",
-            "anthropic-ratelimit-requests-limit: 50; anthropic-ratelimit-requests-remaining: 49; anthropic-ratelimit-requests-reset: 2026-11-21T12:00:01Z; anthropic-ratelimit-tokens-limit: 38000; anthropic-ratelimit-tokens-remaining: 38000; "
-            + "anthropic-ratelimit-tokens-reset: 2026-11-21T12:00:00Z; anthropic-ratelimit-input-tokens-limit: 30000; anthropic-ratelimit-input-tokens-remaining: 30000; anthropic-ratelimit-output-tokens-limit: 8000; anthropic-ratelimit-output-tokens-remaining: 2000",
-            new ProviderCount { LimitRequestsMinute = 50, RemainingRequestsMinute = 49, LimitTokensMinute = 38_000, RemainingTokensMinute = 9500 }
+            "anthropic-ratelimit-requests-limit: 50; anthropic-ratelimit-requests-remaining: 49; anthropic-ratelimit-requests-reset: "
+                + "2026-11-21T12:00:01Z; anthropic-ratelimit-tokens-limit: 38000; anthropic-ratelimit-tokens-remaining: 38000; "
+            + "anthropic-ratelimit-tokens-reset: 2026-11-21T12:00:00Z; anthropic-ratelimit-input-tokens-limit: 30000; "
+            + "anthropic-ratelimit-input-tokens-remaining: 30000; anthropic-ratelimit-output-tokens-limit: 8000; "
+            + "anthropic-ratelimit-output-tokens-remaining: 2000",
+            new ProviderCount
+            {
+                LimitRequestsMinute = 50, RemainingRequestsMinute = 49, LimitTokensMinute = 38_000, RemainingTokensMinute = 9500,
+            }
         },
         {
             "anthropic", "input and output alone make up the whole",
-            "anthropic-ratelimit-input-tokens-limit: 30000; anthropic-ratelimit-input-tokens-remaining: 15000; anthropic-ratelimit-output-tokens-limit: 8000; anthropic-ratelimit-output-tokens-remaining: 8000",
+            "anthropic-ratelimit-input-tokens-limit: 30000; anthropic-ratelimit-input-tokens-remaining: 15000; "
+                + "anthropic-ratelimit-output-tokens-limit: 8000; anthropic-ratelimit-output-tokens-remaining: 8000",
             new ProviderCount { LimitTokensMinute = 38_000, RemainingTokensMinute = 19_000 }
         },
         {
             "anthropic", "docs.anthropic.com/en/api/openai-sdk, header compatibility: OpenAI's names on its OpenAI-compatible endpoint",
-            "x-ratelimit-limit-requests: 1000; x-ratelimit-remaining-requests: 999; x-ratelimit-reset-requests: 2026-11-21T12:00:00Z; x-ratelimit-limit-tokens: 540000; x-ratelimit-remaining-tokens: 540000; x-ratelimit-reset-tokens: 2026-11-21T12:00:00Z",
-            new ProviderCount { LimitRequestsMinute = 1000, RemainingRequestsMinute = 999, LimitTokensMinute = 540_000, RemainingTokensMinute = 540_000 }
+            "x-ratelimit-limit-requests: 1000; x-ratelimit-remaining-requests: 999; x-ratelimit-reset-requests: 2026-11-21T12:00:00Z; "
+                + "x-ratelimit-limit-tokens: 540000; x-ratelimit-remaining-tokens: 540000; x-ratelimit-reset-tokens: 2026-11-21T12:00:00Z",
+            new ProviderCount
+            {
+                LimitRequestsMinute = 1000, RemainingRequestsMinute = 999, LimitTokensMinute = 540_000, RemainingTokensMinute = 540_000,
+            }
         },
         {
             "mistral", "github.com/mistralai/client-ts/issues/169",
-            "x-ratelimit-limit-tokens-minute: 5000000; x-ratelimit-remaining-tokens-minute: 4999911; x-ratelimit-tokens-query-cost: 52; x-ratelimit-limit-req-minute: 720; x-ratelimit-remaining-req-minute: 717",
-            new ProviderCount { LimitRequestsMinute = 720, RemainingRequestsMinute = 717, LimitTokensMinute = 5_000_000, RemainingTokensMinute = 4_999_911 }
+            "x-ratelimit-limit-tokens-minute: 5000000; x-ratelimit-remaining-tokens-minute: 4999911; x-ratelimit-tokens-query-cost: 52; "
+                + "x-ratelimit-limit-req-minute: 720; x-ratelimit-remaining-req-minute: 717",
+            new ProviderCount
+            {
+                LimitRequestsMinute = 720, RemainingRequestsMinute = 717, LimitTokensMinute = 5_000_000, RemainingTokensMinute = 4_999_911,
+            }
         },
         {
             "mistral", "the older names, github.com/prism-php/prism tests",
@@ -57,7 +84,8 @@ public sealed class RateHeadersTests
         },
         {
             "mistral", "the older names with the window in them",
-            "x-ratelimitbysize-limit-minute: 500000; x-ratelimitbysize-remaining-minute: 1200; x-ratelimitbysize-limit-month: 1000000000; x-ratelimitbysize-remaining-month: 999000000; ratelimitbysize-remaining: 999000000; ratelimitbysize-limit: 1000000000",
+            "x-ratelimitbysize-limit-minute: 500000; x-ratelimitbysize-remaining-minute: 1200; x-ratelimitbysize-limit-month: 1000000000; "
+                + "x-ratelimitbysize-remaining-month: 999000000; ratelimitbysize-remaining: 999000000; ratelimitbysize-limit: 1000000000",
             new ProviderCount { LimitTokensMinute = 500_000, RemainingTokensMinute = 1200 }
         },
         {
@@ -73,8 +101,14 @@ public sealed class RateHeadersTests
         { "openrouter", "answers carry none", "x-request-id: 1", null },
         { "gemini", "has none at all", "server-timing: gfet4t7", null },
         { "local", "Ollama has none", "content-type: application/json", null },
-        { "local", "vLLM behind a gateway that copies OpenAI's", "x-ratelimit-remaining-tokens: 900", new ProviderCount { RemainingTokensMinute = 900 } },
-        { "groq", "nonsense corrects nothing", "x-ratelimit-remaining-tokens: many; x-ratelimit-remaining-requests: -1; x-ratelimit-limit-tokens: NaN", null },
+        {
+            "local", "vLLM behind a gateway that copies OpenAI's", "x-ratelimit-remaining-tokens: 900",
+            new ProviderCount { RemainingTokensMinute = 900 }
+        },
+        {
+            "groq", "nonsense corrects nothing",
+            "x-ratelimit-remaining-tokens: many; x-ratelimit-remaining-requests: -1; x-ratelimit-limit-tokens: NaN", null
+        },
     };
 
     [Theory]
@@ -109,10 +143,21 @@ public sealed class RateHeadersTests
         // Two days at the most, then it is looked at again.
         { "retry-after: 999999999", "", 172_800 },
         // Mistral: the flat body says nothing (github.com/earendil-works/pi/issues/9815).
-        { "Retry-After: 4", """{"object":"error","message":"Rate limit exceeded","type":"rate_limited","code":"1300","raw_status_code":429}""", 4 },
+        {
+            "Retry-After: 4",
+            """{"object":"error","message":"Rate limit exceeded","type":"rate_limited","code":"1300","raw_status_code":429}""", 4
+        },
         // Anthropic without a retry-after: the reset of the window that is empty, not of those that are not.
-        { "anthropic-ratelimit-output-tokens-remaining: 0; anthropic-ratelimit-output-tokens-reset: 2026-11-21T12:00:42Z; anthropic-ratelimit-requests-remaining: 49; anthropic-ratelimit-requests-reset: 2026-11-21T12:01:00Z", "", 42 },
-        { "x-ratelimit-remaining-requests: 0; x-ratelimit-reset-requests: 20ms; x-ratelimit-remaining-tokens: 0; x-ratelimit-reset-tokens: 6m0s", "", 360 },
+        {
+            "anthropic-ratelimit-output-tokens-remaining: 0; anthropic-ratelimit-output-tokens-reset: 2026-11-21T12:00:42Z; "
+                + "anthropic-ratelimit-requests-remaining: 49; anthropic-ratelimit-requests-reset: 2026-11-21T12:01:00Z",
+            "", 42
+        },
+        {
+            "x-ratelimit-remaining-requests: 0; x-ratelimit-reset-requests: 20ms; "
+                + "x-ratelimit-remaining-tokens: 0; x-ratelimit-reset-tokens: 6m0s",
+            "", 360
+        },
         { "ratelimitbysize-remaining: 0; ratelimitbysize-reset: 28", "", 28 },
         // Gemini's words are more exact than its RetryInfo (Farrice/mes-knowledge-base, an agent's log of a 429).
         { "", GeminisMinute, 58.217843437 },
@@ -130,7 +175,8 @@ public sealed class RateHeadersTests
     {
         var error = ErrorBody.Read(Encoding.UTF8.GetBytes(body));
 
-        Assert.Equal(TimeSpan.FromSeconds(seconds), ErrorReader.Wait(name => Header(headers)(name) ?? error.Headers.GetValueOrDefault(name), error, Noon));
+        Assert.Equal(TimeSpan.FromSeconds(seconds),
+            ErrorReader.Wait(name => Header(headers)(name) ?? error.Headers.GetValueOrDefault(name), error, Noon));
     }
 
     [Theory]
@@ -139,7 +185,8 @@ public sealed class RateHeadersTests
     [InlineData("on requests per minute (RPM): Limit 30, Used 30, Requested 1", LimitWindow.RequestsPerMinute, 30d)]
     [InlineData("on requests per day (RPD): Limit 1000, Used 1000, Requested 1", LimitWindow.RequestsPerDay, 1000d)]
     [InlineData("on requests per min. Limit: 3 / min. Please try again in 20s.", LimitWindow.RequestsPerMinute, 3d)]
-    [InlineData("This request would exceed the rate limit for your organization of 20,000 input tokens per minute.", LimitWindow.TokensPerMinute, null)]
+    [InlineData("This request would exceed the rate limit for your organization of 20,000 input tokens per minute.",
+        LimitWindow.TokensPerMinute, null)]
     [InlineData("Rate limit exceeded", null, null)]
     [InlineData(GeminisMinute, LimitWindow.RequestsPerMinute, 5d)]
     [InlineData(GeminisDay, LimitWindow.RequestsPerDay, 20d)]
@@ -194,7 +241,8 @@ public sealed class RateHeadersTests
 
     internal static Func<string, string?> Header(string headers)
     {
-        var pairs = headers.Split("; ", StringSplitOptions.RemoveEmptyEntries).Select(h => h.Split(": ", 2)).ToDictionary(h => h[0], h => h[1], StringComparer.OrdinalIgnoreCase);
+        var pairs = headers.Split("; ", StringSplitOptions.RemoveEmptyEntries).Select(h => h.Split(": ", 2))
+            .ToDictionary(h => h[0], h => h[1], StringComparer.OrdinalIgnoreCase);
         return name => pairs.GetValueOrDefault(name);
     }
 }
