@@ -6,7 +6,7 @@ using LlmQueue.Hosting;
 using LlmQueue.Hosting.Bus;
 using LlmQueue.Hosting.Settings;
 using LlmQueue.Storage;
-using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Loops;
 
 namespace LlmQueue.Api;
 

@@ -119,26 +119,3 @@ public sealed class ModelCatalogue
     public static string FingerprintOf(string json) =>
         Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(json)), 0, 6);
 }
-
-/// <summary>The catalogue doesn't fit: the file, the line, what was found and what was expected.</summary>
-public sealed class CatalogueException(string message) : Exception(message);
-
-/// <summary>Gathers what is wrong with one file, so that it is mended in one go and not sentence by sentence.</summary>
-internal sealed class CatalogueProblems(string fileName)
-{
-    private const int Shown = 10;
-    private readonly List<(int Line, string Sentence)> _found = [];
-
-    public void Add(int line, string sentence) => _found.Add((line, sentence));
-
-    public void ThrowIfAny()
-    {
-        if (_found.Count == 0)
-            return;
-        var sentences = _found.OrderBy(problem => problem.Line).Take(Shown)
-            .Select(problem => $"{fileName}, line {problem.Line}: {problem.Sentence}").ToList();
-        if (_found.Count > Shown)
-            sentences.Add($"{fileName}: and {_found.Count - Shown} more.");
-        throw new CatalogueException(string.Join('\n', sentences));
-    }
-}

@@ -1,32 +1,5 @@
 namespace LlmQueue.Catalogue;
 
-/// <summary>What the routing table looks at: a task, as far as is known of it, and the moment.</summary>
-public sealed record RouteFacts
-{
-    public string Task { get; init; } = "";
-    public string Complexity { get; init; } = "";
-    public string Priority { get; init; } = "normal";
-    public string Agent { get; init; } = "";
-    public string Tier { get; init; } = Tiers.Standard;
-
-    /// <summary>Estimated tokens of the prompt.</summary>
-    public int PromptTokens { get; init; }
-
-    /// <summary>Messages of the conversation, instructions to the model not counted.</summary>
-    public int Turns { get; init; }
-
-    /// <summary>It cannot be done without what was said before.</summary>
-    public bool NeedsContext { get; init; }
-
-    /// <summary>How sure it is what the task is, 0 to 1.</summary>
-    public double Confidence { get; init; } = 1;
-
-    /// <summary>How full the limits are, 0 to 1.</summary>
-    public double Load { get; init; }
-
-    public bool HighStakes { get; init; }
-}
-
 /// <summary>One row of the routing table; the first that fits a task counts. A column left out fits everything.</summary>
 public sealed record Route
 {
@@ -92,17 +65,4 @@ public sealed record Route
 
     private static bool Matches(string wanted, string found) =>
         wanted == Any || string.Equals(wanted, found, StringComparison.OrdinalIgnoreCase);
-}
-
-/// <summary>Which tenants are of which tier; who is named in none is <see cref="Standard"/>.</summary>
-public sealed class Tiers(IReadOnlyDictionary<string, string> byTenant)
-{
-    public const string Standard = "standard";
-
-    public static Tiers None { get; } = new(new Dictionary<string, string>());
-
-    public string Of(string? tenant) => byTenant.GetValueOrDefault(tenant ?? "", Standard);
-
-    /// <summary>Tenant and tier, as the file has them.</summary>
-    public IReadOnlyDictionary<string, string> ByTenant => byTenant;
 }

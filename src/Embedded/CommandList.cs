@@ -6,11 +6,6 @@ using LlmQueue.Embedded.Tasks;
 
 namespace LlmQueue.Embedded;
 
-/// <summary>What every command is given.</summary>
-/// <param name="Clock">The time.</param>
-/// <param name="Stop">Ctrl-C and SIGTERM.</param>
-internal sealed record CommandContext(TimeProvider Clock, CancellationToken Stop);
-
 /// <summary>The commands of ./run.sh in the order of its help: a new one is a class with its options, and a line here.</summary>
 internal static class CommandList
 {
@@ -23,7 +18,4 @@ internal static class CommandList
         RouteCommand.Define,
         DoctorCommand.Define,
     ];
-
-    /// <summary>An option that was given without anything in it counts as left out.</summary>
-    public static string? Given(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
 }

@@ -1,5 +1,5 @@
 using System.Net.Sockets;
-using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Loops;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;

@@ -1,19 +1,5 @@
 namespace LlmQueue.Limits;
 
-/// <summary>What one call takes out of a bucket.</summary>
-/// <param name="Requests">Requests, 1 for a call.</param>
-/// <param name="Tokens">Prompt estimate and the most output tokens together: providers charge both on arrival.</param>
-public readonly record struct ResourceDemand(int Requests, long Tokens);
-
-/// <summary>The windows a provider limits.</summary>
-public enum LimitWindow
-{
-    RequestsPerMinute,
-    RequestsPerDay,
-    TokensPerMinute,
-    TokensPerDay,
-}
-
 /// <summary>
 /// The arithmetic of a bucket: continuously refilled levels, as the providers' own published answers show. Pure: a row and a time in, a
 /// value out; the methods that change the row are called under its lock only.
@@ -22,12 +8,6 @@ public static class BucketRule
 {
     public static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
     public static readonly TimeSpan Day = TimeSpan.FromDays(1);
-
-    /// <summary>
-    /// A call reaches the provider a moment after its reservation. While our bucket already refills, theirs is still full and gains
-    /// nothing: at a burst they are behind by rate × delay. Half a percent of a minute's limit is 0.3 s of it.
-    /// </summary>
-    private const double MinuteHeadroom = 0.995;
 
     /// <summary>A first call that takes longer than this from its reservation to the provider is not waited for.</summary>
     private static readonly TimeSpan LongestWay = TimeSpan.FromSeconds(1);
@@ -38,18 +18,21 @@ public static class BucketRule
         var passed = now - bucket.AsOf;
         if (passed <= TimeSpan.Zero)
             return;
-        bucket.LevelRequestsMinute = Refilled(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute,
-            Past(RequestsFrom(bucket), now));
-        bucket.LevelRequestsDay = Refilled(bucket.LevelRequestsDay, bucket.RequestsPerDay, Day, passed);
-        bucket.LevelTokensMinute = Refilled(bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, Past(TokensFrom(bucket), now));
-        bucket.LevelTokensDay = Refilled(bucket.LevelTokensDay, bucket.TokensPerDay, Day, passed);
+        bucket.LevelRequestsMinute = BucketWindow.Refilled(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute,
+            BucketWindow.Past(RequestsFrom(bucket), now));
+        bucket.LevelRequestsDay = BucketWindow.Refilled(bucket.LevelRequestsDay, bucket.RequestsPerDay, Day, passed);
+        bucket.LevelTokensMinute = BucketWindow.Refilled(bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute,
+            BucketWindow.Past(TokensFrom(bucket), now));
+        bucket.LevelTokensDay = BucketWindow.Refilled(bucket.LevelTokensDay, bucket.TokensPerDay, Day, passed);
         bucket.AsOf = now;
     }
 
     /// <summary>False when the call is larger than a window's whole limit: waiting would never help.</summary>
     public static bool CanEverFit(TokenBucket bucket, ResourceDemand need) =>
-        need.Requests <= Capacity(bucket.RequestsPerMinute, Minute) && need.Requests <= Capacity(bucket.RequestsPerDay, Day)
-        && need.Tokens <= Capacity(bucket.TokensPerMinute, Minute) && need.Tokens <= Capacity(bucket.TokensPerDay, Day);
+        need.Requests <= BucketWindow.Capacity(bucket.RequestsPerMinute, Minute)
+            && need.Requests <= BucketWindow.Capacity(bucket.RequestsPerDay, Day)
+        && need.Tokens <= BucketWindow.Capacity(bucket.TokensPerMinute, Minute)
+        && need.Tokens <= BucketWindow.Capacity(bucket.TokensPerDay, Day);
 
     /// <summary>
     /// When the bucket has room for the call: <paramref name="now"/> when it has it already; the window that is last to open is named.
@@ -77,11 +60,12 @@ public static class BucketRule
     public static double FreeShare(TokenBucket bucket, DateTime now)
     {
         var requests = bucket.RequestsPerMinute is { } rpm
-            ? (Refilled(bucket.LevelRequestsMinute, rpm, Minute, Past(RequestsFrom(bucket), now)) - RequestProof.Withheld(bucket, now))
+            ? (BucketWindow.Refilled(bucket.LevelRequestsMinute, rpm, Minute, BucketWindow.Past(RequestsFrom(bucket), now))
+                - RequestProof.Withheld(bucket, now))
                 / rpm
             : 1;
         var tokens = bucket.TokensPerMinute is { } tpm
-            ? Refilled(bucket.LevelTokensMinute, tpm, Minute, Past(TokensFrom(bucket), now)) / tpm
+            ? BucketWindow.Refilled(bucket.LevelTokensMinute, tpm, Minute, BucketWindow.Past(TokensFrom(bucket), now)) / tpm
             : 1;
         return Math.Max(0, Math.Min(requests, tokens));
     }
@@ -89,9 +73,9 @@ public static class BucketRule
     /// <summary>Takes a call's need out of every window.</summary>
     public static void Reserve(TokenBucket bucket, ResourceDemand need)
     {
-        if (IsFull(bucket.LevelRequestsMinute, bucket.RequestsPerMinute))
+        if (BucketWindow.IsFull(bucket.LevelRequestsMinute, bucket.RequestsPerMinute))
             bucket.RequestsDripFrom = bucket.AsOf + LongestWay;
-        if (IsFull(bucket.LevelTokensMinute, bucket.TokensPerMinute))
+        if (BucketWindow.IsFull(bucket.LevelTokensMinute, bucket.TokensPerMinute))
             bucket.TokensDripFrom = bucket.AsOf + LongestWay;
         BreakerRule.Taken(bucket, need.Requests);
         Take(bucket, need);
@@ -108,10 +92,10 @@ public static class BucketRule
     {
         if (Owed(bucket.RequestsDripFrom, startedAt, bucket.AsOf) is { } requests)
             (bucket.RequestsDripFrom, bucket.LevelRequestsMinute) = (null,
-                Refilled(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute, requests));
+                BucketWindow.Refilled(bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute, requests));
         if (Owed(bucket.TokensDripFrom, startedAt, bucket.AsOf) is { } tokens)
             (bucket.TokensDripFrom, bucket.LevelTokensMinute) = (null,
-                Refilled(bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, tokens));
+                BucketWindow.Refilled(bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, tokens));
     }
 
     /// <summary>
@@ -141,15 +125,15 @@ public static class BucketRule
 
         var requests = reserved.Requests - used.Requests;
         var tokens = reserved.Tokens - used.Tokens;
-        bucket.LevelRequestsMinute = Capped(bucket.LevelRequestsMinute + requests, bucket.RequestsPerMinute, Minute);
-        bucket.LevelRequestsDay = Capped(bucket.LevelRequestsDay + requests, bucket.RequestsPerDay, Day);
-        bucket.LevelTokensDay = Capped(bucket.LevelTokensDay + tokens, bucket.TokensPerDay, Day);
+        bucket.LevelRequestsMinute = BucketWindow.Capped(bucket.LevelRequestsMinute + requests, bucket.RequestsPerMinute, Minute);
+        bucket.LevelRequestsDay = BucketWindow.Capped(bucket.LevelRequestsDay + requests, bucket.RequestsPerDay, Day);
+        bucket.LevelTokensDay = BucketWindow.Capped(bucket.LevelTokensDay + tokens, bucket.TokensPerDay, Day);
         // What the estimate of the prompt was wrong by is certain in either direction; without it a bucket would lose every
         // over-estimate for good.
         var minute = providerCountsMinuteTokens
             ? chargedOnArrival is { } charged ? reserved.Tokens - charged : Math.Min(0, tokens)
             : tokens;
-        bucket.LevelTokensMinute = Capped(bucket.LevelTokensMinute + minute, bucket.TokensPerMinute, Minute);
+        bucket.LevelTokensMinute = BucketWindow.Capped(bucket.LevelTokensMinute + minute, bucket.TokensPerMinute, Minute);
     }
 
     /// <summary>
@@ -162,14 +146,16 @@ public static class BucketRule
         LeaveAlone(bucket, until, reason);
         var wait = until - now;
         if (window is null or LimitWindow.RequestsPerMinute)
-            bucket.LevelRequestsMinute = LevelThatOpens(
+            bucket.LevelRequestsMinute = BucketWindow.LevelThatOpens(
                 bucket.LevelRequestsMinute, bucket.RequestsPerMinute, Minute, refused.Requests, wait);
         if (window is LimitWindow.RequestsPerDay)
-            bucket.LevelRequestsDay = LevelThatOpens(bucket.LevelRequestsDay, bucket.RequestsPerDay, Day, refused.Requests, wait);
+            bucket.LevelRequestsDay = BucketWindow.LevelThatOpens(
+                bucket.LevelRequestsDay, bucket.RequestsPerDay, Day, refused.Requests, wait);
         if (window is null or LimitWindow.TokensPerMinute)
-            bucket.LevelTokensMinute = LevelThatOpens(bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, refused.Tokens, wait);
+            bucket.LevelTokensMinute = BucketWindow.LevelThatOpens(
+                bucket.LevelTokensMinute, bucket.TokensPerMinute, Minute, refused.Tokens, wait);
         if (window is LimitWindow.TokensPerDay)
-            bucket.LevelTokensDay = LevelThatOpens(bucket.LevelTokensDay, bucket.TokensPerDay, Day, refused.Tokens, wait);
+            bucket.LevelTokensDay = BucketWindow.LevelThatOpens(bucket.LevelTokensDay, bucket.TokensPerDay, Day, refused.Tokens, wait);
     }
 
     /// <summary>Sends nothing until then, though no limit is reached; the later of two deadlines stands.</summary>
@@ -179,34 +165,13 @@ public static class BucketRule
             (bucket.ClosedUntil, bucket.ClosedReason) = (until, reason);
     }
 
-    public static TokenBucket Copy(TokenBucket bucket) => new()
-    {
-        Id = bucket.Id, Provider = bucket.Provider, Organisation = bucket.Organisation, Model = bucket.Model,
-        RequestsPerMinute = bucket.RequestsPerMinute, RequestsPerDay = bucket.RequestsPerDay, TokensPerMinute = bucket.TokensPerMinute,
-        TokensPerDay = bucket.TokensPerDay, CatalogueLimits = bucket.CatalogueLimits,
-        AsOf = bucket.AsOf, LevelRequestsMinute = bucket.LevelRequestsMinute, LevelRequestsDay = bucket.LevelRequestsDay,
-        LevelTokensMinute = bucket.LevelTokensMinute, LevelTokensDay = bucket.LevelTokensDay,
-        ClosedUntil = bucket.ClosedUntil, ClosedReason = bucket.ClosedReason, DisabledReason = bucket.DisabledReason,
-        Waiting = bucket.Waiting, WaitingTokensInteractive = bucket.WaitingTokensInteractive,
-        WaitingTokensNormal = bucket.WaitingTokensNormal, WaitingTokensBatch = bucket.WaitingTokensBatch,
-        ReservedRequests = bucket.ReservedRequests, SettledRequests = bucket.SettledRequests, ReleasedRequests = bucket.ReleasedRequests,
-        ReservedTokens = bucket.ReservedTokens, SettledTokens = bucket.SettledTokens, ReleasedTokens = bucket.ReleasedTokens,
-        Throttled = bucket.Throttled,
-        RequestsDripFrom = bucket.RequestsDripFrom, TokensDripFrom = bucket.TokensDripFrom,
-        ClaimedRequestsPerMinute = bucket.ClaimedRequestsPerMinute, RequestsKnownUntil = bucket.RequestsKnownUntil,
-        FaultsInARow = bucket.FaultsInARow, AnsweredAt = bucket.AnsweredAt, BrokenSince = bucket.BrokenSince,
-        BrokenReason = bucket.BrokenReason,
-        ProbeAt = bucket.ProbeAt, FailedProbes = bucket.FailedProbes, RampUntil = bucket.RampUntil, RampLeft = bucket.RampLeft,
-        ProvenRequests = bucket.ProvenRequests, MarkRequests = bucket.MarkRequests, MarkAt = bucket.MarkAt,
-    };
-
     /// <summary>An untouched bucket.</summary>
     public static void Fill(TokenBucket bucket)
     {
-        bucket.LevelRequestsMinute = Full(bucket.RequestsPerMinute, Minute);
-        bucket.LevelRequestsDay = Full(bucket.RequestsPerDay, Day);
-        bucket.LevelTokensMinute = Full(bucket.TokensPerMinute, Minute);
-        bucket.LevelTokensDay = Full(bucket.TokensPerDay, Day);
+        bucket.LevelRequestsMinute = BucketWindow.Full(bucket.RequestsPerMinute, Minute);
+        bucket.LevelRequestsDay = BucketWindow.Full(bucket.RequestsPerDay, Day);
+        bucket.LevelTokensMinute = BucketWindow.Full(bucket.TokensPerMinute, Minute);
+        bucket.LevelTokensDay = BucketWindow.Full(bucket.TokensPerDay, Day);
     }
 
     private static void Take(TokenBucket bucket, ResourceDemand need)
@@ -219,40 +184,20 @@ public static class BucketRule
     }
 
     /// <summary>Requests that the minute's window has counted of a full one.</summary>
-    internal static double UsedRequests(TokenBucket bucket) => Full(bucket.RequestsPerMinute, Minute) - bucket.LevelRequestsMinute;
-
-    internal static double Full(double? limit, TimeSpan window) => limit is null ? 0 : Capacity(limit, window);
-
-    private static bool IsFull(double level, double? limit) => limit is not null && level >= Capacity(limit, Minute) - 1e-6;
-
-    private static TimeSpan Past(DateTime from, DateTime now) => now > from ? now - from : TimeSpan.Zero;
+    internal static double UsedRequests(TokenBucket bucket) =>
+        BucketWindow.Full(bucket.RequestsPerMinute, Minute) - bucket.LevelRequestsMinute;
 
     private static DateTime RequestsFrom(TokenBucket bucket) =>
         bucket.RequestsDripFrom is { } from && from > bucket.AsOf ? from : bucket.AsOf;
 
     private static DateTime TokensFrom(TokenBucket bucket) => bucket.TokensDripFrom is { } from && from > bucket.AsOf ? from : bucket.AsOf;
 
-    /// <summary>
-    /// A whole request of a minute that has only one stays a whole one: with the headroom taken off, nothing would ever fit.
-    /// </summary>
-    internal static double Capacity(double? limit, TimeSpan window) =>
-        limit is { } l ? (window == Minute ? Math.Max(l * MinuteHeadroom, Math.Min(l, 1)) : l) : double.PositiveInfinity;
-
-    private static double Capped(double level, double? limit, TimeSpan window) =>
-        limit is null ? 0 : Math.Min(level, Capacity(limit, window));
-
-    private static double Refilled(double level, double? limit, TimeSpan window, TimeSpan passed) =>
-        limit is null ? level : Math.Min(Capacity(limit, window), level + (limit.Value * (passed / window)));
-
-    private static double LevelThatOpens(double level, double? limit, TimeSpan window, double need, TimeSpan wait) =>
-        limit is null ? level : Math.Min(level, need - limit.Value * (wait / window));
-
     private static Opening Later(
         Opening opening, LimitWindow name, double level, double? limit, TimeSpan window, double need, DateTime asOf, DateTime now)
     {
         if (limit is not { } l || need <= 0)
             return opening;
-        if (need > Capacity(limit, window))
+        if (need > BucketWindow.Capacity(limit, window))
             return new Opening(DateTime.MaxValue, name);
         var missing = need - level;
         if (missing <= 0)

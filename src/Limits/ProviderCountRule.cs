@@ -73,5 +73,5 @@ public static class ProviderCountRule
     /// An unlimited window has kept no account and its level is 0: the remaining count that comes with the limit fills it.
     /// </summary>
     private static double Relimited(double level, double? before, double now, TimeSpan window) =>
-        before is null ? level : level + BucketRule.Capacity(now, window) - BucketRule.Capacity(before, window);
+        before is null ? level : level + BucketWindow.Capacity(now, window) - BucketWindow.Capacity(before, window);
 }

@@ -40,7 +40,7 @@ public static class RequestProof
     public static double Withheld(TokenBucket bucket, DateTime now) =>
         bucket.RequestsPerMinute is null || IsKnown(bucket, now)
             ? 0
-            : Math.Max(0, BucketRule.Full(bucket.RequestsPerMinute, BucketRule.Minute) - bucket.ProvenRequests - OnTrust);
+            : Math.Max(0, BucketWindow.Full(bucket.RequestsPerMinute, BucketRule.Minute) - bucket.ProvenRequests - OnTrust);
 
     /// <summary>What will still be withheld after a time, with one proof after the other lending out a few more.</summary>
     internal static double WithheldAfter(TokenBucket bucket, DateTime now, TimeSpan within) =>
@@ -70,17 +70,17 @@ public static class RequestProof
 
     private static bool IsAllThatHoldsBack(TokenBucket bucket, ResourceDemand need, DateTime now) =>
         bucket.Waiting > 0 && bucket.LevelRequestsMinute < 1 && !(bucket.ClosedUntil > now)
-        && bucket.ProvenRequests >= BucketRule.Full(bucket.RequestsPerMinute, BucketRule.Minute) - 1.5
+        && bucket.ProvenRequests >= BucketWindow.Full(bucket.RequestsPerMinute, BucketRule.Minute) - 1.5
         && (bucket.TokensPerMinute is null || bucket.LevelTokensMinute >= need.Tokens)
         && (bucket.TokensPerDay is null || bucket.LevelTokensDay >= need.Tokens)
         && (bucket.RequestsPerDay is null || bucket.LevelRequestsDay >= 1);
 
     private static void Raise(TokenBucket bucket)
     {
-        var before = BucketRule.Full(bucket.RequestsPerMinute, BucketRule.Minute);
+        var before = BucketWindow.Full(bucket.RequestsPerMinute, BucketRule.Minute);
         bucket.RequestsPerMinute += Math.Max(FirstStep,
             bucket.RequestsPerMinute!.Value - (bucket.ClaimedRequestsPerMinute ?? bucket.RequestsPerMinute.Value));
-        bucket.LevelRequestsMinute += BucketRule.Full(bucket.RequestsPerMinute, BucketRule.Minute) - before;
+        bucket.LevelRequestsMinute += BucketWindow.Full(bucket.RequestsPerMinute, BucketRule.Minute) - before;
     }
 
     private static bool IsKnown(TokenBucket bucket, DateTime now) => bucket.RequestsKnownUntil > now;

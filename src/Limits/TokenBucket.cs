@@ -89,4 +89,26 @@ public sealed class TokenBucket
     public long SettledTokens { get; set; }
     public long ReleasedTokens { get; set; }
     public long Throttled { get; set; }
+
+    /// <summary>The same values in a bucket of its own, for trying out what may not be.</summary>
+    public TokenBucket Copy() => new()
+    {
+        Id = Id, Provider = Provider, Organisation = Organisation, Model = Model,
+        RequestsPerMinute = RequestsPerMinute, RequestsPerDay = RequestsPerDay, TokensPerMinute = TokensPerMinute,
+        TokensPerDay = TokensPerDay, CatalogueLimits = CatalogueLimits,
+        AsOf = AsOf, LevelRequestsMinute = LevelRequestsMinute, LevelRequestsDay = LevelRequestsDay,
+        LevelTokensMinute = LevelTokensMinute, LevelTokensDay = LevelTokensDay,
+        ClosedUntil = ClosedUntil, ClosedReason = ClosedReason, DisabledReason = DisabledReason,
+        Waiting = Waiting, WaitingTokensInteractive = WaitingTokensInteractive,
+        WaitingTokensNormal = WaitingTokensNormal, WaitingTokensBatch = WaitingTokensBatch,
+        ReservedRequests = ReservedRequests, SettledRequests = SettledRequests, ReleasedRequests = ReleasedRequests,
+        ReservedTokens = ReservedTokens, SettledTokens = SettledTokens, ReleasedTokens = ReleasedTokens,
+        Throttled = Throttled,
+        RequestsDripFrom = RequestsDripFrom, TokensDripFrom = TokensDripFrom,
+        ClaimedRequestsPerMinute = ClaimedRequestsPerMinute, RequestsKnownUntil = RequestsKnownUntil,
+        FaultsInARow = FaultsInARow, AnsweredAt = AnsweredAt, BrokenSince = BrokenSince,
+        BrokenReason = BrokenReason,
+        ProbeAt = ProbeAt, FailedProbes = FailedProbes, RampUntil = RampUntil, RampLeft = RampLeft,
+        ProvenRequests = ProvenRequests, MarkRequests = MarkRequests, MarkAt = MarkAt,
+    };
 }

@@ -1,16 +1,17 @@
 using LlmQueue.Storage.Batches;
 using LlmQueue.Storage.Budgets;
 using LlmQueue.Storage.Commits;
-using LlmQueue.Storage.Commits.Tables;
 using LlmQueue.Storage.Conversations;
 using LlmQueue.Storage.Files;
 using LlmQueue.Storage.Intake;
 using LlmQueue.Storage.Ledger;
+using LlmQueue.Storage.Loops;
 using LlmQueue.Storage.Outbox;
 using LlmQueue.Storage.Queue;
 using LlmQueue.Storage.Rankings;
 using LlmQueue.Storage.Streaming;
 using LlmQueue.Storage.Summaries;
+using LlmQueue.Storage.Tables;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Storage.Webhooks;
 using Microsoft.EntityFrameworkCore;
@@ -70,6 +71,7 @@ public static class StorageServices
         services.AddSingleton<WebhookViews>();
         services.AddSingleton<RequestKeys>();
         services.AddSingleton<FileStore>();
+        services.AddSingleton<ExpiredFiles>();
         services.AddSingleton<BatchRepository>();
         services.AddSingleton<BatchLock>();
         services.AddSingleton<BatchImporter>();

@@ -3,7 +3,7 @@ using LlmQueue.Hosting;
 using LlmQueue.Hosting.Bus;
 using LlmQueue.Hosting.Settings;
 using LlmQueue.Storage;
-using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Loops;
 
 namespace LlmQueue.Worker;
 
@@ -39,7 +39,7 @@ public static class WorkerHost
             builder.Services.AddQueueWorker(settings, catalogue, options);
             builder.Services.AddQueueUpkeep(settings.DatabaseUrl!);
             // Last, so that it stops first: open calls finish while claims, commits and the heartbeat still run.
-            builder.Services.AddQueueBus(settings.RabbitMq, WorkerServices.Register, WorkerServices.Endpoints);
+            builder.Services.AddQueueBus(settings.RabbitMq, WorkerBus.Register, WorkerBus.Endpoints);
             builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(40));
             using var host = builder.Build();
             var logger = host.Services.GetRequiredService<ILoggerFactory>().CreateLogger("LlmQueue.Worker");

@@ -3,7 +3,6 @@ using LlmQueue.Api.Wire;
 using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
 using LlmQueue.OpenAi;
-using LlmQueue.Storage.Batches;
 using LlmQueue.Storage.Intake;
 using LlmQueue.Storage.Tasks;
 
@@ -74,7 +73,7 @@ public static class ChatApi
     }
 
     /// <summary>Null when the time was over first.</summary>
-    private static async Task<BatchResult?> Ended(
+    private static async Task<TaskResult?> Ended(
         Guid id, TaskEnds ends, TimeSpan wait, TimeProvider clock, CancellationToken cancellationToken)
     {
         try
@@ -89,7 +88,7 @@ public static class ChatApi
         return await ends.Result(id, cancellationToken);
     }
 
-    private static IResult Answer(HttpContext context, BatchResult result)
+    private static IResult Answer(HttpContext context, TaskResult result)
     {
         context.Response.Headers["x-request-id"] = $"req_{result.TaskId:N}";
         if (result.State == TaskStates.Completed)
@@ -99,7 +98,7 @@ public static class ChatApi
         return OpenAiAnswers.Of(ProblemOf(result));
     }
 
-    internal static Problem ProblemOf(BatchResult result)
+    internal static Problem ProblemOf(TaskResult result)
     {
         var reason = $"{result.Reason ?? "The task ended without an answer."} (task {result.TaskId})";
         return result.State switch

@@ -3,7 +3,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using LlmQueue.Api.Wire;
 using LlmQueue.OpenAi;
-using LlmQueue.Storage.Batches;
 using LlmQueue.Storage.Streaming;
 using LlmQueue.Storage.Tasks;
 
@@ -86,7 +85,7 @@ public sealed class ChatStream(TokenListener listener, TaskEnds ends, TimeProvid
             await Text(piece.Text, cancellationToken);
         }
 
-        public async Task Rest(BatchResult result, bool includeUsage, CancellationToken cancellationToken)
+        public async Task Rest(TaskResult result, bool includeUsage, CancellationToken cancellationToken)
         {
             _model = result.Model ?? _model;
             var (finish, calls) = ChatAnswer.EndingOf(result.Ending);

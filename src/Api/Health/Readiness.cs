@@ -1,6 +1,6 @@
 using LlmQueue.Api.Wire;
 using LlmQueue.Storage;
-using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Loops;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 

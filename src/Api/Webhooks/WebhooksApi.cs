@@ -3,7 +3,7 @@ using LlmQueue.Api.Wire;
 using LlmQueue.Catalogue;
 using LlmQueue.Hosting.Http;
 using LlmQueue.OpenAi;
-using LlmQueue.Storage;
+using LlmQueue.Storage.Loops;
 using LlmQueue.Storage.Webhooks;
 
 namespace LlmQueue.Api.Webhooks;

@@ -1,4 +1,4 @@
-using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Loops;
 
 namespace LlmQueue.Api.Wire;
 

@@ -26,7 +26,8 @@ internal sealed class CatalogueFields
         foreach (var member in part.Members)
         {
             if (!known.Contains(member.Name))
-                problems.Add(member.Line, $"'{member.Name}' is not a property of {owner}{NearestName.Of(member.Name, known) switch { { } near => $"; did you mean '{near}'?", null => $"; it may have {Names(known)}." }}");
+                problems.Add(member.Line, $"'{member.Name}' is not a property of {owner}; "
+                    + (NearestName.Of(member.Name, known) is { } near ? $"did you mean '{near}'?" : $"it may have {Names(known)}."));
             else if (!_parts.TryAdd(member.Name, member.Value))
                 problems.Add(member.Line, $"'{member.Name}' stands twice in {owner}; keep one.");
         }

@@ -24,9 +24,11 @@ internal static class Banner
             $"Database   {(settings.DatabaseUrl is null ? $"private PostgreSQL in {settings.DataFolder}" : "PostgreSQL of DATABASE_URL")}",
             $"Messages   {(settings.RabbitMq is null ? "inside this process" : $"RabbitMQ, {settings.RabbitMq}")}",
             "Providers  "
-                + $"{string.Join(", ", settings.Providers.Values.Select(p => $"{p.Name} ({string.Join(", ", p.Keys.Select(k => k.Alias))})"))}"
+                + string.Join(", ", settings.Providers.Values.Select(p => $"{p.Name} ({string.Join(", ", p.Keys.Select(k => k.Alias))})"))
                 + $"{(installation.IsSimulated ? ", all SIMULATED" : "")}",
-            $"Budget     {(settings.DailyBudgetUsd is { } usd ? $"{usd.ToString("0.00####", CultureInfo.InvariantCulture)} US dollars a day" : "unlimited (BUDGET_DAILY_USD is not set)")}",
+            settings.DailyBudgetUsd is { } usd
+                ? $"Budget     {usd.ToString("0.00####", CultureInfo.InvariantCulture)} US dollars a day"
+                : "Budget     unlimited (BUDGET_DAILY_USD is not set)",
             "Ctrl-C stops it; whatever is open goes on at the next start.",
         };
         return lines;

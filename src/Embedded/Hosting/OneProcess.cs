@@ -1,6 +1,5 @@
 using LlmQueue.Api;
 using LlmQueue.Catalogue;
-using LlmQueue.Embedded.Clients;
 using LlmQueue.Hosting;
 using LlmQueue.Hosting.Bus;
 using LlmQueue.Storage;
@@ -188,7 +187,7 @@ internal sealed class OneProcess : IAsyncDisposable
         builder.Services.AddQueueWorker(settings, catalogue, options);
         builder.Services.AddQueueUpkeep(database);
         // Last, so that it stops first: open calls finish while claims, commits and the heartbeat still run.
-        builder.Services.AddQueueBus(settings.RabbitMq, WorkerServices.Register, WorkerServices.Endpoints);
+        builder.Services.AddQueueBus(settings.RabbitMq, WorkerBus.Register, WorkerBus.Endpoints);
     }
 
     private static void AddFollower(IServiceCollection services, SimulatedProvider? simulator)

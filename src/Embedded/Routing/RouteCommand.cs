@@ -6,29 +6,6 @@ using LlmQueue.Storage.Intake;
 
 namespace LlmQueue.Embedded.Routing;
 
-/// <summary>What the person asked for.</summary>
-internal sealed record RouteQuestion(string Text)
-{
-    public string? Kind { get; init; }
-    public string? Complexity { get; init; }
-    public string? Priority { get; init; }
-    public string? Agent { get; init; }
-    public string? Tenant { get; init; }
-    public string? Model { get; init; }
-    public bool HighStakes { get; init; }
-    public int MaxOutputTokens { get; init; }
-
-    /// <summary>Messages of the conversation, this one among them.</summary>
-    public int Turns { get; init; } = 1;
-
-    /// <summary>How full the limits are taken to be, 0 to 1.</summary>
-    public double Load { get; init; }
-
-    public IReadOnlyList<LlmMessage> Messages => [
-        .. Enumerable.Range(1, Turns - 1).Select(i => new LlmMessage(i % 2 == 1 ? "user" : "assistant", "…")),
-        new LlmMessage("user", Text)];
-}
-
 /// <summary>Shows how a task would be read and where it would go. Nobody is called, nothing is started and nothing is written.</summary>
 internal static class RouteCommand
 {
@@ -64,11 +41,11 @@ internal static class RouteCommand
         command.SetAction((parsed, _) => Run(
             new RouteQuestion(parsed.GetRequiredValue(text))
             {
-                Kind = CommandList.Given(parsed.GetValue(kind)),
-                Complexity = CommandList.Given(parsed.GetValue(complexity))?.ToLowerInvariant(),
-                Priority = CommandList.Given(parsed.GetValue(priority)), HighStakes = parsed.GetValue(stakes),
-                Agent = CommandList.Given(parsed.GetValue(agent)),
-                Tenant = CommandList.Given(parsed.GetValue(tenant)), Model = CommandList.Given(parsed.GetValue(model)),
+                Kind = CommandContext.Given(parsed.GetValue(kind)),
+                Complexity = CommandContext.Given(parsed.GetValue(complexity))?.ToLowerInvariant(),
+                Priority = CommandContext.Given(parsed.GetValue(priority)), HighStakes = parsed.GetValue(stakes),
+                Agent = CommandContext.Given(parsed.GetValue(agent)),
+                Tenant = CommandContext.Given(parsed.GetValue(tenant)), Model = CommandContext.Given(parsed.GetValue(model)),
                 MaxOutputTokens = parsed.GetValue(output), Turns = parsed.GetValue(turns), Load = parsed.GetValue(load),
             },
             context.Clock, context.Stop));

@@ -33,7 +33,10 @@ internal sealed record RouteText(IReadOnlyList<string> Lines, bool HasChain)
             ConversationTurns = question.Turns, NeedsContext = question.Turns > 1,
         };
         lines.Add(string.Create(CultureInfo.InvariantCulture,
-            $"the task         about {request.PromptTokens:N0} tokens, answer up to {request.MaxOutputTokens:N0}; {request.Priority} priority, {(request.HighStakes ? "high" : "normal")} stakes, {request.ConversationTurns} turn(s), tenant {request.Tenant} ({catalogue.Tiers.Of(request.Tenant)}), agent {request.Agent ?? "none"}, load {question.Load:0.00}"));
+            $"the task         about {request.PromptTokens:N0} tokens, answer up to {request.MaxOutputTokens:N0}; "
+            + $"{request.Priority} priority, {(request.HighStakes ? "high" : "normal")} stakes, {request.ConversationTurns} turn(s), "
+            + $"tenant {request.Tenant} ({catalogue.Tiers.Of(request.Tenant)}), agent {request.Agent ?? "none"}, "
+            + $"load {question.Load:0.00}"));
         var conditions = new RouteConditions(hasKey, today, model => model.Limits.TokensPerMinute) { Load = question.Load };
         var reading = RouteReading.Of(request, catalogue, conditions);
         lines.AddRange(Rows(reading));
@@ -61,7 +64,8 @@ internal sealed record RouteText(IReadOnlyList<string> Lines, bool HasChain)
 
         var guess = ClassificationRule.Guess(question.Messages);
         var asked = catalogue.InService(catalogue.Classifier, today).Where(id => hasKey(id.Provider)).ToList();
-        yield return Invariant($"what it is       the rules are not sure: their best guess is {guess.Kind}, {guess.Confidence:0.00} sure, and they speak from {ClassificationRule.Sure:0.0} on{Others(guess)}");
+        yield return Invariant($"what it is       the rules are not sure: their best guess is {guess.Kind}, {guess.Confidence:0.00} sure, ")
+            + Invariant($"and they speak from {ClassificationRule.Sure:0.0} on{Others(guess)}");
         yield return asked.Count == 0
             ? $"{Indent} no small model is there to be asked: {kept.Kind}, {kept.Complexity} is taken"
             : $"{Indent} a running queue asks the small model, {asked[0]}; here nobody is called, so this is the way of a task whose "
@@ -103,7 +107,10 @@ internal sealed record RouteText(IReadOnlyList<string> Lines, bool HasChain)
             var id = routed.Models[i];
             var price = catalogue.Find(id)!.Price;
             var inPlace = named.TryGetValue(id, out var link) && link.Named != id ? $", for {link.Named}, which has retired" : "";
-            yield return Invariant($"  {i + 1}. {id}{inPlace}{(price.CostUsd(1, 1) is null ? ", price unknown" : $" (${price.InputUsdPerMillion} in, ${price.OutputUsdPerMillion} out a million tokens)")}");
+            var costs = price.CostUsd(1, 1) is null
+                ? ", price unknown"
+                : Invariant($" (${price.InputUsdPerMillion} in, ${price.OutputUsdPerMillion} out a million tokens)");
+            yield return Invariant($"  {i + 1}. {id}{inPlace}{costs}");
         }
 
         foreach (var out_ in reading.Rows.SelectMany(row => row.Links).Where(link => link.WhyLeftOut is not null)

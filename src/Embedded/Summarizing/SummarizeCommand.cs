@@ -41,7 +41,8 @@ internal static class SummarizeCommand
         };
         command.SetAction((parsed, _) => Run(
             new SummarizeRequest(
-                parsed.GetRequiredValue(paths), CommandList.Given(parsed.GetValue(question)), CommandList.Given(parsed.GetValue(model)),
+                parsed.GetRequiredValue(paths), CommandContext.Given(parsed.GetValue(question)),
+                CommandContext.Given(parsed.GetValue(model)),
                 parsed.GetValue(markdown), parsed.GetValue(json), parsed.GetValue(fresh)),
             context.Clock, context.Stop));
         return command;

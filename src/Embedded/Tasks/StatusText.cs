@@ -51,8 +51,9 @@ internal static class StatusText
     {
         var text = new StringBuilder();
         Row(text, $"Task       {task.Id}{(task.Title is null ? "" : $", {task.Title}")}");
+        var expected = task.ExpectedAt is { } at ? $"; expected at {Time(at)} UTC" : "";
         Row(text, $"State      {task.State}"
-            + $"{(task.WaitingFor is null ? "" : $": waits for {task.WaitingFor}, {task.WaitReason}{(task.ExpectedAt is { } at ? $"; expected at {Time(at)} UTC" : "")}")}"
+            + (task.WaitingFor is null ? "" : $": waits for {task.WaitingFor}, {task.WaitReason}{expected}")
             + $"{(task.Reason is null ? "" : $": {task.Reason}")}");
         Row(text, $"Kind       {task.Kind ?? "not known yet"}, complexity {task.Complexity ?? "not known yet"}, priority {task.Priority}");
         Row(text, $"Route      {task.Route ?? "none yet"}{(task.Chain.Count == 0 ? "" : $": {string.Join(" → ", task.Chain)}")}");

@@ -1,40 +1,5 @@
 namespace LlmQueue.Hosting.Settings;
 
-/// <summary>One key of a provider. Calls are limited by <paramref name="Organisation"/>, counted by <paramref name="Alias"/>.</summary>
-/// <param name="Provider">Lower case: <c>groq</c>.</param>
-/// <param name="Number">1 for <c>GROQ_API_KEY</c>, 2 for <c>GROQ_API_KEY_2</c>.</param>
-/// <param name="Alias"><c>groq-1</c>: how the key is called wherever anyone can read it.</param>
-/// <param name="Organisation">Keys of one organisation share its limits; the alias where nobody said.</param>
-/// <param name="Secret">The key itself; goes into the Authorization header and nowhere else.</param>
-public sealed record ProviderKey(string Provider, int Number, string Alias, string Organisation, string Secret)
-{
-    public override string ToString() => $"{Alias} of {Organisation}";
-}
-
-/// <summary>A provider that can be called.</summary>
-/// <param name="Name">Lower case, as in a model's id.</param>
-/// <param name="BaseUrl">The OpenAI-compatible root, without a slash at the end.</param>
-/// <param name="Keys">At least one.</param>
-public sealed record ProviderSettings(string Name, Uri BaseUrl, IReadOnlyList<ProviderKey> Keys)
-{
-    public override string ToString() => $"{Name} at {BaseUrl}, {Keys.Count} keys";
-}
-
-/// <summary>Who may use the API; the name is the tenant.</summary>
-/// <param name="Name">The tenant.</param>
-/// <param name="Secret">The token itself, or its SHA-256 as <c>sha256-…</c> in hex.</param>
-/// <param name="ReadsOnly">It may look and change nothing.</param>
-public sealed record ApiToken(string Name, string Secret, bool ReadsOnly = false)
-{
-    public override string ToString() => Name;
-}
-
-/// <summary>A secret that signs what a tenant's addresses are told.</summary>
-public sealed record WebhookSecret(string Tenant, byte[] Key)
-{
-    public override string ToString() => Tenant;
-}
-
 /// <summary>The broker, with its parts decoded.</summary>
 public sealed record RabbitMqAddress(string Host, int Port, string VirtualHost, string User, string Password, bool Tls)
 {

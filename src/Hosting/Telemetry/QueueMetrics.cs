@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using LlmQueue.Contracts;
 using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Tasks;
+using LlmQueue.Storage.UnitsOfWork;
 
 namespace LlmQueue.Hosting.Telemetry;
 

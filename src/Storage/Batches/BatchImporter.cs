@@ -1,5 +1,5 @@
-using LlmQueue.Storage.Commits.Tables;
 using LlmQueue.Storage.Intake;
+using LlmQueue.Storage.Tables;
 using LlmQueue.Storage.Tasks;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;

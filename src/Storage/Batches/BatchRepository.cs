@@ -1,13 +1,11 @@
 using LlmQueue.Storage.Files;
+using LlmQueue.Storage.Loops;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Storage.Webhooks;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Query;
 
 namespace LlmQueue.Storage.Batches;
-
-/// <summary>How many of a batch's tasks there are, and how many have ended in which way.</summary>
-public sealed record BatchCounts(int Total, int Completed, int Failed, int Expired, long InputTokens, long OutputTokens);
 
 /// <summary>
 /// Batches as their owners see them, and the changes of their status. Each change names the status it leaves, so two processes

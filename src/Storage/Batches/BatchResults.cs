@@ -1,38 +1,14 @@
-using LlmQueue.OpenAi;
 using LlmQueue.Storage.Tasks;
 using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Storage.Batches;
-
-/// <summary>What became of one line.</summary>
-public sealed class BatchResult
-{
-    public int Line { get; init; }
-    public required string CustomId { get; init; }
-    public Guid TaskId { get; init; }
-    public required string State { get; init; }
-    public string? Model { get; init; }
-    public long InputTokens { get; init; }
-    public long OutputTokens { get; init; }
-    public string? Reason { get; init; }
-    public DateTime? EndedAt { get; init; }
-    public string? Answer { get; init; }
-    /// <summary>See <see cref="PayloadRow.Ending"/>.</summary>
-    public string? Ending { get; init; }
-    /// <summary>See <see cref="PayloadRow.Error"/>.</summary>
-    public string? Error { get; init; }
-
-    /// <summary>The answer as OpenAI's clients read it.</summary>
-    public ChatAnswer ToChatAnswer() =>
-        ChatAnswer.Of(TaskId, EndedAt, Model, Answer, Ending, new ChatUsage(InputTokens, OutputTokens, InputTokens + OutputTokens));
-}
 
 /// <summary>Reads a batch's results in the order of its lines, a page at a time.</summary>
 public sealed class BatchResults(IDbContextFactory<QueueDb> contexts)
 {
     private const int Page = 200;
 
-    public async IAsyncEnumerable<BatchResult> Read(
+    public async IAsyncEnumerable<TaskResult> Read(
         Guid batch, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
         for (var after = 0; ;)
@@ -46,10 +22,10 @@ public sealed class BatchResults(IDbContextFactory<QueueDb> contexts)
         }
     }
 
-    private async Task<List<BatchResult>> ReadPage(Guid batch, int after, CancellationToken cancellationToken)
+    private async Task<List<TaskResult>> ReadPage(Guid batch, int after, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        return await db.Database.SqlQuery<BatchResult>($"""
+        return await db.Database.SqlQuery<TaskResult>($"""
             select t.batch_line as "Line", t.custom_id as "CustomId", t.id as "TaskId", t.state as "State", t.answered_model as "Model", t.input_tokens as "InputTokens",
                 t.output_tokens as "OutputTokens", t.failure_reason as "Reason", t.ended_at as "EndedAt", a.content as "Answer", f.content as "Ending", e.content as "Error"
             from tasks t

@@ -1,7 +1,7 @@
 using LlmQueue.Limits;
 using LlmQueue.Storage.Commits;
-using LlmQueue.Storage.Commits.Tables;
 using LlmQueue.Storage.Ledger;
+using LlmQueue.Storage.Tables;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using NpgsqlTypes;

@@ -1,6 +1,8 @@
 using LlmQueue.Contracts;
 using LlmQueue.Storage.Ledger;
+using LlmQueue.Storage.Loops;
 using LlmQueue.Storage.Outbox;
+using LlmQueue.Storage.UnitsOfWork;
 using LlmQueue.Storage.Webhooks;
 using Microsoft.Extensions.Logging;
 

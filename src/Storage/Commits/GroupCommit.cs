@@ -1,5 +1,7 @@
-using LlmQueue.Storage.Commits.Tables;
 using LlmQueue.Storage.Ledger;
+using LlmQueue.Storage.Loops;
+using LlmQueue.Storage.Tables;
+using LlmQueue.Storage.UnitsOfWork;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 

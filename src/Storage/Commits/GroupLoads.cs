@@ -1,3 +1,4 @@
+using LlmQueue.Storage.Loops;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Hosting;

@@ -1,4 +1,5 @@
 using LlmQueue.Contracts;
+using LlmQueue.Storage.UnitsOfWork;
 
 namespace LlmQueue.Storage.Commits;
 

@@ -1,3 +1,4 @@
+using LlmQueue.Storage.Loops;
 using Npgsql;
 
 namespace LlmQueue.Storage.Commits;

@@ -1,3 +1,5 @@
+using LlmQueue.Storage.UnitsOfWork;
+
 namespace LlmQueue.Storage.Commits;
 
 /// <summary>

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using LlmQueue.Storage.Batches;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 
@@ -17,7 +16,6 @@ public sealed class FileStore(NpgsqlDataSource database, IDbContextFactory<Queue
     internal const int Together = 16;
 
     private static readonly TimeSpan StillWriting = TimeSpan.FromMinutes(10);
-    private static readonly TimeSpan LongestUpload = TimeSpan.FromDays(1);
 
     /// <summary>
     /// Opens a file for writing; it is shown to nobody until it is complete. An id that was begun before, by a process that died, begins
@@ -99,21 +97,6 @@ public sealed class FileStore(NpgsqlDataSource database, IDbContextFactory<Queue
             },
         };
         await batch.ExecuteNonQueryAsync(cancellationToken);
-    }
-
-    /// <summary>
-    /// Removes what has expired, and what was begun a day ago and never completed. A file that a batch is still reading stays.
-    /// </summary>
-    public async Task<int> RemoveExpired(CancellationToken cancellationToken)
-    {
-        var now = clock.GetUtcNow().UtcDateTime;
-        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var gone = await db.Files.Where(f => f.ExpiresAt < now || (f.Status == FileStatuses.Uploading && f.CreatedAt < now - LongestUpload))
-            .Where(f => !db.Batches.Any(b => b.InputFileId == f.Id && BatchStatuses.Open.Contains(b.Status)))
-            .Select(f => f.Id).Take(100).ToListAsync(cancellationToken);
-        foreach (var id in gone)
-            await Remove(id, cancellationToken);
-        return gone.Count;
     }
 
     private IQueryable<FileRow> Visible(QueueDb db, string? tenant)

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using LlmQueue.Contracts;
-using LlmQueue.Storage.Commits;
 
 namespace LlmQueue.Storage.Intake;
 
@@ -12,12 +11,12 @@ public sealed record StoredPrompt(IReadOnlyList<LlmMessage> Messages, JsonElemen
 {
     public static string Write(IReadOnlyList<LlmMessage> messages, JsonElement? parameters, bool stream) =>
         stream || parameters is { ValueKind: JsonValueKind.Object }
-        ? JsonSerializer.Serialize(new StoredPrompt(messages, parameters, stream), UnitOfWork.Json)
-        : JsonSerializer.Serialize(messages, UnitOfWork.Json);
+        ? JsonSerializer.Serialize(new StoredPrompt(messages, parameters, stream), StoredJson.Options)
+        : JsonSerializer.Serialize(messages, StoredJson.Options);
 
     public static StoredPrompt Read(string prompt) => prompt.StartsWith('{')
-        ? JsonSerializer.Deserialize<StoredPrompt>(prompt, UnitOfWork.Json) ?? new StoredPrompt([], null)
-        : new StoredPrompt(JsonSerializer.Deserialize<List<LlmMessage>>(prompt, UnitOfWork.Json) ?? [], null);
+        ? JsonSerializer.Deserialize<StoredPrompt>(prompt, StoredJson.Options) ?? new StoredPrompt([], null)
+        : new StoredPrompt(JsonSerializer.Deserialize<List<LlmMessage>>(prompt, StoredJson.Options) ?? [], null);
 
     /// <summary>The conversation as it counts against a context: descriptions of tools and forms are read by the model as well.</summary>
     public IReadOnlyList<LlmMessage> Weighed()

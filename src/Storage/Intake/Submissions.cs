@@ -2,6 +2,7 @@ using LlmQueue.Contracts;
 using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Outbox;
 using LlmQueue.Storage.Summaries;
+using LlmQueue.Storage.UnitsOfWork;
 
 namespace LlmQueue.Storage.Intake;
 

@@ -1,6 +1,6 @@
 using LlmQueue.Contracts;
-using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Tasks;
+using LlmQueue.Storage.UnitsOfWork;
 
 namespace LlmQueue.Storage.Intake;
 

@@ -1,23 +1,9 @@
 using System.Text.Json;
 using LlmQueue.Contracts;
-using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Summaries;
 using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Storage.Intake;
-
-/// <summary>A set of pages as it was handed in, made into rows.</summary>
-/// <param name="Row">The summary.</param>
-/// <param name="Pages">A payload a page, parts "page/1", "page/2", …</param>
-/// <param name="Refusal">Why it can never run, as a sentence; null when nothing is wrong.</param>
-public sealed record AcceptedSummary(SummaryRow Row, IReadOnlyList<PayloadRow> Pages, string? Refusal);
-
-/// <summary>A page as its row keeps it.</summary>
-/// <param name="Title">Its title, if it has one of its own.</param>
-/// <param name="Text">Plain text or Markdown.</param>
-/// <param name="Html">HTML.</param>
-/// <param name="Wrong">Why it cannot be summarised; then it has no content.</param>
-public sealed record StoredPage(string? Title, string? Text, string? Html, string? Wrong);
 
 /// <summary>Reads a set of pages, over HTTP and over the bus alike. Pure.</summary>
 public static class SummaryIntake
@@ -46,7 +32,7 @@ public static class SummaryIntake
             Model = Clean(request.Model),
             Priority = request.Priority is null ? Priorities.Batch : Priorities.Parse(request.Priority) ?? Priorities.Batch,
             Deadline = request.Deadline?.UtcDateTime,
-            Metadata = request.Metadata is { Count: > 0 } labels ? Unescaped(JsonSerializer.Serialize(labels, UnitOfWork.Json)) : null,
+            Metadata = request.Metadata is { Count: > 0 } labels ? Unescaped(JsonSerializer.Serialize(labels, StoredJson.Options)) : null,
             Pages = request.Pages.Count,
             SubmittedAt = now,
             UpdatedAt = now,
@@ -56,7 +42,7 @@ public static class SummaryIntake
             .Select((page, i) => new PayloadRow
             {
                 SubjectId = id, Part = PartOf(i + 1),
-                Content = Unescaped(JsonSerializer.Serialize(Stored(page, i + 1, wrong?.GetValueOrDefault(i)), UnitOfWork.Json)),
+                Content = Unescaped(JsonSerializer.Serialize(Stored(page, i + 1, wrong?.GetValueOrDefault(i)), StoredJson.Options)),
             }).ToList();
         return new AcceptedSummary(row, pages, WhatIsWrong(request, now, wrong));
     }
@@ -64,7 +50,7 @@ public static class SummaryIntake
     public static string PartOf(int page) => $"page/{page}";
 
     public static StoredPage ReadPage(string content) =>
-        JsonSerializer.Deserialize<StoredPage>(content, UnitOfWork.Json) ?? new StoredPage(null, null, null, "The page's row is empty.");
+        JsonSerializer.Deserialize<StoredPage>(content, StoredJson.Options) ?? new StoredPage(null, null, null, "The page's row is empty.");
 
     /// <summary>A page that cannot be summarised is kept without its content, with the sentence that says why.</summary>
     private static StoredPage Stored(PageContent? page, int number, string? known) =>

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using LlmQueue.Contracts;
 using LlmQueue.OpenAi;
-using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Storage.Intake;
@@ -38,7 +37,7 @@ public static class TaskIntake
         row.RequestedModel = Cut(task.Model);
         row.MaxOutputTokens = task.MaxOutputTokens ?? DefaultMaxOutputTokens;
         row.Deadline = task.Deadline?.UtcDateTime;
-        row.Metadata = task.Metadata is { Count: > 0 } labels ? Clean(JsonSerializer.Serialize(labels, UnitOfWork.Json)) : null;
+        row.Metadata = task.Metadata is { Count: > 0 } labels ? Clean(JsonSerializer.Serialize(labels, StoredJson.Options)) : null;
         row.WebhookUrl = Cut(task.WebhookUrl, 2000);
         var refusal = WhatIsWrong(task, messages, now);
         return new AcceptedTask(row, Clean(StoredPrompt.Write(messages, task.Parameters, stream)), refusal);

@@ -1,6 +1,7 @@
 using LlmQueue.Limits;
 using LlmQueue.Storage.Commits;
-using LlmQueue.Storage.Commits.Tables;
+using LlmQueue.Storage.Tables;
+using LlmQueue.Storage.UnitsOfWork;
 using Npgsql;
 
 namespace LlmQueue.Storage.Ledger;

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using LlmQueue.Storage.Commits;
 
 namespace LlmQueue.Storage.Outbox;
 
@@ -10,6 +9,6 @@ public sealed record OutboxMessage(Guid Id, object Message, DateTime At)
 {
     public OutboxRow ToRow() => new()
     {
-        Id = Id, Type = Message.GetType().Name, Body = JsonSerializer.Serialize(Message, Message.GetType(), UnitOfWork.Json), At = At,
+        Id = Id, Type = Message.GetType().Name, Body = JsonSerializer.Serialize(Message, Message.GetType(), StoredJson.Options), At = At,
     };
 }

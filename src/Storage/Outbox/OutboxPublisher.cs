@@ -1,6 +1,6 @@
 using System.Text.Json;
 using LlmQueue.Contracts;
-using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Loops;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Hosting;
@@ -93,7 +93,7 @@ public sealed class OutboxPublisher : BackgroundService
 
     private static object Read(OutboxRow row) =>
         Types.TryGetValue(row.Type, out var type)
-            ? JsonSerializer.Deserialize(row.Body, type, UnitOfWork.Json)
+            ? JsonSerializer.Deserialize(row.Body, type, StoredJson.Options)
                 ?? throw new InvalidDataException($"Announcement {row.Id} is empty.")
             : throw new InvalidDataException($"Announcement {row.Id} is of the unknown type '{row.Type}'; a newer program wrote it.");
 }

@@ -1,5 +1,6 @@
 using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Outbox;
+using LlmQueue.Storage.UnitsOfWork;
 using MassTransit;
 
 namespace LlmQueue.Storage.Sagas;

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text;
-using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Loops;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using LlmQueue.Contracts;
-using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Tasks;
 using Microsoft.EntityFrameworkCore;
 
@@ -123,7 +122,7 @@ public sealed class SummaryViews(IDbContextFactory<QueueDb> contexts)
             ? []
             : (await db.Payloads.AsNoTracking().Where(p => p.SubjectId == id && p.Part.StartsWith("extract/"))
                 .Select(p => p.Content).ToListAsync(cancellationToken))
-            .Select(c => JsonSerializer.Deserialize<Extract>(c, UnitOfWork.Json)!).ToDictionary(e => e.Number);
+            .Select(c => JsonSerializer.Deserialize<Extract>(c, StoredJson.Options)!).ToDictionary(e => e.Number);
         return [.. Enumerable.Range(1, standing.Progress.Pages).Select(
             n => Extracted(byNumber.TryGetValue(n, out var page) ? Page(n, page) : NotYet(n, standing), extracts.GetValueOrDefault(n)))];
     }

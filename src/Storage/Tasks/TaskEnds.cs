@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
-using LlmQueue.Storage.Batches;
-using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Loops;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Logging;
 
@@ -34,7 +33,7 @@ public sealed class TaskEnds(IDbContextFactory<QueueDb> contexts, TimeProvider c
     }
 
     /// <summary>What became of it, as a line of a batch would have it.</summary>
-    public async Task<BatchResult?> Result(Guid task, CancellationToken cancellationToken)
+    public async Task<TaskResult?> Result(Guid task, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         if (await db.Tasks.AsNoTracking().FirstOrDefaultAsync(t => t.CorrelationId == task, cancellationToken) is not { } row)
@@ -44,7 +43,7 @@ public sealed class TaskEnds(IDbContextFactory<QueueDb> contexts, TimeProvider c
             : await db.Payloads.AsNoTracking()
                 .Where(p => p.SubjectId == task && (p.Part == PayloadRow.Answer || p.Part == PayloadRow.Ending))
             .ToDictionaryAsync(p => p.Part, p => p.Content, cancellationToken);
-        return new BatchResult
+        return new TaskResult
         {
             CustomId = "", TaskId = task, State = row.State, Model = row.AnsweredModel, InputTokens = row.InputTokens,
             OutputTokens = row.OutputTokens, Reason = row.FailureReason ?? row.WaitReason, EndedAt = row.EndedAt,

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
-using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Webhooks;
 using Microsoft.EntityFrameworkCore;
 
@@ -69,7 +68,7 @@ public sealed class TaskViews(IDbContextFactory<QueueDb> contexts, TimeProvider 
     }
 
     internal static IReadOnlyDictionary<string, string>? Labels(string? metadata) =>
-        metadata is null ? null : JsonSerializer.Deserialize<Dictionary<string, string>>(metadata, UnitOfWork.Json);
+        metadata is null ? null : JsonSerializer.Deserialize<Dictionary<string, string>>(metadata, StoredJson.Options);
 
     private static async Task<WebhookView?> Webhook(QueueDb db, TaskRow row, CancellationToken cancellationToken)
     {

@@ -46,7 +46,7 @@ public sealed class BatchOutput(FileStore files, BatchResults results, TimeProvi
         }
     }
 
-    private static BatchOutputLine Line(BatchResult result)
+    private static BatchOutputLine Line(TaskResult result)
     {
         var id = $"batch_req_{result.TaskId:N}";
         return result.State switch
@@ -62,7 +62,7 @@ public sealed class BatchOutput(FileStore files, BatchResults results, TimeProvi
     }
 
     /// <summary>What OpenAI would have answered this request with on its own.</summary>
-    private static BatchResponse Refusal(BatchResult result)
+    private static BatchResponse Refusal(TaskResult result)
     {
         if (result.Error is not { } json)
             return Response(result, 400,
@@ -71,7 +71,7 @@ public sealed class BatchOutput(FileStore files, BatchResults results, TimeProvi
         return Response(result, error.Code == "model_not_found" ? 404 : 400, new { error });
     }
 
-    private static BatchResponse Response(BatchResult result, int status, object body) => new(status, $"req_{result.TaskId:N}", body);
+    private static BatchResponse Response(TaskResult result, int status, object body) => new(status, $"req_{result.TaskId:N}", body);
 
     private Task<FileWriter> Begin(BatchRow batch, string what, CancellationToken cancellationToken)
     {

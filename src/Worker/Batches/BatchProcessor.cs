@@ -1,24 +1,18 @@
-using LlmQueue.Contracts;
-using LlmQueue.Storage;
 using LlmQueue.Storage.Batches;
-using LlmQueue.Storage.Commits;
-using LlmQueue.Storage.Files;
-using LlmQueue.Storage.Outbox;
+using LlmQueue.Storage.Loops;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace LlmQueue.Worker.Batches;
 
 /// <summary>
-/// Moves batches on: reads their files, sees when their tasks have ended, asks for the end of those that are canceled or out of time,
-/// writes their results. Every step can be done again from the row; a process that dies in one gives its lock back, and whichever
-/// worker looks next goes on.
+/// The loop that moves batches on, whenever one is ready and at intervals. It removes expired files by the hour. Each step can be done
+/// again from the row, and a worker that dies in one gives its lock back: whichever worker looks next goes on.
 /// </summary>
 public sealed class BatchProcessor(
-    BatchRepository batches, BatchReader reader, BatchOutput output, BatchLock locks, FileStore files, CommandSender commandSender,
-    LineBell lineBell, Signal<BatchRow> batchMoves, TimeProvider clock, ILogger<BatchProcessor> logger) : BackgroundService
+    BatchRepository batches, BatchSteps steps, ExpiredFiles expiredFiles, Signal<BatchRow> batchMoves, TimeProvider clock,
+    ILogger<BatchProcessor> logger) : BackgroundService
 {
-    private const int EndedTogether = 1_000;
     private static readonly TimeSpan Busy = TimeSpan.FromMilliseconds(500), Idle = TimeSpan.FromSeconds(5),
         AfterFault = TimeSpan.FromSeconds(30), BetweenRemovals = TimeSpan.FromHours(1);
 
@@ -53,7 +47,7 @@ public sealed class BatchProcessor(
     {
         if (clock.GetUtcNow() >= _nextRemoval)
         {
-            await files.RemoveExpired(cancellationToken);
+            await expiredFiles.Remove(cancellationToken);
             _nextRemoval = clock.GetUtcNow() + BetweenRemovals;
         }
 
@@ -65,7 +59,8 @@ public sealed class BatchProcessor(
                 continue;
             try
             {
-                await Move(batch, cancellationToken);
+                if (await steps.Move(batch, clock.GetUtcNow().UtcDateTime, cancellationToken))
+                    batchMoves.Set();
                 _resting.Remove(batch.Id);
             }
             catch (Exception e)
@@ -78,64 +73,6 @@ public sealed class BatchProcessor(
         }
 
         return open.Count > 0;
-    }
-
-    private async Task Move(BatchRow seen, CancellationToken cancellationToken)
-    {
-        var now = clock.GetUtcNow().UtcDateTime;
-        var hasEnded = seen.Status != BatchStatuses.Validating && await batches.HasEnded(seen.Id, cancellationToken);
-        if (seen.Status == BatchStatuses.InProgress && !hasEnded && now < seen.ExpiresAt)
-            return;
-        await using var held = await locks.Take(seen.Id, cancellationToken);
-        // Somebody else is at it, or was, since it was looked at.
-        if (held is null || await batches.Find(seen.Id, null, cancellationToken) is not { } batch || batch.Status != seen.Status)
-            return;
-        switch (batch.Status)
-        {
-            case BatchStatuses.Validating:
-                if (await reader.Read(batch, cancellationToken))
-                    lineBell.Send();
-                batchMoves.Set();
-                break;
-            case BatchStatuses.InProgress when hasEnded:
-                await batches.BeginToEnd(batch.Id, cancellationToken);
-                batchMoves.Set();
-                break;
-            case BatchStatuses.InProgress:
-                await RingForWaiting(batch.Id, id => new DeadlinePassed(id), cancellationToken);
-                break;
-            case BatchStatuses.Cancelling when !hasEnded:
-                await RingForWaiting(batch.Id, id => new CancelTask(id), cancellationToken);
-                break;
-            default:
-                await End(batch, cancellationToken);
-                break;
-        }
-    }
-
-    /// <summary>
-    /// The tasks' own machine ends them, so that each has its history and its event; a bell that is lost is rung again in the next round.
-    /// </summary>
-    private async Task RingForWaiting(Guid batch, Func<Guid, object> bellOf, CancellationToken cancellationToken) =>
-        await commandSender.Send([.. (await batches.Waiting(batch, EndedTogether, cancellationToken)).Select(bellOf)], cancellationToken);
-
-    private async Task End(BatchRow batch, CancellationToken cancellationToken)
-    {
-        var (outputFile, errorFile) = await output.Write(batch, cancellationToken);
-        var counts = await batches.CountAll(batch.Id, cancellationToken);
-        var status = batch.Status == BatchStatuses.Cancelling ? BatchStatuses.Cancelled
-            : counts.Expired > 0 ? BatchStatuses.Expired : BatchStatuses.Completed;
-        if (!await batches.End(batch.Id, status, counts, outputFile, errorFile, cancellationToken))
-        {
-            // Somebody else has ended it; nobody will ever ask for these.
-            foreach (var file in new[] { outputFile, errorFile })
-                if (file is { } unused)
-                    await files.Remove(unused, cancellationToken);
-            return;
-        }
-
-        logger.LogInformation("Batch {Batch} is {Status}: {Completed} of {Total} completed, {Failed} not.", batch.Id, status,
-            counts.Completed, counts.Total, counts.Failed);
     }
 
     private async Task Pause(CancellationToken cancellationToken)

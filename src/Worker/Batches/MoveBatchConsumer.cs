@@ -1,6 +1,6 @@
 using LlmQueue.Contracts;
-using LlmQueue.Storage;
 using LlmQueue.Storage.Batches;
+using LlmQueue.Storage.Loops;
 using MassTransit;
 
 namespace LlmQueue.Worker.Batches;

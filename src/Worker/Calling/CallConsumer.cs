@@ -1,4 +1,6 @@
 using LlmQueue.Contracts;
+using LlmQueue.Worker.Calling.Claiming;
+using LlmQueue.Worker.Calling.Guards;
 using MassTransit;
 using Microsoft.Extensions.Logging;
 

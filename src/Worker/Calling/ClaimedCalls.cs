@@ -1,7 +1,8 @@
 using LlmQueue.Storage.Ledger;
 using LlmQueue.Storage.Tasks;
-using LlmQueue.Worker.Maintenance;
+using LlmQueue.Worker.Calling.Claiming;
 using LlmQueue.Worker.Outcomes;
+using LlmQueue.Worker.Probes;
 
 namespace LlmQueue.Worker.Calling;
 

@@ -1,6 +1,9 @@
 using LlmQueue.Catalogue;
 using LlmQueue.Hosting.Settings;
 using LlmQueue.Storage.Intake;
+using LlmQueue.Worker.Calling.Claiming;
+using LlmQueue.Worker.Calling.Guards;
+using LlmQueue.Worker.Calling.Wire;
 using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Outcomes;
 

@@ -1,3 +1,4 @@
+using LlmQueue.Worker.Calling.Claiming;
 using LlmQueue.Worker.Outcomes;
 using MassTransit;
 

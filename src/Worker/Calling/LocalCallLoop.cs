@@ -1,3 +1,4 @@
+using LlmQueue.Worker.Calling.Claiming;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;

@@ -2,6 +2,9 @@ using LlmQueue.Catalogue;
 using LlmQueue.Storage.Intake;
 using LlmQueue.Storage.Streaming;
 using LlmQueue.Storage.Tasks;
+using LlmQueue.Worker.Calling.Claiming;
+using LlmQueue.Worker.Calling.Guards;
+using LlmQueue.Worker.Calling.Wire;
 using LlmQueue.Worker.Outcomes;
 using LlmQueue.Worker.Passes;
 

@@ -1,7 +1,7 @@
 using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
 using LlmQueue.Hosting.Telemetry;
-using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.UnitsOfWork;
 using LlmQueue.Worker.Estimation;
 
 namespace LlmQueue.Worker.Classification;

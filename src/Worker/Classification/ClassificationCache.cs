@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Loops;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;

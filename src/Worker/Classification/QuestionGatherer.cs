@@ -2,6 +2,7 @@ using LlmQueue.Limits;
 using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Sagas;
 using LlmQueue.Storage.Tasks;
+using LlmQueue.Storage.UnitsOfWork;
 
 namespace LlmQueue.Worker.Classification;
 

@@ -1,6 +1,6 @@
 using LlmQueue.Catalogue;
 using LlmQueue.Limits;
-using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Loops;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 

@@ -1,4 +1,4 @@
-using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Loops;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -15,6 +15,9 @@ public sealed class Heartbeat(
     private readonly Lock _lock = new();
     private DateTimeOffset _last = DateTimeOffset.MinValue;
     private DateTimeOffset _unbrokenSince = DateTimeOffset.MaxValue;
+
+    /// <summary>Whose heartbeat it is.</summary>
+    public Guid Worker => identity.Id;
 
     /// <summary>
     /// True when this worker has been able to beat for a whole lease: then so were the others, and one that did not is gone. While the

@@ -1,7 +1,7 @@
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Outcomes;
 using LlmQueue.Worker.Passes;
-using LlmQueue.Worker.Planning;
+using LlmQueue.Worker.Planning.Transitions;
 using LlmQueue.Worker.Ranking;
 using LlmQueue.Worker.Recovery;
 using MassTransit;

@@ -1,10 +1,10 @@
 using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
-using LlmQueue.Storage.Ledger;
 using LlmQueue.Storage.Tasks;
+using LlmQueue.Storage.UnitsOfWork;
 using LlmQueue.Worker.Admission;
-using LlmQueue.Worker.Calling;
-using LlmQueue.Worker.Planning;
+using LlmQueue.Worker.Calling.Claiming;
+using LlmQueue.Worker.Planning.Transitions;
 using LlmQueue.Worker.Routing;
 using MassTransit;
 

@@ -1,7 +1,7 @@
 using LlmQueue.Contracts;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Storage.Webhooks;
-using LlmQueue.Worker.Planning;
+using LlmQueue.Worker.Planning.Transitions;
 using LlmQueue.Worker.Recovery;
 using MassTransit;
 

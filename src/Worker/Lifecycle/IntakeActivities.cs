@@ -1,9 +1,9 @@
 using LlmQueue.Contracts;
-using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Intake;
 using LlmQueue.Storage.Sagas;
 using LlmQueue.Storage.Tasks;
-using LlmQueue.Worker.Planning;
+using LlmQueue.Storage.UnitsOfWork;
+using LlmQueue.Worker.Planning.Transitions;
 using MassTransit;
 
 namespace LlmQueue.Worker.Lifecycle;

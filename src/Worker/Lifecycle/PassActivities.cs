@@ -4,7 +4,7 @@ using LlmQueue.Storage.Intake;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Estimation;
 using LlmQueue.Worker.Passes;
-using LlmQueue.Worker.Planning;
+using LlmQueue.Worker.Planning.Transitions;
 using LlmQueue.Worker.Recovery;
 using LlmQueue.Worker.Routing;
 using MassTransit;

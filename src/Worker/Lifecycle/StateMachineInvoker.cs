@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Calling;
+using LlmQueue.Worker.Calling.Claiming;
 using LlmQueue.Worker.Outcomes;
 using MassTransit;
 using MassTransit.Configuration;

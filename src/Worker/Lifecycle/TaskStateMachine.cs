@@ -3,6 +3,7 @@ using LlmQueue.Storage.Sagas;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Outcomes;
 using LlmQueue.Worker.Planning;
+using LlmQueue.Worker.Planning.Transitions;
 using LlmQueue.Worker.Recovery;
 using MassTransit;
 

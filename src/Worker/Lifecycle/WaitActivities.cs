@@ -1,10 +1,9 @@
 using LlmQueue.Contracts;
 using LlmQueue.Limits;
-using LlmQueue.Storage.Commits;
-using LlmQueue.Storage.Ledger;
 using LlmQueue.Storage.Tasks;
+using LlmQueue.Storage.UnitsOfWork;
 using LlmQueue.Worker.Admission;
-using LlmQueue.Worker.Planning;
+using LlmQueue.Worker.Planning.Transitions;
 using LlmQueue.Worker.Recovery;
 using MassTransit;
 

@@ -1,9 +1,9 @@
 using System.Text.Json;
 using LlmQueue.Contracts;
 using LlmQueue.Storage;
-using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Intake;
 using LlmQueue.Storage.Summaries;
+using LlmQueue.Storage.UnitsOfWork;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 
@@ -21,7 +21,7 @@ public sealed class StageActivities(SummaryDeadlines deadlines, IDbContextFactor
         foreach (var (row, messages) in step.Tasks)
         {
             var task = row.EndedAt is null
-                ? SubmittedTask.Create(row, JsonSerializer.Serialize(messages, UnitOfWork.Json), work.Now)
+                ? SubmittedTask.Create(row, JsonSerializer.Serialize(messages, StoredJson.Options), work.Now)
                 : SubmittedTask.CreateRejected(row, row.FailureReason, error: null, work.Now);
             task.AddTo(work);
         }

@@ -1,6 +1,6 @@
 using LlmQueue.Storage.Summaries;
 using LlmQueue.Storage.Tasks;
-using LlmQueue.Worker.PageSummaries.Extraction;
+using LlmQueue.Worker.PageSummaries.Pages;
 using MassTransit;
 
 namespace LlmQueue.Worker.PageSummaries;

@@ -2,6 +2,7 @@ using LlmQueue.Catalogue;
 using LlmQueue.Hosting.Settings;
 using LlmQueue.Storage.Ledger;
 using LlmQueue.Worker.Admission;
+using LlmQueue.Worker.PageSummaries.Pages;
 using LlmQueue.Worker.Routing;
 
 namespace LlmQueue.Worker.PageSummaries;

@@ -1,10 +1,10 @@
 using System.Text.Json;
 using LlmQueue.Contracts;
 using LlmQueue.Storage;
-using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Summaries;
 using LlmQueue.Storage.Tasks;
-using LlmQueue.Worker.PageSummaries.Extraction;
+using LlmQueue.Storage.UnitsOfWork;
+using LlmQueue.Worker.PageSummaries.Pages;
 using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Worker.PageSummaries;
@@ -62,7 +62,7 @@ public sealed class SummaryResults(SummaryReadings readings, PageExtracts extrac
             At = transition.Now,
             Metadata = summary.Metadata is null
                 ? null
-                : JsonSerializer.Deserialize<Dictionary<string, string>>(summary.Metadata, UnitOfWork.Json),
+                : JsonSerializer.Deserialize<Dictionary<string, string>>(summary.Metadata, StoredJson.Options),
         };
     }
 

@@ -4,33 +4,10 @@ using LlmQueue.Storage.Intake;
 using LlmQueue.Storage.Summaries;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Estimation;
+using LlmQueue.Worker.PageSummaries.Pages;
 using LlmQueue.Worker.Ranking;
 
 namespace LlmQueue.Worker.PageSummaries;
-
-/// <summary>A task of a stage, with its prompt.</summary>
-public sealed record StageTask(TaskRow Row, IReadOnlyList<LlmMessage> Messages);
-
-/// <summary>What a set of pages needs next. A closed set; the state machine has one branch for each.</summary>
-public abstract record SummaryStep
-{
-    /// <summary>The tasks the step opens.</summary>
-    public IReadOnlyList<StageTask> Tasks { get; init; } = [];
-
-    public sealed record Plan : SummaryStep;
-
-    public sealed record SummarizePages : SummaryStep;
-
-    public sealed record Merge : SummaryStep;
-
-    public sealed record Synthesize : SummaryStep;
-
-    public sealed record Answer : SummaryStep;
-
-    public sealed record Finish(string? Reason) : SummaryStep;
-
-    public sealed record GiveUp(string Reason) : SummaryStep;
-}
 
 /// <summary>Makes the tasks of each stage from what the stages before it gave.</summary>
 public sealed class SummaryStages(SummaryPools pools, SummaryReadings readings)

@@ -1,9 +1,9 @@
 using LlmQueue.Contracts;
-using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Intake;
 using LlmQueue.Storage.Sagas;
 using LlmQueue.Storage.Summaries;
 using LlmQueue.Storage.Tasks;
+using LlmQueue.Storage.UnitsOfWork;
 using MassTransit;
 
 namespace LlmQueue.Worker.PageSummaries;

@@ -1,6 +1,7 @@
 using LlmQueue.Catalogue;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Admission;
+using LlmQueue.Worker.Planning.Transitions;
 using LlmQueue.Worker.Routing;
 
 namespace LlmQueue.Worker.Planning;

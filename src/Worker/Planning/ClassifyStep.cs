@@ -3,6 +3,7 @@ using LlmQueue.Contracts;
 using LlmQueue.Storage.Intake;
 using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Classification;
+using LlmQueue.Worker.Planning.Transitions;
 using LlmQueue.Worker.Routing;
 
 namespace LlmQueue.Worker.Planning;

@@ -1,6 +1,7 @@
 using LlmQueue.Storage.Intake;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Estimation;
+using LlmQueue.Worker.Planning.Transitions;
 using LlmQueue.Worker.Routing;
 
 namespace LlmQueue.Worker.Planning;

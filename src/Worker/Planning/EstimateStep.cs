@@ -5,6 +5,7 @@ using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Calling.Providers;
 using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Estimation;
+using LlmQueue.Worker.Planning.Transitions;
 
 namespace LlmQueue.Worker.Planning;
 

@@ -5,6 +5,7 @@ using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Calling.Providers;
 using LlmQueue.Worker.Estimation;
 using LlmQueue.Worker.Passes;
+using LlmQueue.Worker.Planning.Transitions;
 using LlmQueue.Worker.Routing;
 
 namespace LlmQueue.Worker.Planning;

@@ -1,4 +1,5 @@
 using LlmQueue.Catalogue;
+using LlmQueue.Worker.Planning.Transitions;
 
 namespace LlmQueue.Worker.Planning;
 

@@ -2,6 +2,7 @@ using LlmQueue.Storage.Intake;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Estimation;
 using LlmQueue.Worker.Passes;
+using LlmQueue.Worker.Planning.Transitions;
 
 namespace LlmQueue.Worker.Planning;
 

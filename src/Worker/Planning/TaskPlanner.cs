@@ -1,4 +1,5 @@
 using LlmQueue.Storage.Tasks;
+using LlmQueue.Worker.Planning.Transitions;
 using MassTransit;
 
 namespace LlmQueue.Worker.Planning;

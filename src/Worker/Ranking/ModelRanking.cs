@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using LlmQueue.Hosting.Telemetry;
-using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Loops;
 using LlmQueue.Storage.Rankings;
 using LlmQueue.Storage.Summaries;
 using LlmQueue.Storage.Tasks;

@@ -1,81 +1,6 @@
 using LlmQueue.Catalogue;
-using LlmQueue.Hosting.Settings;
 
 namespace LlmQueue.Worker.Routing;
-
-/// <summary>What the routing table is asked.</summary>
-public sealed record RouteRequest
-{
-    public string? Kind { get; init; }
-    public string? Complexity { get; init; }
-    public string? Priority { get; init; }
-
-    /// <summary>Never sent down a row that is there for speed or for a busy hour.</summary>
-    public bool HighStakes { get; init; }
-
-    /// <summary>The caller's class of work.</summary>
-    public string? Agent { get; init; }
-
-    /// <summary>Whose task it is; the catalogue knows its tier.</summary>
-    public string? Tenant { get; init; }
-
-    /// <summary>Messages of the conversation, instructions to the model not counted.</summary>
-    public int ConversationTurns { get; init; }
-
-    /// <summary>It cannot be done without what was said before.</summary>
-    public bool NeedsContext { get; init; }
-
-    /// <summary>How sure it is what the task is: 1 where its producer said so, 0 where nobody knows.</summary>
-    public double Confidence { get; init; } = 1;
-
-    /// <summary>Other kinds it may be, likelier ones first.</summary>
-    public IReadOnlyList<string> AlsoLikely { get; init; } = [];
-
-    /// <summary>Estimated tokens of the prompt.</summary>
-    public required int PromptTokens { get; init; }
-
-    /// <summary>The most tokens the answer may have.</summary>
-    public required int MaxOutputTokens { get; init; }
-
-    /// <summary>The model that alone may answer, as the producer wrote it.</summary>
-    public string? Model { get; init; }
-}
-
-/// <summary>Either <see cref="Routed"/> or <see cref="NoModel"/>.</summary>
-public abstract record RouteChoice
-{
-    private protected RouteChoice()
-    {
-    }
-}
-
-/// <summary>The chain to try in order; never empty, nobody twice, and each can take the task.</summary>
-/// <param name="Rule">Why this chain: the row's name, and what was changed about it.</param>
-/// <param name="Models">First choice first.</param>
-public sealed record Routed(string Rule, IReadOnlyList<ModelId> Models) : RouteChoice
-{
-    /// <summary>Who was passed over because the prompt is too long, and who takes it; null when nobody was.</summary>
-    public string? Switched { get; init; }
-}
-
-/// <summary>Nobody can take the task as it is.</summary>
-/// <param name="Reason">What was found, what was expected and what to do.</param>
-public sealed record NoModel(string Reason) : RouteChoice
-{
-    /// <summary>Somebody would give such an answer, but no call holds the prompt beside it.</summary>
-    public bool IsTooLong { get; init; }
-}
-
-/// <summary>What is known besides the task and the catalogue.</summary>
-/// <param name="HasKey">Whether a provider, by its lower-case name, can be called.</param>
-/// <param name="Today">Decides who has retired.</param>
-/// <param name="TokensPerMinute">The most tokens one call to a model may reserve, where known: a call above the minute's limit never fits,
-/// however long it waits. Null leaves it unchecked.</param>
-public sealed record RouteConditions(Func<string, bool> HasKey, DateOnly Today, Func<ModelEntry, long?>? TokensPerMinute = null)
-{
-    /// <summary>How full the limits are, 0 to 1; see LoadRule.</summary>
-    public double Load { get; init; }
-}
 
 /// <summary>The routing table, read for one task: the first row that fits and has somebody left who can take it.</summary>
 public static class RoutingRule
@@ -111,7 +36,7 @@ public static class RoutingRule
         return first is null
             ? new NoModel($"No route of the catalogue fits a task of kind '{request.Kind}' and complexity '{request.Complexity}'; "
                 + "add one with task 'any' and complexity 'any' at the end of its routes.")
-            : WhyNobody(named, request, conditions);
+            : RouteRefusals.WhyNobody(named, request, conditions);
     }
 
     /// <summary>
@@ -173,15 +98,15 @@ public static class RoutingRule
     {
         var text = request.Model!.Trim();
         if (!ModelId.TryParse(text, out var id) || catalogue.Find(id) is not { } named)
-            return new NoModel(Unknown(text, catalogue, conditions.Today));
+            return new NoModel(RouteRefusals.Unknown(text, catalogue, conditions.Today));
         if (catalogue.InService(id, conditions.Today) is not { } entry)
             return new NoModel($"'{id}' has retired on {named.Retires:yyyy-MM-dd} and the catalogue names no successor; "
-                + $"{KnownOf(id.Provider, catalogue, conditions.Today)}.");
+                + $"{RouteRefusals.KnownOf(id.Provider, catalogue, conditions.Today)}.");
         if (!conditions.HasKey(entry.Id.Provider))
             return new NoModel($"'{entry.Id}' cannot be called: no key of {entry.Id.Provider} is set; "
-                + $"set {KeyName(entry.Id.Provider)}, or leave 'model' out to let the queue choose.");
+                + $"set {RouteRefusals.KeyName(entry.Id.Provider)}, or leave 'model' out to let the queue choose.");
         if (!Takes(entry, request, conditions))
-            return TooLarge([entry], request, conditions);
+            return RouteRefusals.TooLarge([entry], request, conditions);
         return new Routed(entry.Id == id ? "requested" : $"requested (retired: {id} → {entry.Id})", [entry.Id]);
     }
 
@@ -189,7 +114,7 @@ public static class RoutingRule
     public static string? WhyLeftOut(ModelId named, RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions) =>
         catalogue.InService(named, conditions.Today) is not { } entry
             ? $"has retired on {catalogue.Find(named)?.Retires:yyyy-MM-dd} without a successor"
-        : !conditions.HasKey(entry.Id.Provider) ? $"no key of {entry.Id.Provider} is set ({KeyName(entry.Id.Provider)})"
+        : !conditions.HasKey(entry.Id.Provider) ? $"no key of {entry.Id.Provider} is set ({RouteRefusals.KeyName(entry.Id.Provider)})"
         : request.MaxOutputTokens > entry.MaxOutput
             ? $"answers have at most {entry.MaxOutput} tokens there, asked for {request.MaxOutputTokens}"
         : !entry.Takes(request.PromptTokens, request.MaxOutputTokens)
@@ -212,58 +137,4 @@ public static class RoutingRule
             + (row == first ? "" : $" (nobody of {first.Name} can take it)")
             + (replaced.Count == 0 ? "" : $" (retired: {string.Join(", ", replaced)})");
     }
-
-    private static string Unknown(string text, ModelCatalogue catalogue, DateOnly today)
-    {
-        var all = catalogue.Models.Select(model => model.Id).ToList();
-        // "qwen/qwen3-32b" is what people paste from the provider's page.
-        if (all.FirstOrDefault(id => id.Name == text) is { } meant)
-            return $"'{text}' is not in the catalogue; models are named 'provider:model': did you mean '{meant}'?";
-        var provider = text.Contains(':') ? text[..text.IndexOf(':')] : "";
-        var near = NearestName.Question(text, all.Select(id => id.ToString()));
-        return $"'{text}' is not in the catalogue; {KnownOf(provider, catalogue, today)}{near}{(near.Length == 0 ? "." : "")}";
-    }
-
-    private static string KnownOf(string provider, ModelCatalogue catalogue, DateOnly today)
-    {
-        var serving = catalogue.Models.Where(model => !model.IsRetired(today)).ToList();
-        var own = serving.Where(model => model.Id.Provider == provider).Select(model => model.Id.Name).ToList();
-        return own.Count > 0
-            ? $"known models of {provider} are {string.Join(", ", own)}"
-            : $"known providers are {string.Join(", ", serving.Select(model => model.Id.Provider).Distinct())}, "
-                + "and a model is named 'provider:model'";
-    }
-
-    private static NoModel WhyNobody(List<ModelEntry> candidates, RouteRequest request, RouteConditions conditions)
-    {
-        var callable = candidates.Where(entry => conditions.HasKey(entry.Id.Provider)).ToList();
-        if (callable.Count > 0)
-            return TooLarge(callable, request, conditions);
-        var providers = candidates.Select(entry => entry.Id.Provider).Distinct().ToList();
-        return new NoModel(providers.Count == 0
-            ? "Every model of the routes that fit has retired without a successor; name one in the catalogue that serves."
-            : $"No provider with a key can take this task: its routes name models of {string.Join(", ", providers)}; "
-                + $"set {string.Join(" or ", providers.Select(KeyName))}.");
-    }
-
-    private static NoModel TooLarge(List<ModelEntry> callable, RouteRequest request, RouteConditions conditions)
-    {
-        var talkative = callable.MaxBy(entry => entry.MaxOutput)!;
-        if (request.MaxOutputTokens > talkative.MaxOutput)
-            return new NoModel($"'maxOutputTokens' is {request.MaxOutputTokens}; the longest answer that can be had here is "
-                + $"{talkative.MaxOutput} tokens, from {talkative.Id}: ask for no more than that.");
-        var found = $"The prompt is estimated at {request.PromptTokens} tokens and its answer may take {request.MaxOutputTokens}";
-        var fitting = callable.Where(entry => entry.Takes(request.PromptTokens, request.MaxOutputTokens)).ToList();
-        if (fitting.MaxBy(entry => conditions.TokensPerMinute?.Invoke(entry) ?? long.MaxValue) is { } busiest)
-            return new NoModel($"{found}; a minute's limit here is at most {conditions.TokensPerMinute!(busiest)} tokens, of {busiest.Id}, "
-                + "so the call could never be made: shorten or split the prompt, "
-                + "lower 'maxOutputTokens', or add a key with a higher limit.") { IsTooLong = true };
-        var widest = callable.MaxBy(entry => entry.Context)!;
-        return new NoModel(
-            $"{found}; the largest context that can be had here is {widest.Context} tokens, of {widest.Id}, nine tenths of it used, "
-                + $"with answers up to {widest.MaxOutput}: shorten or split the prompt, or lower 'maxOutputTokens'.") { IsTooLong = true };
-    }
-
-    private static string KeyName(string provider) =>
-        KnownProviders.Find(provider)?.FirstVariable ?? $"{provider.ToUpperInvariant()}_API_KEY";
 }

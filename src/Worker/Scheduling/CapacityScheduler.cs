@@ -1,10 +1,8 @@
-using LlmQueue.Storage;
 using LlmQueue.Storage.Batches;
-using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Loops;
 using LlmQueue.Storage.Outbox;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Npgsql;
 
 namespace LlmQueue.Worker.Scheduling;
 
@@ -14,22 +12,9 @@ namespace LlmQueue.Worker.Scheduling;
 /// wakes and nobody polls.
 /// </summary>
 public sealed class CapacityScheduler(
-    NpgsqlDataSource database, SchedulingCycle round, BatchFeeder feed, LineBell lineBell, CommandSender commandSender,
-    WorkerOptions options, TimeProvider clock, ILogger<CapacityScheduler> logger) : BackgroundService, IHostedLifecycleService
+    SchedulerLeadership leadership, SchedulingCycle round, BatchFeeder feed, CommandSender commandSender, WorkerOptions options,
+    TimeProvider clock, ILogger<CapacityScheduler> logger) : BackgroundService, IHostedLifecycleService
 {
-    /// <summary>Any number will do as long as every worker uses the same.</summary>
-    private const long Leadership = 7_255_142_002;
-
-    /// <summary>
-    /// A leader whose machine is lost, or whose network is cut, must not lead for the hours that TCP gives it: the connection asks every
-    /// five seconds, and a server that has not heard of it for twelve ends it, also where a proxy between them still answers. Asked by
-    /// name, as older servers do not know them all.
-    /// </summary>
-    private const string LosesIfSilent = """
-        select set_config(s.name, u.value, false) from (values ('idle_session_timeout', '12000'), ('tcp_keepalives_idle', '5'), ('tcp_keepalives_interval', '2'), ('tcp_keepalives_count', '3'), ('tcp_user_timeout', '12000')) u(name, value)
-        join pg_settings s on s.name = u.name and s.context = 'user'
-        """;
-
     // A bell can be lost with its connection; then this sweep finds the line.
     private static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(5);
     private readonly Signal _work = new();
@@ -57,7 +42,7 @@ public sealed class CapacityScheduler(
             {
                 if (e is UnheardException)
                     logger.LogWarning("The broker does not hear the Pacer; it steps down, so that another worker may lead.");
-                else if (DatabaseFaults.IsPassing(e))
+                else if (e is LeadershipLostException || DatabaseFaults.IsPassing(e))
                     logger.LogInformation("The Pacer cannot go on ({Reason}) and seeks to lead again.", e.Message);
                 else
                     logger.LogError(e, "A round of the Pacer failed; it begins again.");
@@ -86,45 +71,30 @@ public sealed class CapacityScheduler(
 
     private async Task Lead(CancellationToken cancellationToken)
     {
-        // Outside the pool: this one connection waits for the lock, holds it and hears the bell for as long as it lives.
-        var settings = new NpgsqlConnectionStringBuilder(database.ConnectionString)
-        {
-            Pooling = false, CommandTimeout = 0, ApplicationName = "LlmQueue Pacer", KeepAlive = 5,
-        };
-        await using var connection = await OpenWithPassword(settings, cancellationToken);
-        await using (var wait = new NpgsqlCommand($"{LosesIfSilent}; select pg_advisory_lock({Leadership}); listen {LineBell.Channel}",
-            connection))
-            await wait.ExecuteNonQueryAsync(cancellationToken);
+        await using var term = await leadership.Win(_work, cancellationToken);
         logger.LogInformation("This worker's Pacer leads.");
-        connection.Notification += (_, _) => _work.Set();
-        lineBell.Here = _work;
         _leads = true;
-        using var lost = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var hearing = Hear(connection, lost);
         try
         {
             while (true)
             {
-                lost.Token.ThrowIfCancellationRequested();
+                term.Lost.ThrowIfCancellationRequested();
                 var began = clock.GetUtcNow().UtcDateTime;
-                var result = await round.Run(lost.Token);
-                await RingOrStepDown(result.Bells, lost.Token);
-                var (fed, lookAgain) = await feed.Feed(lost.Token);
-                await RingOrStepDown(fed, lost.Token);
+                var result = await round.Run(term.Lost);
+                await RingOrStepDown(result.Bells, term.Lost);
+                var (fed, lookAgain) = await feed.Feed(term.Lost);
+                await RingOrStepDown(fed, term.Lost);
                 await Sleep(began, result.NextOpening is { } opening && (lookAgain is null || opening < lookAgain) ? opening : lookAgain,
-                    lost.Token);
+                    term.Lost);
             }
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new NpgsqlException("the connection that held the leadership is gone", e);
+            throw new LeadershipLostException(e);
         }
         finally
         {
             _leads = false;
-            lineBell.Here = null;
-            await lost.CancelAsync();
-            await hearing;
         }
     }
 
@@ -137,15 +107,6 @@ public sealed class CapacityScheduler(
             throw new UnheardException();
     }
 
-    private async Task<NpgsqlConnection> OpenWithPassword(NpgsqlConnectionStringBuilder settings, CancellationToken cancellationToken)
-    {
-        // The data source hides its password; a connection of its own takes everything else from it.
-        await using var pooled = await database.OpenConnectionAsync(cancellationToken);
-        var connection = pooled.CloneWith(settings.ConnectionString);
-        await connection.OpenAsync(cancellationToken);
-        return connection;
-    }
-
     /// <summary>At least a tick, so that openings a moment apart share a round; at most until the next opening.</summary>
     private async Task Sleep(DateTime began, DateTime? nextOpening, CancellationToken cancellationToken)
     {
@@ -156,23 +117,6 @@ public sealed class CapacityScheduler(
         var rest = began + options.Tick - clock.GetUtcNow().UtcDateTime;
         if (rest > TimeSpan.Zero)
             await Task.Delay(rest, clock, cancellationToken);
-    }
-
-    private static async Task Hear(NpgsqlConnection connection, CancellationTokenSource lost)
-    {
-        try
-        {
-            while (true)
-                await connection.WaitAsync(lost.Token);
-        }
-        catch (Exception) when (lost.IsCancellationRequested)
-        {
-            // The Pacer stops.
-        }
-        catch (Exception e) when (DatabaseFaults.IsPassing(e) || e is InvalidOperationException or ObjectDisposedException)
-        {
-            await lost.CancelAsync();
-        }
     }
 
     private sealed class UnheardException() : Exception("The broker did not take the bells.");

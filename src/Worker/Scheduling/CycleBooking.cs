@@ -1,14 +1,14 @@
 using LlmQueue.Limits;
-using LlmQueue.Storage.Commits.Tables;
 using LlmQueue.Storage.Ledger;
+using LlmQueue.Storage.Tables;
 using Npgsql;
 
 namespace LlmQueue.Worker.Scheduling;
 
 /// <summary>Writes what a round has planned: a task's row takes its grant first, and only then is room booked for it.</summary>
-internal sealed class CycleBooking(StoreTables tables, Thresholds thresholds)
+public sealed class CycleBooking(StoreTables tables, Thresholds thresholds)
 {
-    public async Task Grant(
+    internal async Task Grant(
         NpgsqlConnection connection, NpgsqlTransaction transaction, CyclePlan plan, CycleTransaction work, bool nobodyWaits, DateTime now,
         CancellationToken cancellationToken)
     {
@@ -67,7 +67,7 @@ internal sealed class CycleBooking(StoreTables tables, Thresholds thresholds)
     }
 
     /// <summary>Room and money for those whose rows took the grant; those that were canceled in the meantime took nothing.</summary>
-    public static void Book(CyclePlan plan, CycleTransaction work, HashSet<Guid> booked)
+    internal static void Book(CyclePlan plan, CycleTransaction work, HashSet<Guid> booked)
     {
         foreach (var grant in plan.Grants.Where(g => booked.Contains(g.Head.Id)))
         {

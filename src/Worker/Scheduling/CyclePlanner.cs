@@ -21,7 +21,7 @@ public sealed class CyclePlanner(
     /// </summary>
     internal async Task<CyclePlan> Plan(IReadOnlyList<WaitQueueHead> heads, CycleTransaction work, DateTime now)
     {
-        var buckets = work.Buckets.ToDictionary(b => b.Id, BucketRule.Copy, StringComparer.Ordinal);
+        var buckets = work.Buckets.ToDictionary(b => b.Id, b => b.Copy(), StringComparer.Ordinal);
         var money = work.Budgets.ToDictionary(b => b.Id, b => new BudgetBalance(b), StringComparer.Ordinal);
         var kept = new HashSet<string>(StringComparer.Ordinal);
         var plan = new CyclePlan();

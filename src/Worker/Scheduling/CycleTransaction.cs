@@ -1,7 +1,7 @@
 using LlmQueue.Contracts;
 using LlmQueue.Limits;
-using LlmQueue.Storage.Commits.Tables;
 using LlmQueue.Storage.Ledger;
+using LlmQueue.Storage.Tables;
 using Npgsql;
 
 namespace LlmQueue.Worker.Scheduling;

@@ -1,6 +1,5 @@
 using LlmQueue.Contracts;
 using LlmQueue.Storage.Budgets;
-using LlmQueue.Storage.Commits.Tables;
 using LlmQueue.Storage.Ledger;
 using LlmQueue.Storage.Outbox;
 using Npgsql;
@@ -15,13 +14,11 @@ public sealed record SchedulingResult(IReadOnlyList<object> Bells, DateTime? Nex
 /// anything is looked at, so a task that is just going to stand in line is either seen now or rings the bell after.
 /// </summary>
 public sealed class SchedulingCycle(
-    NpgsqlDataSource database, StoreTables tables, LimitViews views, CyclePlanner planner, BudgetRepository budgets, Thresholds thresholds,
+    NpgsqlDataSource database, LimitViews views, CyclePlanner planner, CycleBooking booking, BudgetRepository budgets,
     OutboxPublisher outbox, TimeProvider clock)
 {
     // A bell that brought nothing about in this time is rung again.
     private static readonly TimeSpan Unanswered = TimeSpan.FromSeconds(15);
-
-    private readonly CycleBooking _booking = new(tables, thresholds);
 
     public async Task<SchedulingResult> Run(CancellationToken cancellationToken)
     {
@@ -41,7 +38,7 @@ public sealed class SchedulingCycle(
         {
             var heads = await WaitQueueHeads.Read(connection, transaction, budgets, now, Unanswered, cancellationToken);
             var plan = await planner.Plan(heads, work, now);
-            await _booking.Grant(connection, transaction, plan, work, heads.Count == 0, now, cancellationToken);
+            await booking.Grant(connection, transaction, plan, work, heads.Count == 0, now, cancellationToken);
             bells.AddRange(plan.Grants.Where(g => g.Booked).Select(g => new CapacityGranted(g.Head.Id, g.Head.Attempt + 1)));
             bells.AddRange(plan.ToDecideAgain.Select(id => new BudgetReleased(id)));
             next = CyclePlan.Earlier(next, plan.NextOpening);

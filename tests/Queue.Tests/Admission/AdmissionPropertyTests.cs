@@ -1,8 +1,8 @@
 using LlmQueue.Limits;
 using LlmQueue.Storage.Budgets;
 using LlmQueue.Storage.Commits;
-using LlmQueue.Storage.Ledger;
 using LlmQueue.Storage.Tasks;
+using LlmQueue.Storage.UnitsOfWork;
 using LlmQueue.Tests.Exploration;
 using Microsoft.Extensions.DependencyInjection;
 

@@ -6,8 +6,8 @@ using LlmQueue.Hosting.Bus;
 using LlmQueue.Hosting.Settings;
 using LlmQueue.Limits;
 using LlmQueue.Storage.Commits;
-using LlmQueue.Storage.Ledger;
 using LlmQueue.Storage.Tasks;
+using LlmQueue.Storage.UnitsOfWork;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker;
 using LlmQueue.Worker.Admission;
@@ -139,7 +139,7 @@ internal sealed class AdmissionUnderTest : IAsyncDisposable
             builder.Services.AddSingleton(clock);
         builder.Services.AddQueueStorage(database);
         builder.Services.AddQueueWorker(settings, new CurrentCatalogue(catalogue), new WorkerOptions());
-        builder.Services.AddQueueBus(null, WorkerServices.Register, WorkerServices.Endpoints);
+        builder.Services.AddQueueBus(null, WorkerBus.Register, WorkerBus.Endpoints);
         return builder;
     }
 }

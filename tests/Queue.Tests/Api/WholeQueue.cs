@@ -61,7 +61,7 @@ public sealed class WholeQueue : IAsyncDisposable
         builder.Services.AddQueueWorker(settings, parsed, Quick);
         builder.Services.AddQueueUpkeep(settings.DatabaseUrl!);
         builder.Services.AddQueueApi(settings, parsed);
-        builder.Services.AddQueueBus(null, WorkerServices.Register, WorkerServices.Endpoints);
+        builder.Services.AddQueueBus(null, WorkerBus.Register, WorkerBus.Endpoints);
         var started = builder.Build().MapQueueApi();
         await WorkerHost.Prepare(started.Services, started.Logger, TestContext.Current.CancellationToken);
         await started.StartAsync(TestContext.Current.CancellationToken);

@@ -1,6 +1,6 @@
 using LlmQueue.Catalogue;
 using LlmQueue.Worker;
-using LlmQueue.Worker.Calling;
+using LlmQueue.Worker.Calling.Guards;
 
 namespace LlmQueue.Tests.Calling;
 

@@ -4,7 +4,7 @@ using LlmQueue.Storage.Queue;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker;
-using LlmQueue.Worker.Maintenance;
+using LlmQueue.Worker.Probes;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LlmQueue.Tests.Calling;

@@ -3,7 +3,7 @@ using LlmQueue.Storage.Tasks;
 using LlmQueue.Tests.Chaos;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Worker;
-using LlmQueue.Worker.Calling;
+using LlmQueue.Worker.Calling.Claiming;
 using LlmQueue.Worker.Leases;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;

@@ -1,9 +1,9 @@
 using LlmQueue.Limits;
 using LlmQueue.Storage;
 using LlmQueue.Storage.Commits;
-using LlmQueue.Storage.Ledger;
 using LlmQueue.Storage.Sagas;
 using LlmQueue.Storage.Tasks;
+using LlmQueue.Storage.UnitsOfWork;
 using LlmQueue.Tests.Admission;
 using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Classification;

@@ -1,5 +1,4 @@
 using LlmQueue.Catalogue;
-using LlmQueue.Embedded.Clients;
 using LlmQueue.Embedded.Hosting;
 using LlmQueue.Hosting.Settings;
 using LlmQueue.Tests.Harness;

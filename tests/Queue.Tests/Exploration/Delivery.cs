@@ -1,5 +1,5 @@
-using LlmQueue.Storage.Commits;
-using LlmQueue.Worker.Calling;
+using LlmQueue.Storage.UnitsOfWork;
+using LlmQueue.Worker.Calling.Claiming;
 
 namespace LlmQueue.Tests.Exploration;
 

@@ -1,8 +1,8 @@
 using LlmQueue.Contracts;
 using LlmQueue.Embedded.Summarizing;
 using LlmQueue.Limits;
-using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Tasks;
+using LlmQueue.Storage.UnitsOfWork;
 using LlmQueue.Worker.Outcomes;
 
 namespace LlmQueue.Tests.Exploration;

@@ -1,9 +1,9 @@
 using System.Globalization;
 using LlmQueue.Contracts;
 using LlmQueue.Limits;
-using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Sagas;
 using LlmQueue.Storage.Tasks;
+using LlmQueue.Storage.UnitsOfWork;
 using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Scheduling;
 using MassTransit;

@@ -1,9 +1,9 @@
 using LlmQueue.Contracts;
 using LlmQueue.Embedded.Summarizing;
 using LlmQueue.Limits;
-using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Ledger;
 using LlmQueue.Storage.Tasks;
+using LlmQueue.Storage.UnitsOfWork;
 using LlmQueue.Worker.Scheduling;
 
 namespace LlmQueue.Tests.Exploration;

@@ -97,9 +97,9 @@ public sealed class QueueUnderTest : IAsyncDisposable
         if (setup.Upkeep)
             builder.Services.AddQueueUpkeep(database);
         // Last, so that it stops first.
-        builder.Services.AddQueueBus(settings.RabbitMq, WorkerServices.Register, (context, bus) =>
+        builder.Services.AddQueueBus(settings.RabbitMq, WorkerBus.Register, (context, bus) =>
         {
-            WorkerServices.Endpoints(context, bus);
+            WorkerBus.Endpoints(context, bus);
             setup.Endpoints?.Invoke(context, bus);
             bus.ReceiveEndpoint(new TemporaryEndpointDefinition(), null, Collect);
         });

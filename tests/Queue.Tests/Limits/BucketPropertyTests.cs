@@ -52,7 +52,7 @@ public sealed class BucketPropertyTests
                     return true;
                 var now = Noon.AddMilliseconds(d.later);
                 var opening = BucketRule.OpensAt(bucket, need, now);
-                var (then, before) = (BucketRule.Copy(bucket), BucketRule.Copy(bucket));
+                var (then, before) = (bucket.Copy(), bucket.Copy());
                 BucketRule.Refill(then, opening.At);
                 BucketRule.Refill(before, opening.At.AddMilliseconds(-1));
                 var room = then.LevelTokensMinute >= need.Tokens

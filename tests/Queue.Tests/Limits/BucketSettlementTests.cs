@@ -151,7 +151,7 @@ public sealed class BucketSettlementTests
                 : property.PropertyType == typeof(DateTime) || property.PropertyType == typeof(DateTime?) ? Noon.AddDays(i) : i,
                 Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType, CultureInfo.InvariantCulture));
 
-        var copy = BucketRule.Copy(bucket);
+        var copy = bucket.Copy();
 
         Assert.All(typeof(TokenBucket).GetProperties(), property => Assert.Equal(property.GetValue(bucket), property.GetValue(copy)));
     }

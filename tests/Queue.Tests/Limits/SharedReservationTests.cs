@@ -1,7 +1,7 @@
 using LlmQueue.Limits;
-using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Ledger;
 using LlmQueue.Storage.Tasks;
+using LlmQueue.Storage.UnitsOfWork;
 
 namespace LlmQueue.Tests.Limits;
 

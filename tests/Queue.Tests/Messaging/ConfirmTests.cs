@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using LlmQueue.Storage;
+using LlmQueue.Storage.Loops;
 using LlmQueue.Tests.Api;
 using LlmQueue.Tests.Harness;
 using MassTransit;

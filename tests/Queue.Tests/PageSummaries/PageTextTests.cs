@@ -2,7 +2,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using LlmQueue.Contracts;
 using LlmQueue.Tests.Api;
-using LlmQueue.Worker.PageSummaries;
+using LlmQueue.Worker.PageSummaries.Pages;
 
 namespace LlmQueue.Tests.PageSummaries;
 

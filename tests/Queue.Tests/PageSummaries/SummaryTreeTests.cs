@@ -8,6 +8,7 @@ using LlmQueue.Tests.Harness;
 using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.PageSummaries;
+using LlmQueue.Worker.PageSummaries.Pages;
 using LlmQueue.Worker.Routing;
 
 namespace LlmQueue.Tests.PageSummaries;

@@ -1,4 +1,5 @@
 using LlmQueue.Worker.Planning;
+using LlmQueue.Worker.Planning.Transitions;
 
 namespace LlmQueue.Tests.Planning;
 

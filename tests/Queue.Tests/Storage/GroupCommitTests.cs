@@ -1,9 +1,9 @@
 using LlmQueue.Contracts;
 using LlmQueue.Limits;
 using LlmQueue.Storage.Commits;
-using LlmQueue.Storage.Ledger;
 using LlmQueue.Storage.Outbox;
 using LlmQueue.Storage.Tasks;
+using LlmQueue.Storage.UnitsOfWork;
 using LlmQueue.Tests.Harness;
 using LlmQueue.Tests.Lifecycle;
 using Microsoft.EntityFrameworkCore;

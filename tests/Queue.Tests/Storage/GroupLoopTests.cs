@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using LlmQueue.Storage.Commits;
+using LlmQueue.Storage.Loops;
 using LlmQueue.Tests.Exploration;
 using Microsoft.Extensions.Logging.Abstractions;
 

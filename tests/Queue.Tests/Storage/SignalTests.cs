@@ -1,4 +1,4 @@
-using LlmQueue.Storage;
+using LlmQueue.Storage.Loops;
 
 namespace LlmQueue.Tests.Storage;
 

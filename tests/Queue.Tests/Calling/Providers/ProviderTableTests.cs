@@ -6,9 +6,9 @@ using LlmQueue.Limits;
 using LlmQueue.OpenAi;
 using LlmQueue.Tests.Calling.Reading;
 using LlmQueue.Tests.Harness;
-using LlmQueue.Worker.Calling;
 using LlmQueue.Worker.Calling.Providers;
 using LlmQueue.Worker.Calling.Reading;
+using LlmQueue.Worker.Calling.Wire;
 using LlmQueue.Worker.Outcomes;
 
 namespace LlmQueue.Tests.Calling.Providers;

@@ -1,0 +1,103 @@
+using System.Data.Common;
+using LlmQueue.OpenAi;
+using LlmQueue.Storage.Loops;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+
+namespace LlmQueue.Api.Wire;
+
+/// <summary>Stops a request with a problem, from wherever it is noticed.</summary>
+public sealed class ProblemException(Problem problem) : Exception(problem.Detail)
+{
+    public Problem Problem { get; } = problem;
+}
+
+/// <summary>Every answer that is not the one asked for is a problem: faults, unknown addresses, wrong methods.</summary>
+public static class ProblemAnswers
+{
+    public static void UseProblemAnswers(this WebApplication app)
+    {
+        app.Use(Catch);
+        app.UseStatusCodePages(status => Explain(status.HttpContext));
+    }
+
+    private static async Task Catch(HttpContext context, RequestDelegate next)
+    {
+        try
+        {
+            await next(context);
+        }
+        catch (Exception) when (context.RequestAborted.IsCancellationRequested)
+        {
+            // Nobody is there to read an answer.
+            context.Abort();
+        }
+        catch (Exception e) when (!context.Response.HasStarted)
+        {
+            var logger = context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger("LlmQueue.Api");
+            await Of(e, context, logger).Result().ExecuteAsync(context);
+        }
+    }
+
+    private static Problem Of(Exception exception, HttpContext context, ILogger logger)
+    {
+        switch (exception)
+        {
+            case ProblemException refused:
+                return refused.Problem;
+            case RefusedRequestException refused:
+                return new Problem(refused.Status, refused.Status == 404 ? "model-not-found" : "refused",
+                    "The request cannot be carried out", refused.Message) { Param = refused.Error.Param, Code = refused.Error.Code };
+            case BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge }:
+                return Problem.TooLarge($"The body is larger than {JsonBody.LargestBody >> 20} MB; hand the work in as several requests.");
+            case BadHttpRequestException bad:
+                return new Problem(bad.StatusCode, "bad-request", "The request is broken", bad.Message);
+            // Only what a key named can be there twice.
+            case { InnerException: DbException { SqlState: "23505" } }:
+                return new Problem(StatusCodes.Status409Conflict, "in-progress", "The same request is being carried out",
+                    "Another request with this Idempotency-Key is being carried out; try again in a moment, and its answer is this one's.")
+                {
+                    RetryAfter = 2,
+                };
+            case var away when DatabaseFaults.IsPassing(away):
+                logger.LogWarning("The database does not answer: {Reason}", away.Message);
+                return Problem.Unavailable("The database does not answer. Try again in a moment.");
+            default:
+                // The exception's own words may quote what was sent; only its kind and its place are written down.
+                logger.LogError("{Method} {Path} met an unexpected fault, {Kind}, request {Request}:\n{Trace}", context.Request.Method,
+                    context.GetEndpoint()?.DisplayName,
+                    exception is DbException { SqlState: { } state } ? $"{exception.GetType().Name} {state}" : exception.GetType().Name,
+                    context.TraceIdentifier, exception.StackTrace);
+                return new Problem(StatusCodes.Status500InternalServerError, "fault", "The queue met a fault of its own",
+                    $"An unexpected fault; the log has it under the request {context.TraceIdentifier}. Nothing else is affected.");
+        }
+    }
+
+    private static Task Explain(HttpContext context)
+    {
+        var (method, path) = (context.Request.Method, context.Request.Path.Value);
+        var problem = context.Response.StatusCode switch
+        {
+            StatusCodes.Status404NotFound =>
+                new Problem(404, "no-such-address", "Nothing is at this address", $"Nothing is at '{path}'. {Addresses(context)}"),
+            StatusCodes.Status405MethodNotAllowed => new Problem(405, "wrong-method", "The address does not answer this method",
+                $"'{path}' does not answer {method}; expected "
+                    + $"{string.Join(" or ", context.Response.Headers.Allow.ToString().Split(", "))}."),
+            var other =>
+                new Problem(other, "refused", "The request was refused", $"{method} '{path}' was refused with the status {other}."),
+        };
+        return problem.Result().ExecuteAsync(context);
+    }
+
+    /// <summary>What could have been meant, as the slices have mapped it.</summary>
+    private static string Addresses(HttpContext context)
+    {
+        var endpoints = RouteAddresses.Of(context)
+            .Where(endpoint => RouteAddresses.Root(endpoint).StartsWith("/v1/", StringComparison.Ordinal))
+            .ToLookup(OpenAiAnswers.IsMarked, RouteAddresses.Root);
+        var others = RouteAddresses.Of(context).Select(RouteAddresses.Root)
+            .Where(address => !address.StartsWith("/v1/", StringComparison.Ordinal));
+        return $"There are {string.Join(", ", endpoints[false].Distinct())}; "
+            + $"for OpenAI's clients {string.Join(", ", endpoints[true].Distinct())}; besides {string.Join(", ", others.Distinct())}.";
+    }
+}

@@ -1,0 +1,27 @@
+using LlmQueue.Catalogue;
+using LlmQueue.Storage.Budgets;
+using LlmQueue.Storage.Intake;
+using LlmQueue.Storage.Queue;
+using LlmQueue.Storage.Summaries;
+using LlmQueue.Storage.Tasks;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace LlmQueue.Embedded.Hosting;
+
+/// <summary>
+/// Everything the commands ask of the queue in their own process. Each command gets all of it when it opens its client, so what is not
+/// registered fails every command and its test, not the one command that happens to ask for it.
+/// </summary>
+internal sealed record ClientServices(
+    SummaryViews Summaries, TaskViews Tasks, QueueViews Queue, Submissions Submissions, BudgetRepository Budgets);
+
+internal static class ClientRegistration
+{
+    /// <summary>What a command needs beside the store; with a worker the catalogue is there already, and watched.</summary>
+    public static IServiceCollection AddQueueClient(this IServiceCollection services, CurrentCatalogue catalogue)
+    {
+        services.TryAddSingleton(catalogue);
+        services.AddSingleton<ClientServices>();
+        return services;
+    }
+}
