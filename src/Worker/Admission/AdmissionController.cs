@@ -21,8 +21,8 @@ public sealed class AdmissionController(
         await budgets.Open(drawn);
         var wanted = Candidates(errand, now);
         var (share, tightest) = TightestOf(drawn);
-        var ordered = OrderRule.Decide(wanted, errand.Spread, IsBound(task), share, tightest, now,
-            errand.Spread ? Weight(wanted, task.Complexity) : null);
+        var ordered = OrderRule.Decide(wanted, errand.LoadBalanced, IsBound(task), share, tightest, now,
+            errand.LoadBalanced ? Weight(wanted, task.Complexity) : null);
         var candidates = ordered.Candidates;
         var decision = AdmissionRule.Decide(candidates, ordered.IsSpread, now);
         // Whoever could not pay anywhere does not stand in a line: at its head it would be sent away, come back behind the others
@@ -95,8 +95,8 @@ public sealed class AdmissionController(
                     continue;
                 var row = view.At(now);
                 if (info.Keys.All(k => views.WhyKeyRefused(k.Alias) is not null))
-                    row.DisabledReason ??= $"{DisabledReasons.Refused}: {info.Keys[0].Alias} was refused "
-                        + $"({views.WhyKeyRefused(info.Keys[0].Alias)}). Put a valid key into the environment and start again";
+                    row.DisabledReason ??= DisabledReason.NoKeyAccepted($"{info.Keys[0].Alias} was refused "
+                        + $"({views.WhyKeyRefused(info.Keys[0].Alias)}). Put a valid key into the environment and start again");
                 candidates.Add(new Candidate(info.Id, info.Model, row,
                     estimates.Demand(info.Model, errand.Kind, errand.InputUnits, errand.OutputTokens) with { Requests = errand.Requests },
                     estimates.MostUsd(info.Model, errand.InputUnits, errand.OutputTokens)));
@@ -167,27 +167,24 @@ public sealed class AdmissionController(
     private static void Reserve(TaskRow task, UnitOfWork transition, Candidate candidate, Action unhold, IReadOnlyList<string> budgets)
     {
         transition.Reserve(new Reservation(candidate.BucketId, candidate.Demand, candidate.PriceUsd, budgets), unhold);
-        task.Bucket = candidate.BucketId;
         task.Model = candidate.Model.Id.ToString();
-        task.ReservedTokens = candidate.Demand.Tokens;
-        task.ReservedUsd = candidate.PriceUsd;
-        task.ReservedBudgets = string.Join(' ', budgets);
+        task.Reservation = task.Reservation with
+        {
+            Bucket = candidate.BucketId, Tokens = candidate.Demand.Tokens, Usd = candidate.PriceUsd, Budgets = IdList.Of(budgets),
+        };
     }
 }
 
 /// <summary>What room is asked for.</summary>
 /// <param name="Chain">The models, first choice first.</param>
-/// <param name="Spread">True for a pool.</param>
+/// <param name="LoadBalanced">True for a pool.</param>
 /// <param name="InputUnits">The prompt's size in the estimate's units.</param>
 /// <param name="OutputTokens">The longest answer.</param>
 /// <param name="Kind">What the task is.</param>
 /// <param name="Requests">1 for a call of its own, 0 for what goes along with another.</param>
 public sealed record AdmissionRequest(
-    IReadOnlyList<ModelId> Chain, bool Spread, double InputUnits, int OutputTokens, string? Kind, int Requests = 1)
+    IReadOnlyList<ModelId> Chain, bool LoadBalanced, double InputUnits, int OutputTokens, string? Kind, int Requests = 1)
 {
     public static AdmissionRequest Of(TaskRow task) =>
-        new(Models(task.Chain), task.Spread, task.PromptUnits, task.CallOutputTokens, task.CallKind);
-
-    public static IReadOnlyList<ModelId> Models(string? chain) =>
-        [.. (chain ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(ModelId.Parse)];
+        new((task.Route.Chain ?? ModelChain.Nobody).Models, task.Route.LoadBalanced, task.PromptUnits, task.CallOutputTokens, task.CallKind);
 }

@@ -1,3 +1,4 @@
+using LlmQueue.Catalogue;
 using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Leases;
@@ -9,7 +10,7 @@ namespace LlmQueue.Worker.Calling;
 
 /// <summary>A claimed attempt and what its call needs.</summary>
 public sealed record ClaimedCall(
-    Guid TaskId, int Attempt, string State, string Model, string Bucket, string KeyAlias, int MaxOutputTokens, string Prompt, string? Chain,
+    Guid TaskId, int Attempt, string State, string Model, string Bucket, string KeyAlias, int MaxOutputTokens, string Prompt, ModelChain? Chain,
     int Faults, DateTime AdmittedAt)
 {
     /// <summary>The lead of the reservation that it shares; null for a call of its own.</summary>
@@ -157,7 +158,7 @@ public sealed class Claims : BackgroundService
 
     private static ClaimedCall Read(NpgsqlDataReader r) =>
         new(r.GetGuid(0), r.GetInt32(1), r.GetString(2), r.GetString(3), r.GetString(4), r.GetString(5), r.GetInt32(6), r.GetString(7),
-            r.IsDBNull(8) ? null : r.GetString(8), r.GetInt32(9), r.GetDateTime(10))
+            r.IsDBNull(8) ? null : ModelChain.Read(r.GetString(8)), r.GetInt32(9), r.GetDateTime(10))
         {
             Lead = r.IsDBNull(11) ? null : r.GetGuid(11),
             Pass = r.IsDBNull(12) ? null : r.GetString(12),
