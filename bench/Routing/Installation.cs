@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
+using LlmQueue.Storage.Tasks;
 using LlmQueue.Tests.Harness;
 using Npgsql;
 using RabbitMQ.Client;

@@ -1,4 +1,5 @@
 using LlmQueue.Catalogue;
+using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Bench.Routing;
 

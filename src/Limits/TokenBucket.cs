@@ -56,7 +56,7 @@ public sealed class TokenBucket
     public DateTime? ClosedUntil { get; set; }
     public string? ClosedReason { get; set; }
     /// <summary>Set when the model is gone or every key was refused: nothing is sent until a person or a probe clears it.</summary>
-    public string? DisabledReason { get; set; }
+    public DisabledReason? DisabledReason { get; set; }
 
     // Its circuit breaker, shared by all workers; see BreakerRule
     /// <summary>Faults of the provider's with no answer between them.</summary>

@@ -33,7 +33,7 @@ public sealed class BatchImporter(NpgsqlDataSource database, StoreTables tables,
         {
             var row = line.Task.Row;
             (row.BatchId, row.BatchLine, row.CustomId) = (batch.Id, number, customId);
-            (row.Deadline, row.RungAt) = (batch.ExpiresAt, DateTime.MaxValue);
+            (row.Deadline, row.CommandSentAt) = (batch.ExpiresAt, TaskRow.NeverSent);
             var task = line.Error is { } error
                 ? SubmittedTask.CreateRejected(row, line.Task.Refusal, error, now)
                 : SubmittedTask.Create(row, line.Task.Prompt, now);

@@ -35,7 +35,7 @@ public sealed class CommitEffects(
         foreach (var pending in group.WithoutRoom)
             pending.Settle(CommitOutcome.NoRoom);
         // The Pacer looks again when a task came to wait, or when what it waits for may have come.
-        if (group.Written.Exists(p => p.UnitOfWork.Enqueue is not null || p.UnitOfWork.Task?.DueAt is not null)
+        if (group.Written.Exists(p => p.UnitOfWork.Enqueue is not null || p.UnitOfWork.Task?.Wait.DueAt is not null)
             || group.Ledger.Buckets.Any(b => b.Waiting > 0) || group.Ledger.Budgets.Any(b => b.Waiting > 0))
             lineBell.Send();
     }

@@ -15,7 +15,7 @@ public sealed record SubmittedTask(TaskRow Row, PayloadRow? Content, HistoryRow 
 {
     /// <summary>The row of a task that is written nowhere yet, with what every task has.</summary>
     public static TaskRow NewRow(Guid id, string tenant, DateTime now) =>
-        new() { CorrelationId = id, Tenant = tenant, SubmittedAt = now, UpdatedAt = now, RungAt = now };
+        new() { CorrelationId = id, Tenant = tenant, SubmittedAt = now, UpdatedAt = now, CommandSentAt = now };
 
     public static SubmittedTask Create(TaskRow row, string prompt, DateTime now) =>
         new(row, new PayloadRow { SubjectId = row.CorrelationId, Part = PayloadRow.Prompt, Content = prompt },

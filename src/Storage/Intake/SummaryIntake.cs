@@ -36,7 +36,7 @@ public static class SummaryIntake
             Pages = request.Pages.Count,
             SubmittedAt = now,
             UpdatedAt = now,
-            RungAt = now,
+            CommandSentAt = now,
         };
         var pages = request.Pages.Take(MostPages)
             .Select((page, i) => new PayloadRow

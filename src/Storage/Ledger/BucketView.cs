@@ -16,7 +16,7 @@ public sealed class BucketView(TokenBucket row)
     public double? TokensPerMinute => _row.TokensPerMinute;
 
     /// <summary>Why nothing is sent to it at all; null when something is.</summary>
-    public string? WhyDisabled => _row.DisabledReason;
+    public DisabledReason? WhyDisabled => _row.DisabledReason;
 
     /// <summary>The row as it will be once everything held is committed, refilled to now.</summary>
     public TokenBucket At(DateTime now)

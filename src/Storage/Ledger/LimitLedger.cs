@@ -156,15 +156,16 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
         if (_tenants.TryGetValue(task.Tenant, out var tenant))
         {
             // It had its turn, and its call was refused or met a fault: it comes at once, and its tenant has been charged for it already.
-            task.StartTag = parking.Again ? _virtualTime : Math.Max(_virtualTime, tenant.VirtualFinish);
+            var startTag = parking.Again ? _virtualTime : Math.Max(_virtualTime, tenant.VirtualFinish);
+            task.Wait = task.Wait with { StartTag = startTag };
             if (!parking.Again)
-                tenant.VirtualFinish = task.StartTag + (parking.Cost / tenant.Weight);
+                tenant.VirtualFinish = startTag + (parking.Cost / tenant.Weight);
             parking.Expected?.Invoke(
                 WaitRule.MovesAt(line, task.PlaceInQueue(tenant.Weight, _virtualTime, _activeTenants), transition.Now));
         }
 
         foreach (var bucket in line)
-            Backlog.Join(bucket, task.Priority, task.LineTokens);
+            Backlog.Join(bucket, task.Priority, task.Wait.QueueTokens);
     }
 
     /// <summary>The thresholds that this group has crossed, and the breakers it has opened or closed.</summary>

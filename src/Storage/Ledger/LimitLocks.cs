@@ -69,8 +69,8 @@ public static class LimitLocks
                 Parameters =
                 {
                     new NpgsqlParameter<string[]> { TypedValue = [.. lines.Values.Select(l => l.Id)] },
-                    new NpgsqlParameter<string[]> { TypedValue = [.. lines.Values.Select(l => l.Buckets)] },
-                    new NpgsqlParameter<bool[]> { TypedValue = [.. lines.Values.Select(l => l.Spread)] },
+                    new NpgsqlParameter<string[]> { TypedValue = [.. lines.Values.Select(l => l.Buckets.ToString())] },
+                    new NpgsqlParameter<bool[]> { TypedValue = [.. lines.Values.Select(l => l.LoadBalanced)] },
                 },
             });
         batch.BatchCommands.Add(

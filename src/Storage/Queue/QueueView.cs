@@ -1,4 +1,5 @@
 using LlmQueue.Catalogue;
+using LlmQueue.Limits;
 using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Storage.Queue;

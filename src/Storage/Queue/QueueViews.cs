@@ -50,7 +50,7 @@ public sealed class QueueViews(IDbContextFactory<QueueDb> contexts, CurrentCatal
         {
             WaitingFor = g.WaitingFor ?? "", Reason = g.Reason ?? "", Count = g.Count, ExpectedAt = g.ExpectedAt,
             OldestSince = g.OldestSince,
-            Buckets = g.Buckets?.Split(' ') ?? (g.Line is null ? [] : [g.Line]),
+            Buckets = g.Buckets is { } buckets ? IdList.Read(buckets).Ids : g.Line is null ? [] : [g.Line],
         });
     }
 
@@ -64,7 +64,7 @@ public sealed class QueueViews(IDbContextFactory<QueueDb> contexts, CurrentCatal
             Id = row.Id, Model = $"{row.Provider}:{row.Model}", Organisation = row.Organisation,
             Windows = [.. Windows(present)],
             ClosedUntil = closed ? present.ClosedUntil : null, ClosedReason = closed ? present.ClosedReason : null,
-            DisabledReason = row.DisabledReason,
+            DisabledReason = row.DisabledReason?.ToString(),
             Breaker = new BreakerStatus(BreakerRule.StateOf(row, now).ToString().ToLowerInvariant(), row.BrokenReason, row.BrokenSince,
                 row.ProbeAt, row.AnsweredAt),
             Waiting = row.Waiting,

@@ -140,7 +140,7 @@ public sealed class RankingRepository(NpgsqlDataSource database)
 
     /// <summary>Where a task's runs are counted.</summary>
     public static (string Subject, string Kind) KeyOf(TaskRow task) =>
-        task.Spread || task.SummaryRole == SummaryRoles.Page
+        task.Route.LoadBalanced || task.SummaryRole == SummaryRoles.Page
             ? (RankingRow.Pool, SummaryRoles.Page)
             : (RankingRow.SubjectOf(task.Tenant, task.Agent), task.Kind ?? "any");
 }

@@ -28,7 +28,7 @@ public sealed class SummaryRow : SagaStateMachineInstance
     public string? FailureReason { get; set; }
     public DateTime SubmittedAt { get; set; }
     public DateTime UpdatedAt { get; set; }
-    public DateTime RungAt { get; set; }
+    public DateTime CommandSentAt { get; set; }
     public DateTime? EndedAt { get; set; }
 }
 

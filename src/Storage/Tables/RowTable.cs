@@ -21,7 +21,7 @@ public sealed class RowTable<TRow> where TRow : class
     {
         var entity = model.FindEntityType(typeof(TRow)) ?? throw new ArgumentException($"{typeof(TRow).Name} is not in the model.");
         _table = entity.GetTableName()!;
-        _columns = [.. entity.GetProperties().Select(p => Column.Of(p))];
+        _columns = [.. entity.GetFlattenedProperties().Select(Column.Of)];
         _columnList = string.Join(", ", _columns.Select(c => c.Name));
     }
 
@@ -78,17 +78,33 @@ public sealed class RowTable<TRow> where TRow : class
     {
         public static Column Of(IProperty property)
         {
+            var row = Expression.Parameter(typeof(TRow));
+            var value = ToColumn(property, Access(row, property));
             var build = typeof(Column).GetMethod(nameof(Typed), BindingFlags.NonPublic | BindingFlags.Static)!
-                .MakeGenericMethod(property.ClrType);
-            return (Column)build.Invoke(null, [property])!;
+                .MakeGenericMethod(value.Type);
+            return (Column)build.Invoke(null, [property, row, value])!;
         }
 
-        private static Column Typed<TValue>(IProperty property)
+        /// <summary>The property in the row, or in the value object of the row that has it.</summary>
+        private static MemberExpression Access(Expression row, IPropertyBase property) => Expression.Property(
+            property.DeclaringType is IComplexType { ComplexProperty: var owner } ? Access(row, owner) : row, property.PropertyInfo!);
+
+        /// <summary>What the column holds: a converter is part of the compiled getter, and never sees a null.</summary>
+        private static Expression ToColumn(IProperty property, Expression value) =>
+            property.GetValueConverter()?.ConvertToProviderExpression is not { } convert ? value
+            : property.IsNullable ? Expression.Condition(Expression.Equal(value, Expression.Constant(null, value.Type)),
+                Expression.Constant(null, convert.ReturnType), Expression.Invoke(convert, value))
+            : Expression.Invoke(convert, value);
+
+        /// <summary>As assignments name it: "Wait.DueAt" for one of a value object.</summary>
+        private static string PathOf(IPropertyBase property) =>
+            property.DeclaringType is IComplexType { ComplexProperty: var owner } ? $"{PathOf(owner)}.{property.Name}" : property.Name;
+
+        private static Column Typed<TValue>(IProperty property, ParameterExpression row, Expression value)
         {
-            var row = Expression.Parameter(typeof(TRow));
-            var read = Expression.Lambda<Func<TRow, TValue>>(Expression.Property(row, property.PropertyInfo!), row).Compile();
+            var read = Expression.Lambda<Func<TRow, TValue>>(value, row).Compile();
             var (type, dbType) = DatabaseType(Nullable.GetUnderlyingType(typeof(TValue)) ?? typeof(TValue));
-            return new Column(property.Name, property.GetColumnName(), type, rows =>
+            return new Column(PathOf(property), property.GetColumnName(), type, rows =>
             {
                 var values = new TValue[rows.Count];
                 for (var i = 0; i < values.Length; i++)

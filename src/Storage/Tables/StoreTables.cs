@@ -143,7 +143,7 @@ public sealed class StoreTables(IModel model)
         AsOf = r.GetDateTime(9), LevelRequestsMinute = r.GetDouble(10), LevelRequestsDay = r.GetDouble(11),
         LevelTokensMinute = r.GetDouble(12), LevelTokensDay = r.GetDouble(13),
         ClosedUntil = r.IsDBNull(14) ? null : r.GetDateTime(14), ClosedReason = r.IsDBNull(15) ? null : r.GetString(15),
-        DisabledReason = r.IsDBNull(16) ? null : r.GetString(16),
+        DisabledReason = r.IsDBNull(16) ? null : DisabledReason.Read(r.GetString(16)),
         Waiting = r.GetInt32(17), ReservedRequests = r.GetInt64(18), SettledRequests = r.GetInt64(19), ReleasedRequests = r.GetInt64(20),
         ReservedTokens = r.GetInt64(21), SettledTokens = r.GetInt64(22), ReleasedTokens = r.GetInt64(23), Throttled = r.GetInt64(24),
         RequestsDripFrom = MaybeTime(r, 25), TokensDripFrom = MaybeTime(r, 26),

@@ -28,7 +28,7 @@ internal sealed class Expectations
     /// <summary>Null when none of the rows stands in a line: then nothing is read.</summary>
     public static async Task<Expectations?> For(QueueDb db, IReadOnlyList<TaskRow> rows, DateTime now, CancellationToken cancellationToken)
     {
-        var lines = rows.Where(StandsInLine).Select(r => r.Line!).Distinct().ToList();
+        var lines = rows.Where(StandsInLine).Select(r => r.Wait.QueueId!).Distinct().ToList();
         if (lines.Count == 0)
             return null;
         var buckets = await db.Buckets.AsNoTracking().Where(b => b.Waiting > 0)
@@ -43,11 +43,11 @@ internal sealed class Expectations
     /// <summary>As told now for one that stands in a line, else as its row says.</summary>
     public DateTime? Of(TaskRow row)
     {
-        if (!StandsInLine(row) || !_lines.TryGetValue(row.Line!, out var line))
-            return row.ExpectedAt;
+        if (!StandsInLine(row) || !_lines.TryGetValue(row.Wait.QueueId!, out var line))
+            return row.Wait.ExpectedAt;
         var buckets = line.BucketIds.Select(_buckets.GetValueOrDefault).OfType<TokenBucket>().ToList();
         return WaitRule.MovesAt(buckets, row.PlaceInQueue(_weights.GetValueOrDefault(row.Tenant, 1), _present, _activeTenants), _now);
     }
 
-    private static bool StandsInLine(TaskRow row) => row is { State: TaskStates.WaitingForCapacity, Line: not null, GrantedAt: null };
+    private static bool StandsInLine(TaskRow row) => row is { State: TaskStates.WaitingForCapacity, Wait: { QueueId: not null, GrantedAt: null } };
 }

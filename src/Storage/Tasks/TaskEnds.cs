@@ -46,7 +46,7 @@ public sealed class TaskEnds(IDbContextFactory<QueueDb> contexts, TimeProvider c
         return new TaskResult
         {
             CustomId = "", TaskId = task, State = row.State, Model = row.AnsweredModel, InputTokens = row.InputTokens,
-            OutputTokens = row.OutputTokens, Reason = row.FailureReason ?? row.WaitReason, EndedAt = row.EndedAt,
+            OutputTokens = row.OutputTokens, Reason = row.FailureReason ?? row.Wait.Reason, EndedAt = row.EndedAt,
             Answer = parts.GetValueOrDefault(PayloadRow.Answer), Ending = parts.GetValueOrDefault(PayloadRow.Ending),
         };
     }

@@ -3,6 +3,7 @@ using System.Globalization;
 using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
 using LlmQueue.Limits;
+using LlmQueue.Storage.UnitsOfWork;
 using MassTransit;
 
 namespace LlmQueue.Storage.Tasks;
@@ -59,71 +60,44 @@ public sealed class TaskRow : SagaStateMachineInstance
     /// <summary>It cannot be done without what was said before; null is not known.</summary>
     public bool? NeedsContext { get; set; }
 
-    // Where it may go
-    /// <summary>The rule that chose the chain, and why.</summary>
-    public string? Route { get; set; }
-    /// <summary>The models that may answer, first choice first, separated by a space.</summary>
-    public string? Chain { get; set; }
-    /// <summary>True when the chain is a pool to spread over, not an order of preference.</summary>
-    public bool Spread { get; set; }
-    /// <summary>The prompt's estimate before anything is known of the model's own counting.</summary>
+    public TaskRoute Route { get; set; } = TaskRoute.None;
+    /// <summary>
+    /// The prompt's estimate before anything is known of the model's own counting; 0 until the prompt was looked at, see
+    /// <see cref="IsEstimated"/>.
+    /// </summary>
     public int PromptTokens { get; set; }
     /// <summary>The prompt's size in the estimate's units: what a model's calibration turns into its tokens.</summary>
     public double PromptUnits { get; set; }
 
-    // The pass it is at, when one call is not enough
-    /// <summary>Null while the question itself is put; else one of <see cref="TaskPasses"/>. A wait and a restart go on in it.</summary>
-    public string? Pass { get; set; }
-    /// <summary>The longest answer of this pass; null is as asked.</summary>
-    public int? PassOutputTokens { get; set; }
-    /// <summary>The model whose draft is the answer until a revision is found no worse.</summary>
-    public string? DraftedBy { get; set; }
-    /// <summary>The model that scored the draft, and its score from 0 to 1: one that scored another way could not be compared.</summary>
-    public string? Critic { get; set; }
-    public double? DraftScore { get; set; }
+    /// <summary>The prompt was looked at: an estimate is never 0, since every prompt has a frame.</summary>
+    public bool IsEstimated => PromptTokens != 0;
+
+    public TaskPass Pass { get; set; } = TaskPass.None;
 
     /// <summary>The longest answer of the call it is at or waits for.</summary>
-    public int CallOutputTokens => PassOutputTokens ?? MaxOutputTokens;
+    public int CallOutputTokens => Pass.OutputTokens ?? MaxOutputTokens;
     /// <summary>What such calls have in common, for what is learned of the length of their answers.</summary>
-    public string? CallKind => TaskPasses.IsPart(Pass) ? TaskPasses.Part : Pass ?? Kind;
-    /// <summary>
-    /// The task that leads the reservation this one has joined: one call, and its one request, serve both. Null for a
-    /// reservation of its own.
-    /// </summary>
-    public Guid? PackedWith { get; set; }
+    public string? CallKind => TaskPasses.IsPart(Pass.Name) ? TaskPasses.Part : Pass.Name ?? Kind;
 
-    // The open attempt and what is reserved for it: a reservation is part of its task's row, so it cannot leak
+    // The open attempt and what is reserved for it
     public int Attempt { get; set; }
     public int Faults { get; set; }
     /// <summary>Of these, faults that were the provider's and not the task's: they end nothing while there is time.</summary>
     public int Outages { get; set; }
     public string? Model { get; set; }
-    public string? Bucket { get; set; }
     public string? Why { get; set; }
-    public long ReservedTokens { get; set; }
-    public decimal? ReservedUsd { get; set; }
-    public string? ReservedBudgets { get; set; }
+    public TaskReservation Reservation { get; set; } = TaskReservation.None;
 
-    // What it waits for
-    public string? WaitingFor { get; set; }
-    public string? WaitReason { get; set; }
-    public DateTime? WaitingSince { get; set; }
-    public DateTime? ExpectedAt { get; set; }
-    /// <summary>When a back-off ends, or a budget's next period begins.</summary>
-    public DateTime? DueAt { get; set; }
-    /// <summary>The line it stands in: the buckets that may serve it.</summary>
-    public string? Line { get; set; }
-    /// <summary>Its place among tasks of equal priority: the tenant's virtual time at arrival, in tokens.</summary>
-    public double StartTag { get; set; }
-    /// <summary>The tokens it counts for in its line.</summary>
-    public double LineTokens { get; set; }
-    /// <summary>Room is booked and the bell was rung; null while it only waits.</summary>
-    public DateTime? GrantedAt { get; set; }
+    public TaskWait Wait { get; set; } = TaskWait.None;
+
     /// <summary>
-    /// When its doorbell was last rung, so that the Rescuer does not ring in a loop; never (DateTime.MaxValue) for a batch's line that
-    /// waits for its portion.
+    /// When the command that moves it on was last sent, so that the Rescuer does not send it in a loop; <see cref="NeverSent"/> for a batch's
+    /// line that waits for its portion.
     /// </summary>
-    public DateTime RungAt { get; set; }
+    public DateTime CommandSentAt { get; set; }
+
+    /// <summary>No command was sent: the batch feeder sends the first one when it is the line's turn. The column holds infinity.</summary>
+    public static readonly DateTime NeverSent = DateTime.MaxValue;
 
     // What became of it
     public string? AnsweredModel { get; set; }
@@ -143,7 +117,7 @@ public sealed class TaskRow : SagaStateMachineInstance
     public Place PlaceInQueue(double weight, double present, int activeTenants)
     {
         // Start tags are kept in tokens as first estimated; the queue counts them as its models do.
-        var ahead = (StartTag - present) * weight * (LineTokens / Math.Max(1, PromptTokens + MaxOutputTokens));
-        return new Place(Priority, LineTokens, ahead, activeTenants);
+        var ahead = (Wait.StartTag - present) * weight * (Wait.QueueTokens / Math.Max(1, PromptTokens + MaxOutputTokens));
+        return new Place(Priority, Wait.QueueTokens, ahead, activeTenants);
     }
 }

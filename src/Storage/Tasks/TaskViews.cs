@@ -29,7 +29,7 @@ public sealed class TaskViews(IDbContextFactory<QueueDb> contexts, TimeProvider 
         var output = row.State != TaskStates.Completed ? null
             : await db.Payloads.AsNoTracking().Where(p => p.SubjectId == id && p.Part == PayloadRow.Answer)
                 .Select(p => p.Content).FirstOrDefaultAsync(cancellationToken);
-        var passes = row is { HighStakes: false, Pass: null } ? []
+        var passes = row is { HighStakes: false, Pass.Name: null } ? []
             : await db.Payloads.AsNoTracking()
                 .Where(p => p.SubjectId == id && (TaskPasses.Kept.Contains(p.Part) || p.Part.StartsWith(TaskPasses.Part + "-")))
                 .Select(p => new PassView(p.Part, p.Content)).ToListAsync(cancellationToken);
@@ -85,8 +85,8 @@ public sealed class TaskViews(IDbContextFactory<QueueDb> contexts, TimeProvider 
     {
         Id = row.CorrelationId, State = row.State, Tenant = row.Tenant, Title = row.Title, Kind = row.Kind, Complexity = row.Complexity,
         Priority = Priorities.Name(row.Priority), Model = row.AnsweredModel,
-        WaitingFor = row.WaitingFor, WaitReason = row.WaitReason, WaitingSince = row.WaitingSince,
-        ExpectedAt = expectations is null ? row.ExpectedAt : expectations.Of(row),
+        WaitingFor = row.Wait.For, WaitReason = row.Wait.Reason, WaitingSince = row.Wait.Since,
+        ExpectedAt = expectations is null ? row.Wait.ExpectedAt : expectations.Of(row),
         Usage = new LlmUsage(row.InputTokens, row.OutputTokens), CostUsd = row.CostUnknown ? null : row.CostUsd,
         CostUnknown = row.CostUnknown,
         Reason = row.FailureReason, SubmittedAt = row.SubmittedAt, EndedAt = row.EndedAt, SummaryId = row.SummaryId,
@@ -98,8 +98,8 @@ public sealed class TaskViews(IDbContextFactory<QueueDb> contexts, TimeProvider 
     {
         HighStakes = row.HighStakes, Agent = row.Agent, Conversation = row.Conversation, RequestedModel = row.RequestedModel,
         MaxOutputTokens = row.MaxOutputTokens, Deadline = row.Deadline, ClassifiedBy = row.ClassifiedBy, Confidence = row.Confidence,
-        Route = row.Route,
-        Chain = row.Chain?.Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [],
+        Route = row.Route.Rule,
+        Chain = row.Route.Chain?.Names ?? [],
         Attempts = [.. attempts.Select(Attempt)], History = history, Output = output, Metadata = Labels(row.Metadata),
     };
 

@@ -23,7 +23,7 @@ public sealed record Settlement
     /// <summary>When the call was admitted; null counts as when it began.</summary>
     public DateTime? AdmittedAt { get; init; }
     public Closing? Closing { get; init; }
-    public string? DisabledReason { get; init; }
+    public DisabledReason? DisabledReason { get; init; }
     /// <summary>What the call told of the provider's health; null when it told nothing.</summary>
     public ProviderSign? Sign { get; init; }
 

@@ -89,7 +89,7 @@ public sealed class UnitOfWork(DateTime now)
         var cost = lead is null ? Shared!.AsLead : Shared!.AsMember;
         Reservation = Reservation! with { Demand = cost.Demand, Usd = cost.Usd };
         var (task, attempt) = (Task!, Opened[0]);
-        (task.ReservedTokens, task.ReservedUsd, task.PackedWith) = (cost.Demand.Tokens, cost.Usd, lead?.Task!.CorrelationId);
+        task.Reservation = task.Reservation with { Tokens = cost.Demand.Tokens, Usd = cost.Usd, Lead = lead?.Task!.CorrelationId };
         (attempt.ReservedTokens, attempt.ReservedUsd, attempt.Pack) = (cost.Demand.Tokens, cost.Usd, lead?.Task!.CorrelationId);
         // One call is made for all, through the lead's key.
         if (lead is not null)

@@ -20,8 +20,8 @@ public sealed class AdmissionController(
         await budgets.Open(drawn);
         var wanted = Candidates(errand, now);
         var (share, tightest) = TightestOf(drawn);
-        var ordered = OrderRule.Decide(wanted, errand.Spread, IsBound(task), share, tightest, now,
-            errand.Spread ? Weight(wanted, task.Complexity) : null);
+        var ordered = OrderRule.Decide(wanted, errand.LoadBalanced, IsBound(task), share, tightest, now,
+            errand.LoadBalanced ? Weight(wanted, task.Complexity) : null);
         var candidates = ordered.Candidates;
         var decision = AdmissionRule.Decide(candidates, ordered.IsSpread, now);
         // Whoever could not pay anywhere does not stand in a line: at its head it would be sent away, come back behind the others
@@ -94,8 +94,8 @@ public sealed class AdmissionController(
                     continue;
                 var row = view.At(now);
                 if (info.Keys.All(k => views.WhyKeyRefused(k.Alias) is not null))
-                    row.DisabledReason ??= $"{DisabledReasons.Refused}: {info.Keys[0].Alias} was refused "
-                        + $"({views.WhyKeyRefused(info.Keys[0].Alias)}). Put a valid key into the environment and start again";
+                    row.DisabledReason ??= DisabledReason.NoKeyAccepted($"{info.Keys[0].Alias} was refused "
+                        + $"({views.WhyKeyRefused(info.Keys[0].Alias)}). Put a valid key into the environment and start again");
                 candidates.Add(new Candidate(info.Id, info.Model, row,
                     estimates.Demand(info.Model, errand.Kind, errand.InputUnits, errand.OutputTokens) with { Requests = errand.Requests },
                     estimates.MostUsd(info.Model, errand.InputUnits, errand.OutputTokens)));
@@ -166,10 +166,10 @@ public sealed class AdmissionController(
     private static void Reserve(TaskRow task, UnitOfWork transition, Candidate candidate, Action unhold, IReadOnlyList<string> budgets)
     {
         transition.Reserve(new Reservation(candidate.BucketId, candidate.Demand, candidate.PriceUsd, budgets), unhold);
-        task.Bucket = candidate.BucketId;
         task.Model = candidate.Model.Id.ToString();
-        task.ReservedTokens = candidate.Demand.Tokens;
-        task.ReservedUsd = candidate.PriceUsd;
-        task.ReservedBudgets = string.Join(' ', budgets);
+        task.Reservation = task.Reservation with
+        {
+            Bucket = candidate.BucketId, Tokens = candidate.Demand.Tokens, Usd = candidate.PriceUsd, Budgets = IdList.Of(budgets),
+        };
     }
 }

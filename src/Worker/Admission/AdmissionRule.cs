@@ -14,7 +14,7 @@ public static class AdmissionRule
             return new AdmissionDecision.Impossible(
                 "No model is left that may answer this task. See its attempts for what each one said; submit it again with another model.");
 
-        var gone = candidates.Where(c => DisabledReasons.IsGone(c.Bucket.DisabledReason)).ToList();
+        var gone = candidates.Where(c => c.Bucket.DisabledReason is { Cause: DisabledCause.ModelGone }).ToList();
         if (gone.Count == candidates.Count)
             return new AdmissionDecision.Impossible(
                 $"Every model that may answer is gone: {Sentence(gone[0])}. Name a model in service, or mend the catalogue's routes.");

@@ -43,7 +43,7 @@ public sealed class BatchedQuestions(CallEstimates estimates, QueueMetrics metri
         transition.WhenSettled += _ => Drop();
         transition.WhenCommitted += () =>
         {
-            if (transition.Task!.PackedWith is not null)
+            if (transition.Task!.Reservation.Lead is not null)
                 metrics.QuestionJoined();
         };
     }

@@ -28,20 +28,20 @@ public sealed class AnswerActivities(PayloadReader payloads, ModelRanking rankin
         {
             (NextStep.KeepAnswer step, _) => (step.Part, step.Reason),
             (_, AfterCall.KeepAnswer after) => (after.Part, after.Reason),
-            _ => (PayloadRow.Draft, $"its deadline {task.Deadline:yyyy-MM-dd HH:mm:ss} UTC passed before the {task.Pass} was there"),
+            _ => (PayloadRow.Draft, $"its deadline {task.Deadline:yyyy-MM-dd HH:mm:ss} UTC passed before the {task.Pass.Name} was there"),
         };
         transition.Work.Record(task.CorrelationId, part == PayloadRow.Draft ? "DraftKept" : "RevisionKept", TaskStates.Completed,
             $"the {part} is the answer: {reason}");
-        EndActivities.KeepAnswer(transition, await payloads.Read(transition, part), task.DraftedBy!);
+        EndActivities.KeepAnswer(transition, await payloads.Read(transition, part), task.Pass.DraftedBy!);
         EndActivities.Complete(context);
     }
 
     private AfterCall Take(TaskTransition transition, CallOutcome.Answered answer, string model)
     {
         var task = transition.Task;
-        if (TaskPasses.IsPart(task.Pass))
-            return TakeNotes(transition, task.Pass, answer.Text, model);
-        if (task.Pass == TaskPasses.Extraction)
+        if (TaskPasses.IsPart(task.Pass.Name))
+            return TakeNotes(transition, task.Pass.Name, answer.Text, model);
+        if (task.Pass.Name == TaskPasses.Extraction)
         {
             transition.AddPayload(TaskPasses.Extraction, ExtractionPrompt.Read(answer.Text)!);
             transition.Record("Extracted", $"by {model}");
@@ -74,18 +74,18 @@ public sealed class AnswerActivities(PayloadReader payloads, ModelRanking rankin
     private AfterCall TakePass(TaskTransition transition, string text, string model)
     {
         var task = transition.Task;
-        transition.AddPayload(task.Pass ?? TaskPasses.Draft, text);
-        var critique = task.Pass is TaskPasses.Critique or TaskPasses.Verdict ? CritiquePrompt.Read(text) : null;
+        transition.AddPayload(task.Pass.Name ?? TaskPasses.Draft, text);
+        var critique = task.Pass.Name is TaskPasses.Critique or TaskPasses.Verdict ? CritiquePrompt.Read(text) : null;
         transition.Record(
-            task.Pass switch { null or TaskPasses.Draft => "Drafted", TaskPasses.Revision => "Revised", _ => "Critiqued" },
+            task.Pass.Name switch { null or TaskPasses.Draft => "Drafted", TaskPasses.Revision => "Revised", _ => "Critiqued" },
             critique is null
                 ? $"by {model}"
                 : $"by {model}: {(critique.Accepts ? "accept" : "revise")}, score {PassRule.Shown(critique.Score)}, "
                     + $"{critique.Issues.Count} issues");
-        var pass = TaskPasses.IsTheAnswer(task.Pass) ? null : task.Pass;
-        var decision = PassRule.After(pass, critique, task.DraftScore, task.Deadline, transition.Now);
+        var pass = TaskPasses.IsTheAnswer(task.Pass.Name) ? null : task.Pass.Name;
+        var decision = PassRule.After(pass, critique, task.Pass.DraftScore, task.Deadline, transition.Now);
         if (pass is null)
-            task.DraftedBy = model;
+            task.Pass = task.Pass with { DraftedBy = model };
         else if (pass == TaskPasses.Critique)
             RateDraft(transition, critique, model);
 
@@ -101,8 +101,8 @@ public sealed class AnswerActivities(PayloadReader payloads, ModelRanking rankin
     private void RateDraft(TaskTransition transition, Critique? critique, string critic)
     {
         var task = transition.Task;
-        (task.Critic, task.DraftScore) = (critic, critique?.Score);
-        if (critique is not null && task.DraftedBy is { } author)
+        task.Pass = task.Pass with { Critic = critic, DraftScore = critique?.Score };
+        if (critique is not null && task.Pass.DraftedBy is { } author)
             transition.Work.WhenCommitted += () => ranking.Rate(task, author, critique.Score);
     }
 }

@@ -24,11 +24,11 @@ public sealed class CallActivities(
         var transition = TaskTransition.Of(context);
         var (task, call) = (transition.Task, (NextStep.Call)transition.Next!);
         task.Why = router.WhyCalled(task);
-        if (call.WhyNotFirst is { } why && !task.Spread && task.Model != call.FirstChoice)
+        if (call.WhyNotFirst is { } why && !task.Route.LoadBalanced && task.Model != call.FirstChoice)
             Downgrade(transition, call.FirstChoice, why);
         else if (transition.Left is { } left && left.Model != task.Model)
             Downgrade(transition, left.Model, left.Reason);
-        Open(context, transition, TaskPasses.StateOf(task.Pass));
+        Open(context, transition, TaskPasses.StateOf(task.Pass.Name));
     }
 
     /// <summary>Opens the attempt that asks the small model what the task is.</summary>
@@ -44,12 +44,12 @@ public sealed class CallActivities(
     {
         var transition = TaskTransition.Of(context);
         var task = transition.Task;
-        var firstChoice = task.Chain?.Split(' ')[0];
+        var firstChoice = task.Route.Chain?.FirstChoice;
         task.Why = router.WhyCalled(task);
-        if (!task.Spread && firstChoice is not null && task.Model != firstChoice)
+        if (!task.Route.LoadBalanced && firstChoice is not null && task.Model != firstChoice)
             Downgrade(transition, firstChoice, admission.WhyGranted(task, transition.Now));
-        WaitActivities.EndWait(task);
-        Open(context, transition, TaskPasses.StateOf(task.Pass));
+        task.Wait = TaskWait.None;
+        Open(context, transition, TaskPasses.StateOf(task.Pass.Name));
     }
 
     /// <summary>Gives up a call on its way. What was reserved for it counts as spent: the provider may answer all the same.</summary>
@@ -62,10 +62,10 @@ public sealed class CallActivities(
         var why = context.Message is DeadlinePassed ? "the task's deadline passed" : "its owner canceled the task";
         var attempt = transition.EndAttempt("canceled", $"{why} while the call was on its way");
         var reservation = transition.Reservation;
-        transition.Work.Settlement = new Settlement { Reserved = reservation, Used = reservation.Demand, SpentUsd = task.ReservedUsd };
-        attempt.CostUsd = task.ReservedUsd;
-        task.CostUsd += task.ReservedUsd ?? 0;
-        task.CostUnknown |= task.ReservedUsd is null;
+        transition.Work.Settlement = new Settlement { Reserved = reservation, Used = reservation.Demand, SpentUsd = task.Reservation.Usd };
+        attempt.CostUsd = task.Reservation.Usd;
+        task.CostUsd += task.Reservation.Usd ?? 0;
+        task.CostUnknown |= task.Reservation.Usd is null;
         transition.ClearReservation();
     }
 
@@ -73,13 +73,13 @@ public sealed class CallActivities(
     {
         var (task, work) = (transition.Task, transition.Work);
         task.Attempt++;
-        task.RungAt = work.Now;
-        var bucket = directory.Find(task.Bucket!);
+        task.CommandSentAt = work.Now;
+        var bucket = directory.Find(task.Reservation.Bucket!);
         var attempt = new AttemptRow
         {
-            TaskId = task.CorrelationId, Number = task.Attempt, Model = task.Model!, Bucket = task.Bucket!,
+            TaskId = task.CorrelationId, Number = task.Attempt, Model = task.Model!, Bucket = task.Reservation.Bucket!,
             KeyAlias = bucket is null ? "" : keys.For(bucket).Alias, Why = task.Why ?? "",
-            ReservedTokens = task.ReservedTokens, ReservedUsd = task.ReservedUsd, CreatedAt = work.Now,
+            ReservedTokens = task.Reservation.Tokens, ReservedUsd = task.Reservation.Usd, CreatedAt = work.Now,
         };
         work.Opened.Add(attempt);
         work.Record(task.CorrelationId, state, state, $"attempt {task.Attempt} on {task.Model} ({task.Why})");
@@ -87,7 +87,7 @@ public sealed class CallActivities(
         if (state == TaskStates.Classifying)
             work.WhenCommitted += () =>
             {
-                if (task.PackedWith is null)
+                if (task.Reservation.Lead is null)
                     work.Send(CommandOf(task));
             };
         else if (!slots.TryKeep(task, attempt, work, cause))

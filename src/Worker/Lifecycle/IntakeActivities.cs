@@ -37,7 +37,7 @@ internal static class IntakeActivities
         {
             TaskStates.Submitted => new StartTask(task.CorrelationId),
             var state when TaskStates.IsCalled(state) => CallActivities.CommandOf(task),
-            TaskStates.WaitingForCapacity when task.GrantedAt is not null => new CapacityGranted(task.CorrelationId, task.Attempt + 1),
+            TaskStates.WaitingForCapacity when task.Wait.GrantedAt is not null => new CapacityGranted(task.CorrelationId, task.Attempt + 1),
             _ => null,
         };
         if (command is not null)

@@ -52,17 +52,17 @@ public sealed class OutcomeActivities(
         if (followUp.Reason is { } reason)
             transition.Record(outcome.Entry, reason);
         if (followUp.Chain is { } chain)
-            task.Chain = string.Join(' ', chain);
+            task.Route = task.Route with { Chain = ModelChain.Of(chain) };
         (task.Faults, task.Outages) = (followUp.Faults, followUp.Outages);
         if (followUp.EndsPool)
-            task.Spread = false;
+            task.Route = task.Route with { LoadBalanced = false };
         if (followUp.MaxOutputTokens is { } more)
         {
             // A pass that limits its own answer has that limit raised; what was asked of the answer itself stays.
-            if (task.PassOutputTokens is null)
+            if (task.Pass.OutputTokens is null)
                 task.MaxOutputTokens = more;
             else
-                task.PassOutputTokens = more;
+                task.Pass = task.Pass with { OutputTokens = more };
             // The same model is asked again, so that no other is a downgrade from it.
             transition.Left = null;
         }
@@ -74,7 +74,7 @@ public sealed class OutcomeActivities(
     private static CallOutcome UsableOutcome(TaskTransition transition)
     {
         var outcome = transition.Finished!.Outcome;
-        if (transition.Task.Pass != TaskPasses.Extraction || outcome is not CallOutcome.Answered answer)
+        if (transition.Task.Pass.Name != TaskPasses.Extraction || outcome is not CallOutcome.Answered answer)
             return outcome;
         if (ExtractionPrompt.Read(answer.Text) is not null)
             return outcome;
@@ -85,10 +85,10 @@ public sealed class OutcomeActivities(
     private EndedCall EndedCallOf(TaskTransition transition, CallOutcome outcome)
     {
         var task = transition.Task;
-        string[] chain = (task.Chain ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var chain = (task.Route.Chain ?? ModelChain.Nobody).Names;
         return new EndedCall(task.Model!, chain, [.. CallTimeoutRule.Untried(chain, task.Model!, task.Faults)], task.Faults, task.Outages)
         {
-            Pass = task.Pass, HasDraft = transition.HasDraft,
+            Pass = task.Pass.Name, HasDraft = transition.HasDraft,
             Replacement = outcome is CallOutcome.ModelGone ? availability.ReplacementOf(task.Model!, transition.Now) : null,
         };
     }
@@ -96,11 +96,11 @@ public sealed class OutcomeActivities(
     private Trial TrialOf(TaskTransition transition)
     {
         var (task, now, took) = (transition.Task, transition.Now, transition.Finished!.Took);
-        var row = views.Bucket(task.Bucket!)?.At(now);
+        var row = views.Bucket(task.Reservation.Bucket!)?.At(now);
         var model = catalogue.Now.Find(ModelId.Parse(task.Model!));
         var othersWereAnswered = row?.AnsweredAt >= now - took && BreakerRule.StateOf(row, now) == BreakerState.Closed;
         var hasTime = task.Deadline is not null || now - task.SubmittedAt < options.KeepTrying;
-        var prompt = task.ReservedTokens - task.CallOutputTokens;
+        var prompt = task.Reservation.Tokens - task.CallOutputTokens;
         var window = (model?.Context ?? int.MaxValue) - prompt;
         var minute = ((row?.TokensPerMinute ?? int.MaxValue) * 0.95) - prompt;
         var most = (int)Math.Max(0, Math.Min(model?.MaxOutput ?? task.CallOutputTokens, Math.Min(window, minute)));

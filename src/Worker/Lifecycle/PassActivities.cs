@@ -39,12 +39,12 @@ public sealed class PassActivities(
     {
         var messages = StoredPrompt.Read(await payloads.Read(transition, PayloadRow.PromptOf(part))).Messages;
         var units = TokenEstimateRule.UnitsWithFrame(messages);
-        var notes = transition.Task.PassOutputTokens;
+        var notes = transition.Task.Pass.OutputTokens;
         // Limits may have been learned since it was cut; the notes give way first.
         if (sizes.Largest(transition) is { } largest)
             notes = Math.Min(largest.Notes, Math.Max(1, largest.Tokens - TokenEstimateRule.Estimate(units, TokenCalibration.None)));
         transition.EnterPass(part, units, notes);
-        transition.Task.Chain = null;
+        transition.Task.Route = transition.Task.Route with { Chain = null };
     }
 
     private async Task Begin(TaskTransition transition, AfterCall.BeginPass next)
@@ -59,13 +59,14 @@ public sealed class PassActivities(
         int? outputTokens = next.Pass is TaskPasses.Critique or TaskPasses.Verdict ? CritiquePrompt.MaxOutputTokens : null;
         transition.EnterPass(next.Pass, TokenEstimateRule.UnitsWithFrame(prompt.Weighed()), outputTokens);
         // The question itself goes the ordinary way: planning finds out what it is and who is asked.
-        task.Chain = next.Pass == TaskPasses.Draft ? null : string.Join(' ', AbleModels(transition));
+        var chain = next.Pass == TaskPasses.Draft ? null : ModelChain.Of(AbleModels(transition));
+        task.Route = task.Route with { Chain = chain };
         transition.AddPayload(PayloadRow.PromptOf(next.Pass), StoredPrompt.Write(prompt.Messages, prompt.Parameters, prompt.Stream));
     }
 
     private async Task<IReadOnlyList<LlmMessage>> Compose(TaskTransition transition, StoredPrompt question, AfterCall.BeginPass next)
     {
-        var (messages, lastPass) = (question.Messages, transition.Task.Pass);
+        var (messages, lastPass) = (question.Messages, transition.Task.Pass.Name);
         return next.Pass switch
         {
             TaskPasses.Draft when TaskPasses.IsPart(lastPass) =>
@@ -98,13 +99,13 @@ public sealed class PassActivities(
     private IReadOnlyList<ModelId> AbleModels(TaskTransition transition)
     {
         var task = transition.Task;
-        var author = ModelId.Parse(task.DraftedBy!);
+        var author = ModelId.Parse(task.Pass.DraftedBy!);
         var today = DateOnly.FromDateTime(transition.Now);
-        var models = task.Pass switch
+        var models = task.Pass.Name switch
         {
             TaskPasses.Critique => catalogue.Now.InService(catalogue.Now.Critics, today).Where(critic => critic.Name != author.Name),
             TaskPasses.Revision => [author],
-            _ => [ModelId.Parse(task.Critic!)],
+            _ => [ModelId.Parse(task.Pass.Critic!)],
         };
         var request = new RouteRequest { PromptTokens = task.PromptTokens, MaxOutputTokens = task.CallOutputTokens };
         return RoutingRule.Able(models, request, catalogue.Now, availability.At(transition.Now));

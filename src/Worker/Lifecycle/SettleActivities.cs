@@ -34,19 +34,19 @@ public sealed class SettleActivities(
         var task = context.Saga;
         var outcome = new CallOutcome.Abandoned("the worker that made the call is gone; whether the provider answered is not known");
         var finished = new CallFinished(task.CorrelationId, task.Attempt, outcome, KeyAlias: "", TimeSpan.Zero, PromptHash: null);
-        Settle(TaskTransition.Of(context), finished with { Requests = task.PackedWith is null ? 1 : 0 });
+        Settle(TaskTransition.Of(context), finished with { Requests = task.Reservation.Lead is null ? 1 : 0 });
     }
 
     private void Settle(TaskTransition transition, CallFinished finished)
     {
         var (task, outcome) = (transition.Task, finished.Outcome);
         var price = catalogue.Now.Find(ModelId.Parse(task.Model!))?.Price ?? ModelPrice.Unknown;
-        var cost = ChargeRule.Cost(outcome, price, task.ReservedUsd);
+        var cost = ChargeRule.Cost(outcome, price, task.Reservation.Usd);
         var (input, output) = ChargeRule.Tokens(outcome);
 
         transition.Work.Settlement = Learn(transition, SettlementOf(transition, finished, cost), finished);
         transition.Work.KeyUse = KeyUseOf(finished, input, output);
-        if (outcome is CallOutcome.Answered && task.State != TaskStates.Classifying && task.Pass != TaskPasses.Extraction)
+        if (outcome is CallOutcome.Answered && task.State != TaskStates.Classifying && task.Pass.Name != TaskPasses.Extraction)
             estimates.Learn(task.Model!, task.CallKind, task.PromptUnits, input, output);
         if (task.State == TaskStates.Calling && task.Model is { } ran)
             transition.Work.WhenCommitted += () => ranking.Learn(task, ran, outcome, finished.Took);
@@ -67,7 +67,7 @@ public sealed class SettleActivities(
     private Settlement SettlementOf(TaskTransition transition, CallFinished finished, decimal? cost)
     {
         var outcome = finished.Outcome;
-        var used = ChargeRule.Used(outcome, transition.Task.ReservedTokens);
+        var used = ChargeRule.Used(outcome, transition.Task.Reservation.Tokens);
         return new Settlement
         {
             Reserved = transition.Reservation,
@@ -101,7 +101,7 @@ public sealed class SettleActivities(
                 return answered.InputTokens + answered.OutputTokens;
             var isQuestion = task.State == TaskStates.Classifying;
             return answered.InputTokens
-                + (isQuestion ? ClassifierPrompt.OutputTokens(leads: task.PackedWith is null) : task.CallOutputTokens);
+                + (isQuestion ? ClassifierPrompt.OutputTokens(leads: task.Reservation.Lead is null) : task.CallOutputTokens);
         }
 
         var wasRefused = outcome is CallOutcome.Throttled or CallOutcome.OutOfCredit or CallOutcome.KeyRefused or CallOutcome.ModelGone
@@ -112,7 +112,7 @@ public sealed class SettleActivities(
     /// <summary>What is admitted by this process in the next moment must know it at once; the commit tells the others.</summary>
     private Settlement Learn(TaskTransition transition, Settlement settlement, CallFinished finished)
     {
-        var (bucket, now, reserved) = (transition.Task.Bucket!, transition.Now, settlement.Reserved.Demand);
+        var (bucket, now, reserved) = (transition.Task.Reservation.Bucket!, transition.Now, settlement.Reserved.Demand);
         var view = views.Bucket(bucket);
         if (settlement.Sign is { IsAlive: false } sign)
             view?.Learn(row => BreakerRule.Learn(row, sign, settlement.AdmittedAt ?? now - finished.Took, now), now);
@@ -127,12 +127,12 @@ public sealed class SettleActivities(
             case CallOutcome.Unreachable { Wait: { } wait } full:
                 return LeftAlone(wait, full.Detail);
             case CallOutcome.ModelGone gone:
-                return Disabled($"{DisabledReasons.Gone}: {gone.Detail}");
+                return Disabled(DisabledReason.ModelGone(gone.Detail));
             case CallOutcome.KeyRefused refused:
                 views.ShowKey(finished.KeyAlias, refused.Detail);
                 return directory.Find(bucket)?.Keys.All(k => views.WhyKeyRefused(k.Alias) is not null) == true
-                    ? Disabled($"{DisabledReasons.Refused}: {finished.KeyAlias} was refused ({refused.Detail}). "
-                        + "Put a valid key into the environment and start again")
+                    ? Disabled(DisabledReason.NoKeyAccepted($"{finished.KeyAlias} was refused ({refused.Detail}). "
+                        + "Put a valid key into the environment and start again"))
                     : settlement;
             default:
                 return settlement;
@@ -145,7 +145,7 @@ public sealed class SettleActivities(
             return settlement with { Closing = closing };
         }
 
-        Settlement Disabled(string reason)
+        Settlement Disabled(DisabledReason reason)
         {
             view?.Learn(row => row.DisabledReason = reason, now);
             return settlement with { DisabledReason = reason };

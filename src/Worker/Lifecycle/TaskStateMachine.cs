@@ -251,7 +251,7 @@ public sealed class TaskStateMachine : MassTransitStateMachine<TaskRow>
         TaskTransition.Of(context).AfterCall is TStep;
 
     private static StateMachineCondition<TaskRow, T> IsCalledIn<T>(string state) where T : class =>
-        context => TaskPasses.StateOf(context.Saga.Pass) == state;
+        context => TaskPasses.StateOf(context.Saga.Pass.Name) == state;
 
     // A message about another attempt than the open one is old. A grant is for the attempt that is opened on it.
     private static bool IsCurrent(BehaviorContext<TaskRow, CallFinished> context) => context.Message.Attempt == context.Saga.Attempt;
@@ -261,7 +261,7 @@ public sealed class TaskStateMachine : MassTransitStateMachine<TaskRow>
     private static bool IsCurrent(BehaviorContext<TaskRow, RetryDelayElapsed> context) => context.Message.Attempt == context.Saga.Attempt;
 
     private static bool IsCurrent(BehaviorContext<TaskRow, CapacityGranted> context) =>
-        context.Saga.GrantedAt is not null && context.Message.Attempt == context.Saga.Attempt + 1;
+        context.Saga.Wait.GrantedAt is not null && context.Message.Attempt == context.Saga.Attempt + 1;
 
     private static bool IsOld(BehaviorContext<TaskRow, CallFinished> context) => !IsCurrent(context);
 
@@ -271,7 +271,7 @@ public sealed class TaskStateMachine : MassTransitStateMachine<TaskRow>
 
     private static bool IsOld(BehaviorContext<TaskRow, CapacityGranted> context) => !IsCurrent(context);
 
-    private static bool IsGranted(BehaviorContext<TaskRow> context) => context.Saga.GrantedAt is not null;
+    private static bool IsGranted(BehaviorContext<TaskRow> context) => context.Saga.Wait.GrantedAt is not null;
 
     private static bool IsNotGranted(BehaviorContext<TaskRow> context) => !IsGranted(context);
 }

@@ -12,21 +12,14 @@ namespace LlmQueue.Worker.Lifecycle;
 /// <summary>Waits: for capacity, for budget, for a back-off to end. Each has its reason, its expected time and its event.</summary>
 public sealed class WaitActivities(WaitQueueDirectory waitQueues)
 {
-    internal static void EndWait(TaskRow task)
-    {
-        (task.WaitingFor, task.WaitReason, task.WaitingSince, task.ExpectedAt) = (null, null, null, null);
-        (task.Line, task.DueAt, task.GrantedAt, task.StartTag) = (null, null, null, 0);
-    }
-
     public void WaitForCapacity(BehaviorContext<TaskRow> context)
     {
         var transition = TaskTransition.Of(context);
         var (task, why) = (transition.Task, ((NextStep.WaitForCapacity)transition.Next!).Why);
-        var queue = WaitQueue.Of(why.Buckets, task.Spread);
+        var queue = WaitQueue.Of(why.Buckets, task.Route.LoadBalanced);
         waitQueues.Know(queue);
-        task.Line = queue.Id;
-        task.LineTokens = why.Tokens;
-        var announced = Begin(transition, TaskStates.WaitingForCapacity, "capacity", why.Reason, why.ExpectedAt);
+        var wait = new TaskWait { For = "capacity", Reason = why.Reason, QueueId = queue.Id, QueueTokens = why.Tokens };
+        var announced = Begin(transition, TaskStates.WaitingForCapacity, wait, why.ExpectedAt);
         var cost = task.PromptTokens + task.CallOutputTokens;
         transition.Work.Enqueue = new Enqueue(queue, cost, Again: transition.Left is not null) { Expected = announced.Expect };
     }
@@ -35,20 +28,19 @@ public sealed class WaitActivities(WaitQueueDirectory waitQueues)
     {
         var transition = TaskTransition.Of(context);
         var (task, why) = (transition.Task, ((NextStep.WaitForBudget)transition.Next!).Why);
-        task.Line = why.Budget;
-        task.DueAt = why.ExpectedAt;
         // Not reserved, only noted: the capacity scheduler wakes as many tasks as the money that comes back can pay.
-        task.ReservedUsd = why.NeededUsd;
+        task.Reservation = task.Reservation with { Usd = why.NeededUsd };
         transition.Work.BudgetWaits(why.Budget, 1);
-        Begin(transition, TaskStates.WaitingForBudget, "budget", why.Reason, why.ExpectedAt);
+        var wait = new TaskWait { For = "budget", Reason = why.Reason, QueueId = why.Budget, DueAt = why.ExpectedAt };
+        Begin(transition, TaskStates.WaitingForBudget, wait, why.ExpectedAt);
     }
 
     public void BackOff(BehaviorContext<TaskRow> context)
     {
         var transition = TaskTransition.Of(context);
-        var (task, backOff) = (transition.Task, (AfterCall.BackOff)transition.AfterCall!);
-        task.DueAt = transition.Now + backOff.Pause;
-        Begin(transition, TaskStates.WaitingToRetry, "retry", backOff.Reason, task.DueAt);
+        var backOff = (AfterCall.BackOff)transition.AfterCall!;
+        var wait = new TaskWait { For = "retry", Reason = backOff.Reason, DueAt = transition.Now + backOff.Pause };
+        Begin(transition, TaskStates.WaitingToRetry, wait, wait.DueAt);
     }
 
     /// <summary>Ends the wait and gives back what was booked or counted for it.</summary>
@@ -58,7 +50,7 @@ public sealed class WaitActivities(WaitQueueDirectory waitQueues)
         var task = transition.Task;
         switch (task.State)
         {
-            case TaskStates.WaitingForCapacity when task.GrantedAt is not null:
+            case TaskStates.WaitingForCapacity when task.Wait.GrantedAt is not null:
                 transition.Work.Settlement = new Settlement
                 {
                     Reserved = transition.Reservation, Used = new ResourceDemand(0, 0), SpentUsd = 0,
@@ -66,26 +58,25 @@ public sealed class WaitActivities(WaitQueueDirectory waitQueues)
                 transition.ClearReservation();
                 break;
             case TaskStates.WaitingForCapacity:
-                transition.Work.Dequeue = new Dequeue(await waitQueues.BucketsOf(task.Line!), task.LineTokens);
+                transition.Work.Dequeue = new Dequeue(await waitQueues.BucketsOf(task.Wait.QueueId!), task.Wait.QueueTokens);
                 break;
             case TaskStates.WaitingForBudget:
-                transition.Work.BudgetWaits(task.Line!, -1);
-                task.ReservedUsd = null;
+                transition.Work.BudgetWaits(task.Wait.QueueId!, -1);
+                task.Reservation = task.Reservation with { Usd = null };
                 break;
         }
 
-        EndWait(task);
+        task.Wait = TaskWait.None;
     }
 
-    private static AnnouncedWait Begin(TaskTransition transition, string state, string waitingFor, string reason, DateTime? expectedAt)
+    private static AnnouncedWait Begin(TaskTransition transition, string state, TaskWait wait, DateTime? expectedAt)
     {
         var (task, work) = (transition.Task, transition.Work);
-        (task.WaitingFor, task.WaitReason, task.WaitingSince) = (waitingFor, reason, work.Now);
-        task.RungAt = work.Now;
+        (task.Wait, task.CommandSentAt) = (wait with { Since = work.Now }, work.Now);
         work.Record(task.CorrelationId, "Deferred", state);
         work.Publish(new LlmTaskDeferred
         {
-            TaskId = task.CorrelationId, Tenant = task.Tenant, WaitingFor = waitingFor, Reason = reason,
+            TaskId = task.CorrelationId, Tenant = task.Tenant, WaitingFor = wait.For!, Reason = wait.Reason!,
             At = work.Now, Metadata = transition.Metadata,
         });
         var announced = new AnnouncedWait(task, work);
@@ -104,12 +95,13 @@ public sealed class WaitActivities(WaitQueueDirectory waitQueues)
 
         public void Expect(DateTime? at)
         {
-            task.ExpectedAt = at is { } time && time < work.Now + WaitRule.Horizon ? time : null;
-            _entry.Reason = task.ExpectedAt is { } expected
-                ? $"{task.WaitReason}; expected to move at {expected:yyyy-MM-dd HH:mm:ss.fff} UTC"
-                : task.WaitReason;
+            var wait = task.Wait with { ExpectedAt = at is { } time && time < work.Now + WaitRule.Horizon ? time : null };
+            task.Wait = wait;
+            _entry.Reason = wait.ExpectedAt is { } expected
+                ? $"{wait.Reason}; expected to move at {expected:yyyy-MM-dd HH:mm:ss.fff} UTC"
+                : wait.Reason;
             var announced = work.OutboxMessages[_event];
-            var deferred = (LlmTaskDeferred)announced.Message with { ExpectedAt = task.ExpectedAt };
+            var deferred = (LlmTaskDeferred)announced.Message with { ExpectedAt = wait.ExpectedAt };
             work.OutboxMessages[_event] = announced with { Message = deferred };
         }
     }

@@ -27,7 +27,7 @@ public sealed class StageActivities(SummaryDeadlines deadlines, IDbContextFactor
         }
 
         summary.StageTasks = summary.OpenTasks = step.Tasks.Count(t => t.Row.EndedAt is null);
-        summary.RungAt = work.Now;
+        summary.CommandSentAt = work.Now;
         deadlines.Note(summary);
         work.Record(summary.CorrelationId, step.GetType().Name, step.GetType().Name, $"{summary.StageTasks} tasks");
     }

@@ -46,8 +46,8 @@ public sealed class SummaryStages(SummaryPools pools, SummaryReadings readings)
             {
                 var task = NewTask(summary, SummaryRoles.Page, SummaryPrompts.Page(page.Title, parts[part - 1], part, parts.Count, guide),
                     SummaryPrompts.PageOutputTokens, models, now);
-                (task.Row.Title, task.Row.PageNumber, task.Row.PartNumber, task.Row.Spread, task.Row.Route) = (page.Title, number, part,
-                    true, "summary pool");
+                (task.Row.Title, task.Row.PageNumber, task.Row.PartNumber) = (page.Title, number, part);
+                task.Row.Route = PoolOf(task.Row);
                 task.Row.Complexity = PageDensityRule.Decide(parts[part - 1]);
                 if (wrong is not null)
                     (task.Row.State, task.Row.FailureReason, task.Row.EndedAt) = (TaskStates.Rejected, wrong, now);
@@ -88,7 +88,7 @@ public sealed class SummaryStages(SummaryPools pools, SummaryReadings readings)
         var tasks = groups.Select((group, i) =>
         {
             var task = NewTask(summary, SummaryRoles.Merge, SummaryPrompts.Merge(group), SummaryPrompts.MergeOutputTokens, models, now);
-            (task.Row.PageNumber, task.Row.PartNumber, task.Row.Spread, task.Row.Route) = (i + 1, summary.Stage + 1, true, "summary pool");
+            (task.Row.PageNumber, task.Row.PartNumber, task.Row.Route) = (i + 1, summary.Stage + 1, PoolOf(task.Row));
             return task;
         });
         return new SummaryStep.Merge { Tasks = [.. tasks] };
@@ -107,6 +107,8 @@ public sealed class SummaryStages(SummaryPools pools, SummaryReadings readings)
     private IReadOnlyList<ModelId> CallerModels(SummaryRow summary, DateTime now) =>
         summary.Model is null ? pools.Synthesis(DateOnly.FromDateTime(now)) : [];
 
+    private static TaskRoute PoolOf(TaskRow row) => row.Route with { Rule = "summary pool", LoadBalanced = true };
+
     private static StageTask NewTask(
         SummaryRow summary, string role, IReadOnlyList<LlmMessage> messages, int outputTokens, IReadOnlyList<ModelId> models, DateTime now)
     {
@@ -119,9 +121,7 @@ public sealed class SummaryStages(SummaryPools pools, SummaryReadings readings)
         // The caller's own model is routed like any request for it; the pools are chains of their own.
         if (models.Count == 0)
             row.RequestedModel = summary.Model;
-        else
-            row.Chain = string.Join(' ', models);
-        row.Route = $"summary, {role}";
+        row.Route = new TaskRoute { Rule = $"summary, {role}", Chain = models.Count == 0 ? null : ModelChain.Of(models) };
         (row.SummaryId, row.SummaryRole) = (summary.CorrelationId, role);
         return new StageTask(row, messages);
     }

@@ -17,14 +17,14 @@ public sealed class AdmitStep(
     public async ValueTask<NextStep?> Plan(TaskTransition transition)
     {
         var task = transition.Task;
-        if (task.Chain is "" && transition.HasDraft)
-            return KeepDraft($"no model can be asked for the {task.Pass}; see the catalogue's passes and keys");
+        if (task.Route.Chain is { IsNobody: true } && transition.HasDraft)
+            return KeepDraft($"no model can be asked for the {task.Pass.Name}; see the catalogue's passes and keys");
 
         var decision = await admission.Decide(task, transition.Work, WithReplacements(transition));
-        if (decision is AdmissionDecision.Impossible && TaskPasses.IsRouted(task.Pass) && !IsChainKnown(task))
+        if (decision is AdmissionDecision.Impossible && TaskPasses.IsRouted(task.Pass.Name) && !IsChainKnown(task))
         {
             // The catalogue has changed since the task was routed.
-            task.Spread = false;
+            task.Route = task.Route with { LoadBalanced = false };
             if (router.Route(transition) is { } refusal)
                 return refusal;
             decision = await admission.Decide(task, transition.Work, AdmissionRequest.Of(task));
@@ -35,15 +35,15 @@ public sealed class AdmitStep(
 
     private static NextStep.KeepAnswer KeepDraft(string reason) => new(PayloadRow.Draft, reason);
 
-    private bool IsChainKnown(TaskRow task) => AdmissionRequest.Models(task.Chain).Any(id => directory.Of(id).Count > 0);
+    private bool IsChainKnown(TaskRow task) => (task.Route.Chain ?? ModelChain.Nobody).Models.Any(id => directory.Of(id).Count > 0);
 
     private static NextStep StepOf(AdmissionDecision decision, TaskTransition transition) => decision switch
     {
-        AdmissionDecision.Open open => new NextStep.Call(open.WhyNotFirst, transition.Task.Chain!.Split(' ')[0]),
+        AdmissionDecision.Open open => new NextStep.Call(open.WhyNotFirst, transition.Task.Route.Chain!.FirstChoice!),
         AdmissionDecision.NoRoom full => new NextStep.WaitForCapacity(full),
         AdmissionDecision.NoMoney spent => new NextStep.WaitForBudget(spent),
         AdmissionDecision.Impossible impossible when transition.HasDraft =>
-            KeepDraft($"no model can be asked for the {transition.Task.Pass}: {impossible.Reason}"),
+            KeepDraft($"no model can be asked for the {transition.Task.Pass.Name}: {impossible.Reason}"),
         AdmissionDecision.Impossible impossible when transition.Task.Attempt == 0 => new NextStep.Reject(impossible.Reason),
         AdmissionDecision.Impossible impossible => new NextStep.Fail(impossible.Reason),
         var other => throw new InvalidOperationException($"No step is written for {other.GetType().Name}."),
@@ -60,7 +60,7 @@ public sealed class AdmitStep(
         var today = DateOnly.FromDateTime(transition.Now);
         if (ModelReplacementRule.Of(request.Chain, catalogue.Now, today, availability.IsGone) is not { } replacement)
             return request;
-        task.Chain = string.Join(' ', replacement.Chain);
+        task.Route = task.Route with { Chain = ModelChain.Of(replacement.Chain) };
         foreach (var replaced in replacement.Replaced)
             transition.Record("Replaced", replaced);
         return request with { Chain = replacement.Chain };

@@ -24,7 +24,7 @@ public sealed class ClassifyStep(
     public async ValueTask<NextStep?> Plan(TaskTransition transition)
     {
         var task = transition.Task;
-        if (task is not { Chain: null, ClassifiedBy: null, RequestedModel: null })
+        if (task is not { Route.Chain: null, ClassifiedBy: null, RequestedModel: null })
             return null;
 
         var prompt = await payloads.ReadPrompt(transition);
@@ -52,7 +52,7 @@ public sealed class ClassifyStep(
         var size = BatchedQuestions.SizeOf(messages);
         var leads = questions.Begin();
         var request = new AdmissionRequest(
-            chain, Spread: false, leads ? size.AsLead : size.AsMember, ClassifierPrompt.OutputTokens(leads),
+            chain, LoadBalanced: false, leads ? size.AsLead : size.AsMember, ClassifierPrompt.OutputTokens(leads),
             ClassifierPrompt.AdmissionRequest,
             leads ? 1 : 0);
         var admitted = false;
@@ -67,7 +67,7 @@ public sealed class ClassifyStep(
         }
 
         if (admitted)
-            questions.Share(transition.Work, directory.Find(transition.Task.Bucket!)!.Model, size);
+            questions.Share(transition.Work, directory.Find(transition.Task.Reservation.Bucket!)!.Model, size);
         return admitted;
     }
 }

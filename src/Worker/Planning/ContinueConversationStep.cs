@@ -1,3 +1,4 @@
+using LlmQueue.Catalogue;
 using LlmQueue.Storage.Intake;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Estimation;
@@ -17,7 +18,7 @@ public sealed class ContinueConversationStep(ConversationHistory history, ModelA
     public async ValueTask<NextStep?> Plan(TaskTransition transition)
     {
         var task = transition.Task;
-        if (task is not { Conversation: not null, Pass: null, Chain: null })
+        if (task is not { Conversation: not null, Pass.Name: null, Route.Chain: null })
             return null;
         // Too long by itself: it is read in parts first, and the turns before it go with what is made of it.
         if ((long)task.PromptTokens + task.MaxOutputTokens > availability.LargestCall(task, transition.Now))

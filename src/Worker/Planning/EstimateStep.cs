@@ -17,7 +17,7 @@ public sealed class EstimateStep(CurrentCatalogue catalogue, PayloadReader paylo
     public async ValueTask<NextStep?> Plan(TaskTransition transition)
     {
         var task = transition.Task;
-        if (task.PromptTokens != 0)
+        if (task.IsEstimated)
             return null;
 
         var prompt = StoredPrompt.Read(await payloads.ReadPrompt(transition));
@@ -39,6 +39,6 @@ public sealed class EstimateStep(CurrentCatalogue catalogue, PayloadReader paylo
             && catalogue.Now.InService(asked, DateOnly.FromDateTime(transition.Now)) is { Vision: true } reader)
             task.PromptUnits += ProviderRegistry.Of(reader.Id.Provider).ImageTokens(messages);
         else
-            task.Pass = TaskPasses.Extraction;
+            task.Pass = task.Pass with { Name = TaskPasses.Extraction };
     }
 }

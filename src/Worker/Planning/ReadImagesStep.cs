@@ -16,7 +16,7 @@ public sealed class ReadImagesStep(CurrentCatalogue catalogue, ModelAvailability
     public async ValueTask<NextStep?> Plan(TaskTransition transition)
     {
         var task = transition.Task;
-        if (task is not { Pass: TaskPasses.Extraction, Chain: null })
+        if (task is not { Pass.Name: TaskPasses.Extraction, Route.Chain: null })
             return null;
 
         var question = StoredPrompt.Read(await payloads.ReadPrompt(transition)).Messages;
@@ -29,7 +29,7 @@ public sealed class ReadImagesStep(CurrentCatalogue catalogue, ModelAvailability
         var able = RoutingRule.Able(readers, request, table, conditions);
         if (able.Count == 0)
             return new NextStep.Reject(WhyNobody(task, readers, conditions));
-        task.Chain = string.Join(' ', able);
+        task.Route = task.Route with { Chain = ModelChain.Of(able) };
         return null;
     }
 

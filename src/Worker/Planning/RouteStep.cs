@@ -10,10 +10,10 @@ public sealed class RouteStep(TaskRouter router) : IPlanningStep
 
     private NextStep.Reject? Route(TaskTransition transition)
     {
-        if (transition.Task.Chain is not null || router.Route(transition) is not { } refusal)
+        if (transition.Task.Route.Chain is not null || router.Route(transition) is not { } refusal)
             return null;
         // The question itself may be read in parts; what is a pass already is not cut again.
-        if (transition.Task.Pass is not null || !refusal.IsTooLong)
+        if (transition.Task.Pass.Name is not null || !refusal.IsTooLong)
             return refusal;
         transition.TooLong = refusal;
         return null;

@@ -26,5 +26,5 @@ public sealed class PagePool(ModelRanking ranking, WorkerOptions options)
 
     /// <summary>Why this model, for the attempt's record.</summary>
     public string? Why(TaskRow task, IReadOnlyList<(ModelEntry Model, double? TokensPerMinute)> chain) =>
-        task.Spread && task.Model is { } model ? Weights(chain, task.Complexity)(ModelId.Parse(model)).Why : null;
+        task.Route.LoadBalanced && task.Model is { } model ? Weights(chain, task.Complexity)(ModelId.Parse(model)).Why : null;
 }

@@ -32,7 +32,7 @@ public sealed class CycleBooking(StoreTables tables, Thresholds thresholds)
                     new NpgsqlParameter<string[]> { TypedValue = [.. plan.Grants.Select(g => g.Model)] },
                     new NpgsqlParameter<long[]> { TypedValue = [.. plan.Grants.Select(g => g.Demand.Tokens)] },
                     new NpgsqlParameter<decimal?[]> { TypedValue = [.. plan.Grants.Select(g => g.PriceUsd)] },
-                    new NpgsqlParameter<string[]> { TypedValue = [.. plan.Grants.Select(g => string.Join(' ', g.Head.Budgets))] },
+                    new NpgsqlParameter<string[]> { TypedValue = [.. plan.Grants.Select(g => IdList.Of(g.Head.Budgets).ToString())] },
                 },
             };
             var booked = new HashSet<Guid>();

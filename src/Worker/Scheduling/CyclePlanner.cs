@@ -89,7 +89,7 @@ public sealed class CyclePlanner(
 
     private bool IsOutOfDate(WaitQueue line, Dictionary<string, TokenBucket> buckets, DateOnly today) => line.BucketIds.Any(id =>
         directory.Find(id)?.Model.IsRetired(today) == true
-            || (buckets.TryGetValue(id, out var bucket) && DisabledReasons.IsGone(bucket.DisabledReason)));
+            || (buckets.TryGetValue(id, out var bucket) && bucket.DisabledReason is { Cause: DisabledCause.ModelGone }));
 
     /// <summary>The ways a head may go, in the order in which they are tried; the same rule as for who has just come.</summary>
     private IReadOnlyList<Candidate> InOrder(
@@ -108,10 +108,10 @@ public sealed class CyclePlanner(
 
         var tightest = purses.OfType<BudgetBalance>().MaxBy(p => p.UsedShare);
         // The same for every page of this complexity in the line, for as long as the round lasts.
-        if (!weights.TryGetValue((line.Id, head.Complexity), out var weight) && line.Spread)
+        if (!weights.TryGetValue((line.Id, head.Complexity), out var weight) && line.LoadBalanced)
             weights[(line.Id, head.Complexity)] = weight = pool.Weights(candidates.Select(c => (c.Model, c.Bucket.TokensPerMinute)),
                 head.Complexity);
-        return OrderRule.Decide(candidates, line.Spread, head.Bound, tightest?.UsedShare ?? 0, tightest?.Id ?? "", now,
+        return OrderRule.Decide(candidates, line.LoadBalanced, head.Bound, tightest?.UsedShare ?? 0, tightest?.Id ?? "", now,
             weight is null ? null : c => weight(c.Model.Id).Weight).Candidates;
     }
 

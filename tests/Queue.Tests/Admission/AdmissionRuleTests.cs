@@ -59,7 +59,7 @@ public sealed class AdmissionRuleTests
     [Fact]
     public void Who_fits_only_a_model_that_is_gone_is_told_so_and_waits_in_no_line()
     {
-        var gone = Way("first", change: b => b.DisabledReason = $"{DisabledReasons.Gone}: decommissioned");
+        var gone = Way("first", change: b => b.DisabledReason = DisabledReason.ModelGone("decommissioned"));
         var small = Way("second", change: b => b.TokensPerMinute = 1);
 
         var impossible = Assert.IsType<AdmissionDecision.Impossible>(Decide(gone, small));
@@ -88,7 +88,7 @@ public sealed class AdmissionRuleTests
     [Fact]
     public void When_every_model_is_gone_it_is_impossible()
     {
-        var gone = Way("first", change: b => b.DisabledReason = $"{DisabledReasons.Gone}: decommissioned");
+        var gone = Way("first", change: b => b.DisabledReason = DisabledReason.ModelGone("decommissioned"));
 
         Assert.Contains("Every model that may answer is gone", Assert.IsType<AdmissionDecision.Impossible>(Decide(gone)).Reason,
             StringComparison.Ordinal);
@@ -99,7 +99,7 @@ public sealed class AdmissionRuleTests
     public void Without_a_valid_key_it_waits_and_says_so_because_a_person_can_mend_it()
     {
         var line = Assert.IsType<AdmissionDecision.NoRoom>(
-            Decide(Way("first", change: b => b.DisabledReason = $"{DisabledReasons.Refused}: groq-1 was refused (401)")));
+            Decide(Way("first", change: b => b.DisabledReason = DisabledReason.NoKeyAccepted("groq-1 was refused (401)"))));
 
         Assert.Contains("groq-1 was refused", line.Reason, StringComparison.Ordinal);
         Assert.Null(line.ExpectedAt);

@@ -73,19 +73,20 @@ internal sealed class AdmissionUnderTest : IAsyncDisposable
     public async Task<IReadOnlyList<Guid>> Park(string tenant, int count, int tokens = 300, short priority = Priorities.Normal)
     {
         var now = Clock.GetUtcNow().UtcDateTime;
-        var line = WaitQueue.Of([BucketId], spread: false);
+        var line = WaitQueue.Of([BucketId], loadBalanced: false);
         Services.GetRequiredService<WaitQueueDirectory>().Know(line);
         var commits = Services.GetRequiredService<GroupCommit>();
         var rows = Enumerable.Range(0, count).Select(_ => new TaskRow
         {
             CorrelationId = Guid.CreateVersion7(), Version = 1, State = TaskStates.WaitingForCapacity, Tenant = tenant, Priority = priority,
             MaxOutputTokens = tokens - 1, PromptUnits = 0,
-            Chain = "groq:small", Line = line.Id, LineTokens = tokens, WaitingFor = "capacity", WaitingSince = now, SubmittedAt = now,
-            UpdatedAt = now, RungAt = now,
+            Route = new TaskRoute { Chain = ModelChain.Read("groq:small") }, SubmittedAt = now, UpdatedAt = now, CommandSentAt = now,
+            Wait = new TaskWait { For = "capacity", Since = now, QueueId = line.Id, QueueTokens = tokens },
         }).ToList();
         var outcomes = await Task.WhenAll(rows.Select(row => commits.Commit(new UnitOfWork(now)
         {
-            Task = row, TaskIsNew = true, Enqueue = new Enqueue(line, tokens) { Expected = at => row.ExpectedAt = at },
+            Task = row, TaskIsNew = true,
+            Enqueue = new Enqueue(line, tokens) { Expected = at => row.Wait = row.Wait with { ExpectedAt = at } },
         })));
         Assert.All(outcomes, outcome => Assert.Equal(CommitOutcome.Committed, outcome));
         return rows.ConvertAll(row => row.CorrelationId);

@@ -62,7 +62,7 @@ public sealed class FeedbackApiTests(ApiUnderTest api) : IClassFixture<ApiUnderT
     {
         CorrelationId = Guid.CreateVersion7(), Version = 1, State = TaskStates.Completed, Tenant = "anna", Agent = agent, Kind = "code",
         AnsweredModel = "groq:small",
-        SubmittedAt = Noon, UpdatedAt = Noon, RungAt = Noon, EndedAt = Noon,
+        SubmittedAt = Noon, UpdatedAt = Noon, CommandSentAt = Noon, EndedAt = Noon,
     };
 
     private async Task<(double, double)> Quality(string subject)

@@ -23,13 +23,16 @@ public sealed class HealthTests(ApiUnderTest api) : IClassFixture<ApiUnderTest>
         TaskRow Waiting(int second) => new()
         {
             CorrelationId = Guid.CreateVersion7(), Version = 1, Tenant = "anna", State = TaskStates.WaitingForCapacity, SubmittedAt = now,
-            UpdatedAt = now, RungAt = now,
-            WaitingFor = "capacity",
-            WaitReason = $"groq:small of groq-1 has no room: tokens a minute are used up until 12:00:0{second}.000 UTC", WaitingSince = now,
-            ExpectedAt = now.AddSeconds(second), Line = "abc",
+            UpdatedAt = now, CommandSentAt = now,
+            Wait = new TaskWait
+            {
+                For = "capacity",
+                Reason = $"groq:small of groq-1 has no room: tokens a minute are used up until 12:00:0{second}.000 UTC", Since = now,
+                ExpectedAt = now.AddSeconds(second), QueueId = "abc",
+            },
         };
         await api.Write(Waiting(5), Waiting(3),
-            new WaitQueue { Id = "abc", Buckets = "groq/groq-1/small groq/groq-1/large" },
+            new WaitQueue { Id = "abc", Buckets = IdList.Of(["groq/groq-1/small", "groq/groq-1/large"]) },
             new TokenBucket
             {
                 Id = "groq/groq-1/small", Provider = "groq", Organisation = "groq-1", Model = "small", RequestsPerMinute = 60,

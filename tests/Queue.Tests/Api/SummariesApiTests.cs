@@ -55,8 +55,11 @@ public sealed class SummariesApiTests(ApiUnderTest api) : IClassFixture<ApiUnder
         (done.AnsweredModel, done.InputTokens, done.OutputTokens, done.CostUsd) = ("groq:small", 100, 10, 0.25m);
         (split1.AnsweredModel, split1.InputTokens, split1.OutputTokens, split1.CostUsd) = ("groq:large", 200, 20, 0.5m);
         foreach (var (task, seconds) in new[] { (split2, 9), (waiting, 5) })
-            (task.WaitingFor, task.WaitReason, task.ExpectedAt) = ("capacity",
-                $"groq:small of groq-1 has no room: tokens a minute are used up until 12:00:0{seconds}.000 UTC", Noon.AddSeconds(seconds));
+            task.Wait = new TaskWait
+            {
+                For = "capacity", ExpectedAt = Noon.AddSeconds(seconds),
+                Reason = $"groq:small of groq-1 has no room: tokens a minute are used up until 12:00:0{seconds}.000 UTC",
+            };
         await api.Write(summary, done, split1, split2, waiting, refused, Answer(done, "About one."), Answer(split1, "First half."));
 
         var view = await api.Anna.Get($"/v1/summaries/{summary.CorrelationId}").Body(200);
@@ -126,14 +129,14 @@ public sealed class SummariesApiTests(ApiUnderTest api) : IClassFixture<ApiUnder
         new()
         {
             CorrelationId = Guid.CreateVersion7(), Version = 1, State = state, Tenant = "anna", Pages = pages, SubmittedAt = Noon,
-            UpdatedAt = Noon, RungAt = Noon,
+            UpdatedAt = Noon, CommandSentAt = Noon,
         };
 
     private static TaskRow Page(SummaryRow summary, int number, string state) => new()
     {
         CorrelationId = Guid.CreateVersion7(), Version = 1, State = state, Tenant = summary.Tenant, Title = $"Title {number}",
         SummaryId = summary.CorrelationId, SummaryRole = SummaryRoles.Page, PageNumber = number, PartNumber = 1,
-        SubmittedAt = Noon, UpdatedAt = Noon, RungAt = Noon, EndedAt = TaskStates.Ends.Contains(state) ? Noon : null,
+        SubmittedAt = Noon, UpdatedAt = Noon, CommandSentAt = Noon, EndedAt = TaskStates.Ends.Contains(state) ? Noon : null,
     };
 
     private static PayloadRow Answer(TaskRow task, string text) =>

@@ -163,9 +163,9 @@ public sealed class TasksApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
     {
         var now = new DateTime(2026, 11, 21, 9, 0, 0, DateTimeKind.Utc);
         var row = Row("anna", TaskStates.WaitingForCapacity);
-        (row.WaitingFor, row.WaitReason, row.WaitingSince, row.ExpectedAt) = ("capacity", "groq:small of groq-1 is closed", now,
-            now.AddSeconds(7));
-        (row.CostUsd, row.CostUnknown, row.InputTokens, row.Chain) = (0.5m, true, 12, "groq:small groq:large");
+        row.Wait = new TaskWait { For = "capacity", Reason = "groq:small of groq-1 is closed", Since = now, ExpectedAt = now.AddSeconds(7) };
+        row.Route = new TaskRoute { Chain = ModelChain.Read("groq:small groq:large") };
+        (row.CostUsd, row.CostUnknown, row.InputTokens) = (0.5m, true, 12);
         await api.Write(row,
             new AttemptRow
             {
@@ -174,10 +174,10 @@ public sealed class TasksApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
             },
             new HistoryRow
             {
-                SubjectId = row.CorrelationId, Version = 1, At = now, Entry = "Deferred", State = row.State, Reason = row.WaitReason,
+                SubjectId = row.CorrelationId, Version = 1, At = now, Entry = "Deferred", State = row.State, Reason = row.Wait.Reason,
             });
         var task = await api.Anna.Get($"/v1/tasks/{row.CorrelationId}").Body(200);
-        Assert.Equal(("capacity", row.WaitReason, now.AddSeconds(7)),
+        Assert.Equal(("capacity", row.Wait.Reason, now.AddSeconds(7)),
             (task.Text("waitingFor"), task.Text("waitReason"), task.GetProperty("expectedAt").GetDateTime()));
         Assert.Equal((JsonValueKind.Null, true), (task.GetProperty("costUsd").ValueKind, task.GetProperty("costUnknown").GetBoolean()));
         Assert.Equal("""{"number":1,"model":"groq:small","modelVersion":null,"keyAlias":"groq-1","outcome":"throttled","detail":null,"inputTokens":0,"outputTokens":null,"costUsd":0,"ms":41,"why":"any/any","startedAt":"2026-11-21T09:00:00Z","endedAt":"2026-11-21T09:00:01Z"}""",
@@ -260,7 +260,7 @@ public sealed class TasksApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
         return new TaskRow
         {
             CorrelationId = Guid.CreateVersion7(), Version = 1, Tenant = tenant, State = state, SubmittedAt = now, UpdatedAt = now,
-            RungAt = now, EndedAt = TaskStates.Ends.Contains(state) ? now : null,
+            CommandSentAt = now, EndedAt = TaskStates.Ends.Contains(state) ? now : null,
         };
     }
 }

@@ -93,8 +93,8 @@ public sealed class OutageTests : IAsyncLifetime
             foreach (var id in ids)
             {
                 var waiting = await before.InState(id, TaskStates.WaitingForCapacity, TaskStates.WaitingToRetry);
-                Assert.NotNull(waiting.WaitReason);
-                Assert.NotNull(waiting.ExpectedAt);
+                Assert.NotNull(waiting.Wait.Reason);
+                Assert.NotNull(waiting.Wait.ExpectedAt);
             }
 
             var view = await before.Services.GetRequiredService<QueueViews>().Read(TestContext.Current.CancellationToken);

@@ -151,7 +151,7 @@ public sealed class ClassifyingTests(SimulatorFixture simulators) : IClassFixtur
         // Twenty seconds is what a call may take; this one has a time of its own.
         Assert.Equal((TaskStates.Completed, "default", "general", "groq:first", 0),
             (task.State, task.ClassifiedBy, task.Kind, task.AnsweredModel, task.Faults));
-        Assert.StartsWith("any/any; default said general, medium", task.Route, StringComparison.Ordinal);
+        Assert.StartsWith("any/any; default said general, medium", task.Route.Rule, StringComparison.Ordinal);
         await simulator.Reset();
         await queue.AssertLedgerIsSettled();
     }
@@ -203,9 +203,9 @@ public sealed class ClassifyingTests(SimulatorFixture simulators) : IClassFixtur
 
         Assert.Equal("code", task.Kind);
         Assert.True(task.Confidence < 0.7, $"{task.ClassifiedBy} is {task.Confidence} sure");
-        Assert.Equal("groq:first groq:second", task.Chain);
-        Assert.StartsWith("code, widened by rest; ", task.Route, StringComparison.Ordinal);
-        Assert.Equal(task.Route, (await queue.Attempts(task.CorrelationId))[^1].Why);
+        Assert.Equal(["groq:first", "groq:second"], task.Route.Chain!.Names);
+        Assert.StartsWith("code, widened by rest; ", task.Route.Rule, StringComparison.Ordinal);
+        Assert.Equal(task.Route.Rule, (await queue.Attempts(task.CorrelationId))[^1].Why);
     }
 
     [Fact]

@@ -111,7 +111,7 @@ public sealed class QuestionGathererTests
             var row = new TaskRow
             {
                 CorrelationId = Guid.CreateVersion7(), Version = 1, State = TaskStates.Classifying, Tenant = "acme", SubmittedAt = now,
-                UpdatedAt = now, RungAt = now, Attempt = 1,
+                UpdatedAt = now, CommandSentAt = now, Attempt = 1,
             };
             var question = new UnitOfWork(now) { Task = row, TaskIsNew = true };
             question.Opened.Add(new AttemptRow

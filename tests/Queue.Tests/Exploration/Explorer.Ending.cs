@@ -1,7 +1,7 @@
 using LlmQueue.Contracts;
 using LlmQueue.Embedded.Summarizing;
+using LlmQueue.Limits;
 using LlmQueue.Storage.Tasks;
-using LlmQueue.Worker.Admission;
 
 namespace LlmQueue.Tests.Exploration;
 
@@ -19,7 +19,7 @@ internal sealed partial class Explorer
         }
 
         foreach (var bucket in world.Buckets.Values.Where(
-            bucket => bucket.DisabledReason?.StartsWith(DisabledReasons.Refused, StringComparison.Ordinal) == true))
+            bucket => bucket.DisabledReason is { Cause: DisabledCause.NoKeyAccepted }))
         {
             bucket.DisabledReason = null;
         }
@@ -65,7 +65,7 @@ internal sealed partial class Explorer
 
     private object? Rescue(Guid id) => world.Tasks.GetValueOrDefault(id) switch
     {
-        { State: TaskStates.WaitingToRetry } row when row.DueAt <= world.Now => new RetryDelayElapsed(id, row.Attempt),
+        { State: TaskStates.WaitingToRetry } row when row.Wait.DueAt <= world.Now => new RetryDelayElapsed(id, row.Attempt),
         { State: TaskStates.WaitingForBudget } => new BudgetReleased(id),
         { } row when World.IsCalled(row) && world.Attempts[(id, row.Attempt)].Worker is { } worker && !identities.Contains(worker) =>
             new LeaseExpired(id, row.Attempt),

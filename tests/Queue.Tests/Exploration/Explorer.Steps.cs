@@ -282,7 +282,7 @@ internal sealed partial class Explorer
 
     private CallOutcome.Answered Answer(TaskRow task) =>
         new(
-            task.Pass is TaskPasses.Critique or TaskPasses.Verdict
+            task.Pass.Name is TaskPasses.Critique or TaskPasses.Verdict
                 ? """{"verdict": "revise", "issues": ["A gap."], "score": 0.4}"""
                 : "An answer.",
             0, 1 + script.Next(40), null, CutShort: false);

@@ -36,7 +36,7 @@ internal sealed class Laws(World world)
         {
             if (task.EndedAt is null)
             {
-                return $"a task never ends: {task.State}, {task.WaitReason}";
+                return $"a task never ends: {task.State}, {task.Wait.Reason}";
             }
 
             var entries = world.History.Where(entry => entry.SubjectId == task.CorrelationId && TaskStates.Ends.Contains(entry.Entry))
@@ -79,9 +79,9 @@ internal sealed class Laws(World world)
             return Said($"attempt {other.Number} is kept as answered, and another's call was");
         }
 
-        if ((task.Bucket is not null) != (World.IsCalled(task) || task.GrantedAt is not null))
+        if ((task.Reservation.Bucket is not null) != (World.IsCalled(task) || task.Wait.GrantedAt is not null))
         {
-            return $"{task.State} with {(task.Bucket is null ? "no" : "a")} reservation";
+            return $"{task.State} with {(task.Reservation.Bucket is null ? "no" : "a")} reservation";
         }
 
         if (task.CostUsd != attempts.Sum(attempt => attempt.CostUsd ?? 0))
@@ -99,24 +99,24 @@ internal sealed class Laws(World world)
 
     private string? Broken(TokenBucket bucket)
     {
-        var holders = world.Tasks.Values.Where(task => task.Bucket == bucket.Id).ToList();
+        var holders = world.Tasks.Values.Where(task => task.Reservation.Bucket == bucket.Id).ToList();
         var (requests, tokens) = (bucket.ReservedRequests - bucket.SettledRequests - bucket.ReleasedRequests,
             bucket.ReservedTokens - bucket.SettledTokens - bucket.ReleasedTokens);
-        if (requests != holders.Count || tokens != holders.Sum(task => task.ReservedTokens))
+        if (requests != holders.Count || tokens != holders.Sum(task => task.Reservation.Tokens))
         {
-            return Said($"{bucket.Id} holds {requests} requests and {tokens} tokens, its tasks {holders.Count} and {holders.Sum(task => task.ReservedTokens)}");
+            return Said($"{bucket.Id} holds {requests} requests and {tokens} tokens, its tasks {holders.Count} and {holders.Sum(task => task.Reservation.Tokens)}");
         }
 
-        var waiting = world.Tasks.Values.Count(task => task is { State: TaskStates.WaitingForCapacity, GrantedAt: null }
-            && world.Lines[task.Line!].BucketIds.Contains(bucket.Id));
+        var waiting = world.Tasks.Values.Count(task => task is { State: TaskStates.WaitingForCapacity, Wait.GrantedAt: null }
+            && world.Lines[task.Wait.QueueId!].BucketIds.Contains(bucket.Id));
         return bucket.Waiting == waiting ? null : Said($"{bucket.Id} counts {bucket.Waiting} as waiting, and {waiting} wait");
     }
 
     private string? Broken(Budget budget)
     {
         var held = world.Tasks.Values.Where(
-            task => task.Bucket is not null && (task.ReservedBudgets ?? "").Contains(budget.Id, StringComparison.Ordinal))
-            .Sum(task => task.ReservedUsd ?? 0);
+            task => task.Reservation.Bucket is not null && task.Reservation.Budgets is { } drawn && drawn.Ids.Contains(budget.Id))
+            .Sum(task => task.Reservation.Usd ?? 0);
         if (budget.InFlightUsd != held)
         {
             return Said($"{budget.Id} has {budget.InFlightUsd} in flight, its tasks hold {held}");
@@ -132,7 +132,7 @@ internal sealed class Laws(World world)
             return Said($"{budget.Id} is overspent: {budget.SpentUsd} and {budget.InFlightUsd} in flight, of {limit}");
         }
 
-        var waiting = world.Tasks.Values.Count(task => task.State == TaskStates.WaitingForBudget && task.Line == budget.Id);
+        var waiting = world.Tasks.Values.Count(task => task.State == TaskStates.WaitingForBudget && task.Wait.QueueId == budget.Id);
         return budget.Waiting == waiting ? null : Said($"{budget.Id} counts {budget.Waiting} as waiting, and {waiting} wait");
     }
 

@@ -147,10 +147,10 @@ internal sealed class World(PlantedBug bug)
             return [];
         }
 
-        var heads = Tasks.Values.Where(task => task is { State: TaskStates.WaitingForCapacity, GrantedAt: null })
-            .Select(task => new WaitQueueHead(task.CorrelationId, task.Line!, task.Priority, task.StartTag, task.LineTokens,
-                task.PromptUnits, task.CallOutputTokens, task.Attempt, task.WaitingSince!.Value,
-                task.RungAt <= task.WaitingSince || task.RungAt < Now.AddSeconds(-15), task.Pass ?? task.Kind, budgetsOf(task),
+        var heads = Tasks.Values.Where(task => task is { State: TaskStates.WaitingForCapacity, Wait.GrantedAt: null })
+            .Select(task => new WaitQueueHead(task.CorrelationId, task.Wait.QueueId!, task.Priority, task.Wait.StartTag, task.Wait.QueueTokens,
+                task.PromptUnits, task.CallOutputTokens, task.Attempt, task.Wait.Since!.Value,
+                task.CommandSentAt <= task.Wait.Since || task.CommandSentAt < Now.AddSeconds(-15), task.Pass.Name ?? task.Kind, budgetsOf(task),
                 task.HighStakes || task.RequestedModel is not null, task.Complexity))
             .OrderBy(head => head.Priority).ThenBy(head => head.StartTag).ThenBy(head => head.Id).ToList();
         var plan = Finished(planner.Plan(heads, work, Now));
@@ -159,14 +159,16 @@ internal sealed class World(PlantedBug bug)
             work.Buckets.ForEach(Backlog.Clear);
         }
 
-        var booked = plan.Grants.Where(grant => Tasks[grant.Head.Id] is { State: TaskStates.WaitingForCapacity, GrantedAt: null })
+        var booked = plan.Grants.Where(grant => Tasks[grant.Head.Id] is { State: TaskStates.WaitingForCapacity, Wait.GrantedAt: null })
             .Select(grant => grant.Head.Id).ToHashSet();
         foreach (var grant in plan.Grants.Where(grant => booked.Contains(grant.Head.Id)))
         {
             var row = Tasks[grant.Head.Id];
-            (row.GrantedAt, row.RungAt, row.Bucket, row.Model) = (Now, Now, grant.Bucket, grant.Model);
-            (row.ReservedTokens, row.ReservedUsd, row.ReservedBudgets) = (grant.Demand.Tokens, grant.PriceUsd,
-                string.Join(' ', grant.Head.Budgets));
+            (row.Wait, row.CommandSentAt, row.Model) = (row.Wait with { GrantedAt = Now }, Now, grant.Model);
+            row.Reservation = row.Reservation with
+            {
+                Bucket = grant.Bucket, Tokens = grant.Demand.Tokens, Usd = grant.PriceUsd, Budgets = IdList.Of(grant.Head.Budgets),
+            };
             row.Version++;
         }
 
@@ -178,7 +180,7 @@ internal sealed class World(PlantedBug bug)
 
         foreach (var id in plan.ToDecideAgain)
         {
-            Tasks[id].RungAt = Now;
+            Tasks[id].CommandSentAt = Now;
         }
 
         Keep(work.Buckets, work.Budgets, []);

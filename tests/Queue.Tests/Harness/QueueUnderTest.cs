@@ -212,7 +212,7 @@ public sealed class QueueUnderTest : IAsyncDisposable
         catch (TimeoutException e)
         {
             throw new TimeoutException(
-                $"{e.Message} It is {last?.State ?? "not there"}, attempt {last?.Attempt}, waiting: {last?.WaitReason}, failure: "
+                $"{e.Message} It is {last?.State ?? "not there"}, attempt {last?.Attempt}, waiting: {last?.Wait.Reason}, failure: "
                     + $"{last?.FailureReason}. Logged: {string.Join('\n', log.Lines.TakeLast(5))}",
                 e);
         }

@@ -207,7 +207,7 @@ public sealed class AnswerTests(SimulatorFixture simulators) : IClassFixture<Sim
         }
 
         var task = (await queue.Task(calling))!;
-        Assert.Equal((0L, (decimal?)null, (string?)null), (task.ReservedTokens, task.ReservedUsd, task.Bucket));
+        Assert.Equal((0L, (decimal?)null, (string?)null), (task.Reservation.Tokens, task.Reservation.Usd, task.Reservation.Bucket));
         Assert.Equal("canceled", Assert.Single(await queue.Attempts(calling)).Outcome);
         // The answer comes too late, and changes nothing.
         await simulator.Reset();

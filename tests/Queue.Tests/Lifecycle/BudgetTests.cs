@@ -45,8 +45,8 @@ public sealed class BudgetTests(SimulatorFixture simulators) : IClassFixture<Sim
         Assert.Equal(waiting.Count, full.Waiting);
         Assert.All(waiting, task =>
         {
-            Assert.Equal(("budget", full.PeriodEnd), (task.WaitingFor, task.ExpectedAt));
-            Assert.Contains("of $6.00 left and the task may cost $0.", task.WaitReason, StringComparison.Ordinal);
+            Assert.Equal(("budget", full.PeriodEnd), (task.Wait.For, task.Wait.ExpectedAt));
+            Assert.Contains("of $6.00 left and the task may cost $0.", task.Wait.Reason, StringComparison.Ordinal);
         });
         await Eventually.True("each said so", TimeSpan.FromSeconds(5), () =>
             waiting.TrueForAll(t => queue.Events<LlmTaskDeferred>().Any(e => e.TaskId == t.CorrelationId && e.WaitingFor == "budget")));
@@ -124,7 +124,7 @@ public sealed class BudgetTests(SimulatorFixture simulators) : IClassFixture<Sim
 
         var waiting = await queue.InState(await queue.Ask(), TaskStates.WaitingForBudget);
 
-        Assert.Contains("the price of groq:first is unknown and the budget", waiting.WaitReason, StringComparison.Ordinal);
+        Assert.Contains("the price of groq:first is unknown and the budget", waiting.Wait.Reason, StringComparison.Ordinal);
         Assert.Empty(await simulator.Log());
     }
 

@@ -153,7 +153,7 @@ public sealed class InterleavingTests(SimulatorFixture simulators) : IClassFixtu
     {
         TaskStates.Submitted => [new StartTask(task.CorrelationId)],
         var state when TaskStates.IsCalled(state) => [new CallProvider(task.CorrelationId, task.Attempt)],
-        TaskStates.WaitingForCapacity when task.GrantedAt is not null => [new CapacityGranted(task.CorrelationId, task.Attempt + 1)],
+        TaskStates.WaitingForCapacity when task.Wait.GrantedAt is not null => [new CapacityGranted(task.CorrelationId, task.Attempt + 1)],
         TaskStates.WaitingToRetry => [new RetryDelayElapsed(task.CorrelationId, task.Attempt)],
         TaskStates.WaitingForBudget => [new BudgetReleased(task.CorrelationId)],
         _ => [],
@@ -186,7 +186,7 @@ public sealed class InterleavingTests(SimulatorFixture simulators) : IClassFixtu
                 kept[PayloadRow.Answer].StartsWith($"[answer to #{hash}]", StringComparison.Ordinal)
                     || kept[PayloadRow.Answer] == kept.GetValueOrDefault(TaskPasses.Revision),
                 story);
-            Assert.Equal(task.DraftedBy is not null, kept.ContainsKey(PayloadRow.Draft));
+            Assert.Equal(task.Pass.DraftedBy is not null, kept.ContainsKey(PayloadRow.Draft));
             await queue.Event<LlmTaskCompleted>(e => e.TaskId == id);
             Assert.Single(queue.Events<LlmTaskCompleted>(), e => e.TaskId == id);
         }

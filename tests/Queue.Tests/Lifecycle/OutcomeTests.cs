@@ -88,7 +88,7 @@ public sealed class OutcomeTests(SimulatorFixture simulators) : IClassFixture<Si
         await queue.InState(await queue.Ask("And another?"), TaskStates.Completed);
 
         Assert.Equal(["first", "second", "second"], (await simulator.Log()).Select(c => c.Model));
-        Assert.Contains("the model is gone", (await queue.Buckets()).Single(b => b.Model == "first").DisabledReason,
+        Assert.Contains("the model is gone", (await queue.Buckets()).Single(b => b.Model == "first").DisabledReason!.ToString(),
             StringComparison.Ordinal);
     }
 
@@ -269,9 +269,9 @@ public sealed class OutcomeTests(SimulatorFixture simulators) : IClassFixture<Si
             id = await queue.Ask();
             var waiting = await queue.InState(id, TaskStates.WaitingForCapacity);
 
-            Assert.Contains("groq-1 was refused (401", waiting.WaitReason, StringComparison.Ordinal);
-            Assert.Contains("Put a valid key into the environment and start again", waiting.WaitReason, StringComparison.Ordinal);
-            Assert.Null(waiting.ExpectedAt);
+            Assert.Contains("groq-1 was refused (401", waiting.Wait.Reason, StringComparison.Ordinal);
+            Assert.Contains("Put a valid key into the environment and start again", waiting.Wait.Reason, StringComparison.Ordinal);
+            Assert.Null(waiting.Wait.ExpectedAt);
             Assert.Single(await simulator.Log());
             setup = setup with { Database = queue.Database };
         }
@@ -295,7 +295,7 @@ public sealed class OutcomeTests(SimulatorFixture simulators) : IClassFixture<Si
 
         await simulator.PostFault(new { outOfCredit = true }, match: new { model = "second" });
         var waiting = await queue.InState(await queue.Ask("Another"), TaskStates.WaitingForCapacity);
-        Assert.Contains("out of credit: Insufficient credits", waiting.WaitReason, StringComparison.Ordinal);
+        Assert.Contains("out of credit: Insufficient credits", waiting.Wait.Reason, StringComparison.Ordinal);
         Assert.Equal(0, waiting.Faults);
     }
 

@@ -70,13 +70,13 @@ public sealed partial class PartsTests(SimulatorFixture simulators) : IClassFixt
 
         var id = await queue.Publish(Task());
         var second = await queue.Becomes(id, "reading part 2", t => t is { State: TaskStates.Extracting, Attempt: 2 });
-        Assert.StartsWith("part-2-of-", second.Pass, StringComparison.Ordinal);
+        Assert.StartsWith("part-2-of-", second.Pass.Name, StringComparison.Ordinal);
         await Eventually.True("the call is made", TimeSpan.FromSeconds(10), async () => (await queue.Attempts(id))[1].Worker is not null);
         await queue.Send(new LeaseExpired(id, second.Attempt));
         await queue.InState(id, TaskStates.Completed);
 
         var attempts = await queue.Attempts(id);
-        Assert.Equal(TaskPasses.PlaceOf(second.Pass!).Count + 2, attempts.Count);
+        Assert.Equal(TaskPasses.PlaceOf(second.Pass.Name!).Count + 2, attempts.Count);
         Assert.Equal(["answered", "abandoned", "answered"], attempts.Take(3).Select(a => a.Outcome));
         Assert.Equal(attempts[1].Why, attempts[2].Why);
         await queue.AssertLedgerIsSettled();
@@ -171,7 +171,7 @@ public sealed partial class PartsTests(SimulatorFixture simulators) : IClassFixt
         await using var queue = await Start(simulator, new TestModel("first") { Tpm = 4000 });
 
         var id = await queue.Publish(Task());
-        var begun = await queue.Becomes(id, "reading part 1", t => TaskPasses.IsPart(t.Pass));
+        var begun = await queue.Becomes(id, "reading part 1", t => TaskPasses.IsPart(t.Pass.Name));
 
         Assert.InRange(begun.PromptTokens + begun.CallOutputTokens, 1, 3000);
     }

@@ -27,7 +27,7 @@ public sealed class RetirementTests(SimulatorFixture simulators) : IClassFixture
         var ids = await Task.WhenAll(Enumerable.Range(0, 5).Select(i => queue.Publish(
             new LlmTask { Prompt = $"Question {i}", Kind = "analysis", Complexity = "low", Model = i == 0 ? "groq:old" : null })));
         foreach (var id in ids)
-            Assert.Contains("groq:old", (await queue.InState(id, TaskStates.WaitingForCapacity)).WaitReason, StringComparison.Ordinal);
+            Assert.Contains("groq:old", (await queue.InState(id, TaskStates.WaitingForCapacity)).Wait.Reason, StringComparison.Ordinal);
 
         clock.Shift(TimeSpan.FromDays(1));
         queue.Services.GetRequiredService<LineBell>().Send();

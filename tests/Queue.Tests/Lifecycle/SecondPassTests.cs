@@ -32,7 +32,7 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
 
         Assert.Equal("Sometimes: evaporation takes some of it.", await queue.Answer(id));
         Assert.Equal("Sometimes: evaporation takes some of it.", (await queue.Event<LlmTaskCompleted>(e => e.TaskId == id)).Output);
-        Assert.Equal(("groq:first", "groq:critic", 0.4), (task.AnsweredModel, task.Critic, task.DraftScore));
+        Assert.Equal(("groq:first", "groq:critic", 0.4), (task.AnsweredModel, task.Pass.Critic, task.Pass.DraftScore));
         var attempts = await queue.Attempts(id);
         Assert.Equal(["groq:first", "groq:critic", "groq:first", "groq:critic"], attempts.Select(a => a.Model));
         Assert.Equal(
@@ -180,7 +180,7 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
         {
             (id, database) = (await Ask(queue), queue.Database);
             var waiting = await queue.InState(id, TaskStates.WaitingForCapacity);
-            Assert.Equal(pass, waiting.Pass);
+            Assert.Equal(pass, waiting.Pass.Name);
         }
 
         await using var again = await QueueUnderTest.Start(
@@ -208,7 +208,7 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
         await Says(simulator, "critic", Better);
 
         var id = await Ask(queue);
-        Assert.Equal(TaskPasses.Critique, (await queue.InState(id, TaskStates.WaitingForBudget)).Pass);
+        Assert.Equal(TaskPasses.Critique, (await queue.InState(id, TaskStates.WaitingForBudget)).Pass.Name);
         await queue.Execute("update budgets set limit_usd = 1000");
         queue.Services.GetRequiredService<LineBell>().Send();
         await queue.InState(id, TaskStates.Completed);
@@ -231,7 +231,7 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
         await Says(simulator, "critic", Flawed, Better);
 
         var id = await Ask(queue);
-        var calling = await queue.Becomes(id, $"in its {pass}", t => t.State == state && t.Pass == pass);
+        var calling = await queue.Becomes(id, $"in its {pass}", t => t.State == state && t.Pass.Name == pass);
         await Eventually.True("the call is made", TimeSpan.FromSeconds(10),
             async () => (await queue.Attempts(id)).Exists(a => a.Number == calling.Attempt && a.Worker is not null));
         await queue.Send(new LeaseExpired(id, calling.Attempt), new LeaseExpired(id, calling.Attempt));

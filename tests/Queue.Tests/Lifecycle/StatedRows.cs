@@ -34,10 +34,10 @@ internal static class StatedRows
         var row = new TaskRow
         {
             CorrelationId = Guid.CreateVersion7(), Version = Version, State = state, Kind = "analysis", Complexity = "low",
-            PromptTokens = 20, PromptUnits = 16, MaxOutputTokens = 50, Chain = $"groq:{model}", Route = "any/any",
-            Attempt = 1, SubmittedAt = now, UpdatedAt = now, RungAt = now,
+            PromptTokens = 20, PromptUnits = 16, MaxOutputTokens = 50, Attempt = 1, SubmittedAt = now, UpdatedAt = now, CommandSentAt = now,
+            Route = new TaskRoute { Rule = "any/any", Chain = ModelChain.Read($"groq:{model}") },
         };
-        var line = WaitQueue.Of([bucketId], spread: false);
+        var line = WaitQueue.Of([bucketId], loadBalanced: false);
         var called = TaskStates.IsCalled(state);
         var reserved = called || granted;
         switch (state)
@@ -53,23 +53,25 @@ internal static class StatedRows
                 });
                 break;
             case TaskStates.WaitingForCapacity:
-                (row.WaitingFor, row.WaitReason, row.WaitingSince, row.Line) = ("capacity", "no room", now, line.Id);
+                row.Wait = new TaskWait { For = "capacity", Reason = "no room", Since = now, QueueId = line.Id };
                 if (!await db.Lines.AnyAsync(l => l.Id == line.Id, TestContext.Current.CancellationToken))
                     db.Lines.Add(line);
                 if (granted)
-                    row.GrantedAt = now;
+                    row.Wait = row.Wait with { GrantedAt = now };
                 else
                     (bucket.Waiting, bucket.ClosedUntil, bucket.ClosedReason) = (bucket.Waiting + 1, now.AddDays(1), "closed by the test");
                 break;
             case TaskStates.WaitingForBudget:
-                (row.WaitingFor, row.WaitReason, row.WaitingSince, row.Line, row.DueAt, row.ReservedUsd) = ("budget", "no money", now,
-                    budget.Id, budget.PeriodEnd, null);
+                row.Wait = new TaskWait
+                {
+                    For = "budget", Reason = "no money", Since = now, QueueId = budget.Id, DueAt = budget.PeriodEnd,
+                };
                 // Rung in the future, so that the Pacer lets it stand for as long as the test looks at it.
-                row.RungAt = now.AddDays(1);
+                row.CommandSentAt = now.AddDays(1);
                 budget.Waiting++;
                 break;
             case TaskStates.WaitingToRetry:
-                (row.WaitingFor, row.WaitReason, row.WaitingSince, row.DueAt) = ("retry", "a fault", now, now.AddDays(1));
+                row.Wait = new TaskWait { For = "retry", Reason = "a fault", Since = now, DueAt = now.AddDays(1) };
                 break;
             default:
                 row.EndedAt = now;
@@ -77,25 +79,25 @@ internal static class StatedRows
         }
 
         if (state is TaskStates.Extracting)
-            row.Pass = TaskPasses.Extraction;
+            row.Pass = new TaskPass { Name = TaskPasses.Extraction };
         if (state is TaskStates.Critiquing or TaskStates.Revising)
         {
-            (row.HighStakes, row.Pass, row.DraftedBy) = (true, state == TaskStates.Critiquing ? TaskPasses.Critique : TaskPasses.Revision,
-                "groq:second");
-            if (state == TaskStates.Revising)
-                (row.Critic, row.DraftScore) = ("groq:second", 0.4);
+            row.HighStakes = true;
+            row.Pass = state == TaskStates.Critiquing
+                ? new TaskPass { Name = TaskPasses.Critique, DraftedBy = "groq:second" }
+                : new TaskPass { Name = TaskPasses.Revision, DraftedBy = "groq:second", Critic = "groq:second", DraftScore = 0.4 };
             db.Payloads.Add(new PayloadRow { SubjectId = row.CorrelationId, Part = PayloadRow.Draft, Content = "A draft" });
             db.Payloads.Add(new PayloadRow
             {
-                SubjectId = row.CorrelationId, Part = PayloadRow.PromptOf(row.Pass),
+                SubjectId = row.CorrelationId, Part = PayloadRow.PromptOf(row.Pass.Name),
                 Content = """[{"role":"user","content":"Is it right?"}]""",
             });
         }
 
         if (reserved)
         {
-            (row.Bucket, row.Model, row.ReservedTokens, row.ReservedUsd, row.ReservedBudgets) = (bucketId, "groq:first", 70, 0.00007m,
-                budget.Id);
+            row.Model = "groq:first";
+            row.Reservation = new TaskReservation { Bucket = bucketId, Tokens = 70, Usd = 0.00007m, Budgets = IdList.Of([budget.Id]) };
             BucketRule.Reserve(bucket, new ResourceDemand(1, 70));
             budget.ReservedUsd += 0.00007m;
         }

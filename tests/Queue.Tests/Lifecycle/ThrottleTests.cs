@@ -31,14 +31,14 @@ public sealed class ThrottleTests(SimulatorFixture simulators) : IClassFixture<S
         Assert.Equal([429, 200], log.Select(c => c.Status));
         var refusedAt = log[0].EndedAt!.Value;
         Assert.InRange(log[1].ArrivedAt, refusedAt + Asked, refusedAt + Asked + Late);
-        Assert.Equal(("capacity", 0), (waiting.WaitingFor, waiting.Faults));
-        Assert.InRange(waiting.ExpectedAt!.Value, (refusedAt + Asked).UtcDateTime, (refusedAt + Asked + Late).UtcDateTime);
-        Assert.Contains("groq:first of org-1 is closed until", waiting.WaitReason, StringComparison.Ordinal);
-        Assert.Contains("try again in 2.5s", waiting.WaitReason, StringComparison.Ordinal);
-        Assert.Equal(("capacity", waiting.WaitReason), (deferred.WaitingFor, deferred.Reason));
+        Assert.Equal(("capacity", 0), (waiting.Wait.For, waiting.Faults));
+        Assert.InRange(waiting.Wait.ExpectedAt!.Value, (refusedAt + Asked).UtcDateTime, (refusedAt + Asked + Late).UtcDateTime);
+        Assert.Contains("groq:first of org-1 is closed until", waiting.Wait.Reason, StringComparison.Ordinal);
+        Assert.Contains("try again in 2.5s", waiting.Wait.Reason, StringComparison.Ordinal);
+        Assert.Equal(("capacity", waiting.Wait.Reason), (deferred.WaitingFor, deferred.Reason));
         // The database keeps microseconds.
-        Assert.Equal(waiting.ExpectedAt!.Value, deferred.ExpectedAt!.Value.UtcDateTime, TimeSpan.FromMilliseconds(1));
-        Assert.Equal((0, 2, (string?)null, (DateTime?)null), (ended.Faults, ended.Attempt, ended.WaitReason, ended.ExpectedAt));
+        Assert.Equal(waiting.Wait.ExpectedAt!.Value, deferred.ExpectedAt!.Value.UtcDateTime, TimeSpan.FromMilliseconds(1));
+        Assert.Equal((0, 2, (string?)null, (DateTime?)null), (ended.Faults, ended.Attempt, ended.Wait.Reason, ended.Wait.ExpectedAt));
         Assert.Equal(["throttled", "answered"], (await queue.Attempts(id)).Select(a => a.Outcome));
         Assert.Equal(["Submitted", "Calling", "Throttled", "Deferred", "Calling", "Completed"],
             (await queue.History(id)).Select(h => h.Entry));
@@ -61,8 +61,8 @@ public sealed class ThrottleTests(SimulatorFixture simulators) : IClassFixture<S
         }
 
         await using var after = await QueueUnderTest.Start(setup);
-        Assert.Equal((TaskStates.WaitingForCapacity, waiting.ExpectedAt),
-            ((await after.Task(id))!.State, (await after.Task(id))!.ExpectedAt));
+        Assert.Equal((TaskStates.WaitingForCapacity, waiting.Wait.ExpectedAt),
+            ((await after.Task(id))!.State, (await after.Task(id))!.Wait.ExpectedAt));
         var ended = await after.InState(id, TaskStates.Completed);
 
         var log = await simulator.Log();

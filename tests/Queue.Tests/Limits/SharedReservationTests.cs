@@ -42,7 +42,7 @@ public sealed class SharedReservationTests
 
         Assert.Empty(ledger.Apply(group));
 
-        Assert.Equal([0, 3, 6], Enumerable.Range(0, 7).Where(i => group[i].Task!.PackedWith is null));
+        Assert.Equal([0, 3, 6], Enumerable.Range(0, 7).Where(i => group[i].Task!.Reservation.Lead is null));
         Assert.All([1, 2], i => AssertJoined(group[i], group[0]));
         Assert.All([4, 5], i => AssertJoined(group[i], group[3]));
         Assert.Equal(3, ledger.Buckets.Single().ReservedRequests);
@@ -105,7 +105,7 @@ public sealed class SharedReservationTests
 
         Assert.Empty(ledger.Apply(group));
 
-        Assert.All(group[..3], lead => Assert.Null(lead.Task!.PackedWith));
+        Assert.All(group[..3], lead => Assert.Null(lead.Task!.Reservation.Lead));
         AssertJoined(group[3], group[0]);
         AssertJoined(group[4], group[1]);
     }
@@ -148,7 +148,7 @@ public sealed class SharedReservationTests
     private static void AssertLeads(UnitOfWork unit, int size)
     {
         var (task, attempt) = (unit.Task!, unit.Opened[0]);
-        Assert.Null(task.PackedWith);
+        Assert.Null(task.Reservation.Lead);
         Assert.Equal(size > 1 ? task.CorrelationId : null, attempt.Pack);
         AssertCosts(unit, new ResourceDemand(1, LeadTokens), 1m);
     }
@@ -156,14 +156,14 @@ public sealed class SharedReservationTests
     private static void AssertJoined(UnitOfWork unit, UnitOfWork lead)
     {
         Assert.Equal((lead.Task!.CorrelationId, lead.Task!.CorrelationId, lead.Opened[0].KeyAlias),
-            (unit.Task!.PackedWith, unit.Opened[0].Pack, unit.Opened[0].KeyAlias));
+            (unit.Task!.Reservation.Lead, unit.Opened[0].Pack, unit.Opened[0].KeyAlias));
         AssertCosts(unit, new ResourceDemand(0, MemberTokens), 0.1m);
     }
 
     private static void AssertCosts(UnitOfWork unit, ResourceDemand need, decimal usd)
     {
         Assert.Equal((need, usd), (unit.Reservation!.Demand, unit.Reservation.Usd));
-        Assert.Equal((need.Tokens, usd), (unit.Task!.ReservedTokens, unit.Task.ReservedUsd));
+        Assert.Equal((need.Tokens, usd), (unit.Task!.Reservation.Tokens, unit.Task.Reservation.Usd));
         Assert.Equal((need.Tokens, usd), (unit.Opened[0].ReservedTokens, unit.Opened[0].ReservedUsd));
     }
 

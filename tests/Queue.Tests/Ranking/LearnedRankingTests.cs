@@ -73,8 +73,8 @@ public sealed class LearnedRankingTests(SimulatorFixture simulators) : IClassFix
         {
             Prompt = "Why?", Kind = "analysis", Complexity = "low", MaxOutputTokens = 50, Agent = "clerk", Model = "groq:weak",
         });
-        Assert.Equal(["groq:weak"], (await queue.Ended(named)).Chain is { Length: > 0 } chain
-            ? chain.Split(' ')
+        Assert.Equal(["groq:weak"], (await queue.Ended(named)).Route.Chain is { IsNobody: false } chain
+            ? chain.Names
             : (await queue.Attempts(named)).Select(a => a.Model).Distinct());
 
         var ranking = queue.Services.GetRequiredService<ModelRanking>();

@@ -94,7 +94,7 @@ public sealed class RouteColumnTests
         Assert.Equal(
             0.75, LoadRule.Of([Bucket(5), new TokenBucket { TokensPerMinute = 1000, LevelTokensMinute = 1000, Waiting = 1 }], now), 6);
         var (closed, disabled) = (Bucket(10), Bucket(0));
-        (closed.ClosedUntil, disabled.DisabledReason) = (now.AddSeconds(1), "gone");
+        (closed.ClosedUntil, disabled.DisabledReason) = (now.AddSeconds(1), DisabledReason.Read("gone"));
         Assert.Equal(1, LoadRule.Of([closed, disabled], now), 6);
     }
 

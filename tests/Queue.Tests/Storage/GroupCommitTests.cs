@@ -169,7 +169,7 @@ public sealed class GroupCommitTests(SimulatorFixture simulators) : IClassFixtur
         var row = new TaskRow
         {
             CorrelationId = id ?? Guid.CreateVersion7(), Version = 1, State = TaskStates.WaitingToRetry, Tenant = tenant, SubmittedAt = now,
-            UpdatedAt = now, RungAt = now, DueAt = now.AddDays(1),
+            UpdatedAt = now, CommandSentAt = now, Wait = new TaskWait { DueAt = now.AddDays(1) },
         };
         var transition = new UnitOfWork(now) { Task = row, TaskIsNew = true };
         transition.Record(row.CorrelationId, "Submitted", row.State);

@@ -2,6 +2,7 @@ using LlmQueue.Hosting;
 using LlmQueue.Storage;
 using LlmQueue.Tests.Harness;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 
@@ -16,8 +17,8 @@ public sealed class SchemaTests
         await using var db = await Context(store);
 
         var found = await Columns(db.Database.GetConnectionString()!);
-        var expected = db.Model.GetEntityTypes().SelectMany(entity => entity.GetProperties().Select(p =>
-            $"{entity.GetTableName()}.{p.GetColumnName()} {TypeName(Nullable.GetUnderlyingType(p.ClrType) ?? p.ClrType)} "
+        var expected = db.Model.GetEntityTypes().SelectMany(entity => entity.GetFlattenedProperties().Select(p =>
+            $"{entity.GetTableName()}.{p.GetColumnName()} {TypeName(StoredType(p))} "
                 + $"{(p.IsNullable ? "null" : "not null")}"));
         Assert.Equal(expected.Order(StringComparer.Ordinal),
             found.Where(c => db.Model.GetEntityTypes().Any(e => c.StartsWith($"{e.GetTableName()}.", StringComparison.Ordinal)))
@@ -87,6 +88,12 @@ public sealed class SchemaTests
         "select table_name || '.' || column_name || ' ' || data_type || case is_nullable when 'YES' then ' null' else ' not null' end from "
             + "information_schema.columns where table_schema = $1",
         "public");
+
+    private static Type StoredType(IProperty property)
+    {
+        var type = property.GetValueConverter()?.ProviderClrType ?? property.ClrType;
+        return Nullable.GetUnderlyingType(type) ?? type;
+    }
 
     private static string TypeName(Type type) =>
         type == typeof(Guid) ? "uuid"

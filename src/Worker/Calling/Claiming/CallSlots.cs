@@ -83,12 +83,12 @@ public sealed class CallSlots(WorkerIdentity identity, Heartbeat heartbeat, Work
     /// </summary>
     private ClaimedCall? Claim(TaskRow task, AttemptRow attempt, UnitOfWork transition)
     {
-        if (task.Pass is not null || transition.Payloads.Find(payload => payload.Part == PayloadRow.Prompt) is not { } prompt)
+        if (task.Pass.Name is not null || transition.Payloads.Find(payload => payload.Part == PayloadRow.Prompt) is not { } prompt)
             return null;
         (attempt.Worker, attempt.StartedAt) = (identity.Id, transition.Now);
         return new ClaimedCall(
             task.CorrelationId, task.Attempt, TaskStates.Calling, attempt.Model, attempt.Bucket, attempt.KeyAlias,
-            task.CallOutputTokens, prompt.Content, task.Chain, task.Faults, transition.Now);
+            task.CallOutputTokens, prompt.Content, task.Route.Chain, task.Faults, transition.Now);
     }
 
     private SemaphoreSlim Slots(string provider) =>

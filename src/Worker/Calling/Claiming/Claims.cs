@@ -1,3 +1,4 @@
+using LlmQueue.Catalogue;
 using LlmQueue.Storage.Loops;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Worker.Leases;
@@ -145,7 +146,7 @@ public sealed class Claims : BackgroundService
 
     private static ClaimedCall Read(NpgsqlDataReader r) =>
         new(r.GetGuid(0), r.GetInt32(1), r.GetString(2), r.GetString(3), r.GetString(4), r.GetString(5), r.GetInt32(6), r.GetString(7),
-            r.IsDBNull(8) ? null : r.GetString(8), r.GetInt32(9), r.GetDateTime(10))
+            r.IsDBNull(8) ? null : ModelChain.Read(r.GetString(8)), r.GetInt32(9), r.GetDateTime(10))
         {
             Lead = r.IsDBNull(11) ? null : r.GetGuid(11),
             Pass = r.IsDBNull(12) ? null : r.GetString(12),

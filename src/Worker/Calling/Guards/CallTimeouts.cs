@@ -12,7 +12,7 @@ public sealed class CallTimeouts(LimitViews views, BucketDirectory directory, Wo
     public TimeSpan For(ClaimedCall claim)
     {
         var now = clock.GetUtcNow().UtcDateTime;
-        var chain = claim.Chain?.Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [];
+        var chain = (claim.Chain ?? ModelChain.Nobody).Names;
         var othersLeft = CallTimeoutRule.Untried(chain, claim.Model, claim.Faults).Any(model => CanBeAsked(ModelId.Parse(model), now));
         return CallTimeoutRule.For(directory.Find(claim.Bucket)?.Model, othersLeft, options);
     }

@@ -36,7 +36,7 @@ public sealed class PageExtracts(SummaryReadings readings, IDbContextFactory<Que
         TaskStates.Expired => $"no model had room for it in time: {task.FailureReason}",
         // What failed for a reason of its own stays failed: an extract of what a provider refused, or could not read, would hide it.
         TaskStates.Failed or TaskStates.Rejected => noModelLeft ? $"no model of the pool is left: {task.FailureReason}" : null,
-        _ => noTimeLeft ? $"the deadline was near{(task.WaitReason is null ? "" : $"; it waited because {task.WaitReason}")}" : null,
+        _ => noTimeLeft ? $"the deadline was near{(task.Wait.Reason is null ? "" : $"; it waited because {task.Wait.Reason}")}" : null,
     };
 
     /// <summary>Extracts of the pages that no model has summarised and none will; those made before are not made again.</summary>

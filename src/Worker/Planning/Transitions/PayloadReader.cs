@@ -14,7 +14,7 @@ public sealed class PayloadReader(TaskPayloads payloads)
             + "so it was removed by hand.");
 
     /// <summary>The prompt of the pass that the task is at.</summary>
-    public ValueTask<string> ReadPrompt(TaskTransition transition) => Read(transition, PayloadRow.PromptOf(transition.Task.Pass));
+    public ValueTask<string> ReadPrompt(TaskTransition transition) => Read(transition, PayloadRow.PromptOf(transition.Task.Pass.Name));
 
     /// <summary>The question as it was put: as it came, or as an earlier pass composed it.</summary>
     public async ValueTask<StoredPrompt> ReadQuestion(TaskTransition transition) =>

@@ -2,7 +2,6 @@ using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Storage.UnitsOfWork;
-using LlmQueue.Worker.Admission;
 using LlmQueue.Worker.Classification;
 using LlmQueue.Worker.Ranking;
 using LlmQueue.Worker.Routing;
@@ -39,7 +38,7 @@ public sealed class TaskRouter(CurrentCatalogue catalogue, ModelAvailability ava
             case Routed routed:
                 Write(task, routed);
                 // Parts go the same way and are no answers: history and metrics know them as parts.
-                if (TaskPasses.IsPart(task.Pass))
+                if (TaskPasses.IsPart(task.Pass.Name))
                     return null;
                 if (routed.Switched is { } switched)
                     transition.Record("WindowSwitched", switched);
@@ -53,14 +52,14 @@ public sealed class TaskRouter(CurrentCatalogue catalogue, ModelAvailability ava
     }
 
     /// <summary>Why this call is made at all: its route, or the pass it is for.</summary>
-    public string? WhyCalled(TaskRow task) => task.Pass switch
+    public string? WhyCalled(TaskRow task) => task.Pass.Name switch
     {
-        null or TaskPasses.Draft => task.HighStakes ? $"draft; {task.Route}" : WithPool(task),
+        null or TaskPasses.Draft => task.HighStakes ? $"draft; {task.Route.Rule}" : WithPool(task),
         TaskPasses.Extraction => "extraction of what its images show",
-        _ when TaskPasses.IsPart(task.Pass) => $"{TaskPasses.Describe(task.Pass)}: notes for the answer",
-        TaskPasses.Critique => $"critique of the draft by {task.DraftedBy}",
-        TaskPasses.Revision => $"revision after the critique by {task.Critic}",
-        _ => $"critique of the revision by {task.DraftedBy}",
+        _ when TaskPasses.IsPart(task.Pass.Name) => $"{TaskPasses.Describe(task.Pass.Name)}: notes for the answer",
+        TaskPasses.Critique => $"critique of the draft by {task.Pass.DraftedBy}",
+        TaskPasses.Revision => $"revision after the critique by {task.Pass.Critic}",
+        _ => $"critique of the revision by {task.Pass.DraftedBy}",
     };
 
     /// <summary>What was learned puts the route's models in order, except where the producer named one.</summary>
@@ -77,8 +76,10 @@ public sealed class TaskRouter(CurrentCatalogue catalogue, ModelAvailability ava
             said = $"{by} said {task.Kind}, {task.Complexity}{confidence}";
         }
 
-        task.Route = string.Join("; ", new[] { routed.Rule, said, ordered.Why }.OfType<string>());
-        task.Chain = string.Join(' ', ordered.Models);
+        task.Route = task.Route with
+        {
+            Rule = string.Join("; ", new[] { routed.Rule, said, ordered.Why }.OfType<string>()), Chain = ModelChain.Of(ordered.Models),
+        };
 
         decimal? PriceOf(ModelId id) => catalogue.Now.Find(id)?.Price.CostUsd(task.PromptTokens, task.MaxOutputTokens);
     }
@@ -97,8 +98,8 @@ public sealed class TaskRouter(CurrentCatalogue catalogue, ModelAvailability ava
     /// <summary>The route, and for a page why the pool gave it to this model.</summary>
     private string? WithPool(TaskRow task)
     {
-        var models = AdmissionRequest.Models(task.Chain).Select(catalogue.Now.Find).OfType<ModelEntry>();
+        var models = (task.Route.Chain ?? ModelChain.Nobody).Models.Select(catalogue.Now.Find).OfType<ModelEntry>();
         var why = pool.Why(task, [.. models.Select(model => (model, (double?)availability.LargestMinute(model)))]);
-        return why is null ? task.Route : $"{task.Route}; {why}";
+        return why is null ? task.Route.Rule : $"{task.Route.Rule}; {why}";
     }
 }

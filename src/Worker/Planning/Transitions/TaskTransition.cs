@@ -43,7 +43,7 @@ public sealed class TaskTransition(TaskRow task, UnitOfWork work)
     public NextStep.Reject? TooLong { get; set; }
 
     /// <summary>A draft stands: it is the answer when nothing better comes.</summary>
-    public bool HasDraft => task.DraftedBy is not null;
+    public bool HasDraft => task.Pass.DraftedBy is not null;
 
     /// <summary>The labels that the producer gave, for events.</summary>
     public IReadOnlyDictionary<string, string>? Metadata =>
@@ -51,10 +51,10 @@ public sealed class TaskTransition(TaskRow task, UnitOfWork work)
 
     /// <summary>What the row says is reserved for the open call.</summary>
     public Reservation Reservation => new(
-        task.Bucket!,
-        new ResourceDemand(task.PackedWith is null ? 1 : 0, task.ReservedTokens),
-        task.ReservedUsd,
-        (task.ReservedBudgets ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        task.Reservation.Bucket!,
+        new ResourceDemand(task.Reservation.Lead is null ? 1 : 0, task.Reservation.Tokens),
+        task.Reservation.Usd,
+        task.Reservation.Budgets?.Ids ?? []);
 
     public static TaskTransition Of(BehaviorContext<TaskRow> context) =>
         context.GetOrAddPayload(() => new TaskTransition(context.Saga, context.GetPayload<UnitOfWork>()));
@@ -78,9 +78,11 @@ public sealed class TaskTransition(TaskRow task, UnitOfWork work)
     /// </summary>
     public void EnterPass(string pass, double promptUnits, int? outputTokens)
     {
-        (task.Pass, task.PassOutputTokens, task.PromptUnits) = (pass, outputTokens, promptUnits);
+        task.Pass = task.Pass with { Name = pass, OutputTokens = outputTokens };
+        task.PromptUnits = promptUnits;
         task.PromptTokens = TokenEstimateRule.Estimate(promptUnits, TokenCalibration.None);
-        (task.Spread, task.Faults) = (false, 0);
+        task.Route = task.Route with { LoadBalanced = false };
+        task.Faults = 0;
     }
 
     public AttemptRow EndAttempt(string outcome, string? detail)
@@ -95,8 +97,7 @@ public sealed class TaskTransition(TaskRow task, UnitOfWork work)
 
     public void ClearReservation()
     {
-        (task.Bucket, task.Model, task.PackedWith) = (null, null, null);
-        (task.ReservedTokens, task.ReservedUsd, task.ReservedBudgets) = (0, null, null);
+        (task.Model, task.Reservation) = (null, TaskReservation.None);
     }
 }
 
