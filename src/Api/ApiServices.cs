@@ -77,7 +77,7 @@ public static class ApiServices
         return app;
     }
 
-    /// <summary>A host that says nothing else has prepared its store before it runs.</summary>
+    /// <summary>A host that says nothing else has prepared its database before it runs.</summary>
     private static Preparation Prepared()
     {
         var preparation = new Preparation();

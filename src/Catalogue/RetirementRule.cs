@@ -15,7 +15,7 @@ public sealed record Retirement(string Model, DateOnly Retires, int Days, string
 /// <summary>Which models that routes, pools and roles name, themselves or as a successor, retire soon or have. Pure.</summary>
 public static class RetirementRule
 {
-    /// <summary>Providers announce weeks ahead; two months leave time to try the successor.</summary>
+    /// <summary>Providers publish retirements weeks ahead; two months leave time to try the successor.</summary>
     public const int SoonInDays = 60;
 
     /// <summary>Soonest first.</summary>

@@ -10,7 +10,7 @@ using RabbitMQ.Client.Exceptions;
 
 namespace LlmQueue.Hosting;
 
-/// <summary>One line an entry; the chatter of libraries only from warnings up.</summary>
+/// <summary>Console logging: one line an entry; libraries only from warnings up.</summary>
 public static class QueueConsole
 {
     public static ILoggingBuilder AddQueueConsole(this ILoggingBuilder logging, LogLevel ours = LogLevel.Information)

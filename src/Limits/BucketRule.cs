@@ -1,6 +1,6 @@
 namespace LlmQueue.Limits;
 
-/// <summary>What one call takes out of a bucket.</summary>
+/// <summary>The demand of one call on a bucket.</summary>
 /// <param name="Requests">Requests, 1 for a call.</param>
 /// <param name="Tokens">Prompt estimate and the most output tokens together: providers charge both on arrival.</param>
 public readonly record struct ResourceDemand(int Requests, long Tokens);
@@ -15,8 +15,8 @@ public enum LimitWindow
 }
 
 /// <summary>
-/// The arithmetic of a bucket: continuously refilled levels, as the providers' own published answers show. Pure: a row and a time in, a
-/// value out; the methods that change the row are called under its lock only.
+/// The arithmetic of a token bucket: continuously refilled levels, as the providers' own published answers show. Pure: a row and a time in,
+/// a value out; the methods that change the row are called under its lock only.
 /// </summary>
 public static class BucketRule
 {

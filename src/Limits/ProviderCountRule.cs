@@ -14,8 +14,8 @@ public sealed record ProviderCount
 }
 
 /// <summary>
-/// What a bucket learns from the provider's own count, and from the limits it names. Pure as <see cref="BucketRule"/> is; the row is
-/// changed under its lock only.
+/// Corrects a bucket by the provider's own count and by the limits it names. Pure as <see cref="BucketRule"/> is; the row is changed under
+/// its lock only.
 /// </summary>
 public static class ProviderCountRule
 {

@@ -1,6 +1,9 @@
 namespace LlmQueue.Limits;
 
-/// <summary>A line of waiting tasks: the buckets that may serve it, in order of preference unless it spreads.</summary>
+/// <summary>
+/// A wait queue: tasks that wait for capacity in the same buckets, in order of preference unless it is load-balanced. Within it tasks are
+/// ordered by priority class, then by start-time fair queueing among tenants.
+/// </summary>
 public sealed class WaitQueue
 {
     public string Id { get; set; } = "";
@@ -10,7 +13,7 @@ public sealed class WaitQueue
 
     public IReadOnlyList<string> BucketIds => Buckets.Split(' ');
 
-    /// <summary>The line of these buckets: the same buckets in the same order are the same line in every process.</summary>
+    /// <summary>The wait queue of these buckets: the same buckets in the same order are the same queue in every process.</summary>
     public static WaitQueue Of(IReadOnlyList<string> buckets, bool spread)
     {
         var text = string.Join(' ', buckets);

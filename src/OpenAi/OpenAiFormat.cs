@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace LlmQueue.OpenAi;
 
 /// <summary>
-/// The dialect of OpenAI's clients: snake_case, prefixed ids, seconds since 1970. The API speaks it at the door, the worker writes it
-/// into a batch's files.
+/// The format of OpenAI's API: snake_case, prefixed ids, seconds since 1970. The API answers in it, and the worker writes it into a batch's
+/// files.
 /// </summary>
 public static class OpenAiFormat
 {

@@ -55,10 +55,12 @@ public sealed record WorkerOptions
     /// </summary>
     public TimeSpan ClaimsHoldFor => WorkerGoneAfter / 2;
 
-    /// <summary>How often the Rescuer looks for what a crash left behind. Default 5 s.</summary>
+    /// <summary>How often the rescuer looks for what a crash left behind. Default 5 s.</summary>
     public TimeSpan RescueEvery { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>The Pacer opens lines at most this often. Default 50 ms: the longest a task waits although there is room.</summary>
+    /// <summary>
+    /// The capacity scheduler runs a cycle at most this often. Default 50 ms: the longest a task waits although there is capacity.
+    /// </summary>
     public TimeSpan Tick { get; init; } = TimeSpan.FromMilliseconds(50);
 
     /// <summary>

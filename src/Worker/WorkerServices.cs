@@ -74,7 +74,8 @@ public static class WorkerServices
     }
 
     /// <summary>
-    /// What one worker of all does: the Rescuer's sweeps where the Pacer leads, and by the hour Quartz, clustered on the same database.
+    /// What one worker of all does: the rescuer's sweeps where the capacity scheduler leads, and by the hour Quartz, clustered on the same
+    /// database.
     /// </summary>
     public static IServiceCollection AddQueueUpkeep(this IServiceCollection services, string connectionString)
     {
@@ -127,7 +128,7 @@ public static class WorkerServices
         foreach (var provider in context.GetRequiredService<QueueSettings>().Providers.Keys)
             bus.QueueEndpoint(QueueNames.CallsOf(provider), options.ConcurrentCalls,
                 endpoint => endpoint.ConfigureConsumer<CallConsumer>(context));
-        // What rang before each provider had a queue of its own.
+        // The queue of commands that were sent before each provider had a queue of its own.
         bus.QueueEndpoint(QueueNames.Calls, options.ConcurrentCalls, endpoint => endpoint.ConfigureConsumer<CallConsumer>(context));
         bus.QueueEndpoint(QueueNames.SummaryIntake, 4, endpoint =>
         {

@@ -7,7 +7,7 @@ namespace LlmQueue.Api.Access;
 /// <summary>Marks an endpoint that answers everybody: health, for whoever watches over the process.</summary>
 public sealed class OpenToEverybody;
 
-/// <summary>Stands before every address that is not marked as open, those that do not exist included.</summary>
+/// <summary>Authorization for every route that is not marked as open, unknown addresses included.</summary>
 public static class AccessGate
 {
     private const string Bearer = "Bearer ";
@@ -20,7 +20,7 @@ public static class AccessGate
             var own = OfTheInstallation(context, callers);
             var caller = own ?? (callers.AreLocal ? AtTheMachine(context) : WithToken(context, callers));
             context.Features.Set(caller);
-            // A command looks as often as it draws its progress, and must not use up what the tenant it hands in for may ask.
+            // A command polls as often as it redraws its progress; that must not use up the request limit of the tenant it works for.
             if (own is null)
                 context.RequestServices.GetRequiredService<RequestLimit>().Take(context, caller.Tenant);
             if (caller.ReadsOnly && !HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))

@@ -16,7 +16,7 @@ public sealed record Caller(string Tenant, bool SeesAll, bool ReadsOnly = false)
     public bool MaySee(string tenant) => SeesAll || tenant == Tenant;
 }
 
-/// <summary>The bearer tokens, of which only hashes are kept.</summary>
+/// <summary>Authenticates bearer tokens. Only hashes of them are kept.</summary>
 public sealed class Callers
 {
     private const string Hashed = "sha256-";

@@ -143,7 +143,9 @@ public static class BatchesApi
         json.WriteEndObject();
     }
 
-    /// <summary>Not waited for: the row is durable, and whoever moves batches finds it without a bell as well.</summary>
+    /// <summary>
+    /// Sends the wake-up without waiting for it: the row is durable, and the batch processor finds it without the command as well.
+    /// </summary>
     private static void Knock(CommandSender commandSender, Guid batch) =>
         _ = commandSender.Send([new MoveBatch(batch)], CancellationToken.None);
 

@@ -2,7 +2,7 @@ using LlmQueue.Storage.Commits;
 
 namespace LlmQueue.Api.Wire;
 
-/// <summary>Waits a short while for a database that is away: a restart is not noticed, an outage gets a clear answer in time.</summary>
+/// <summary>Retries while the database does not answer: a restart is not noticed, an outage gets a clear answer in time.</summary>
 public sealed class DatabaseRetry(TimeProvider clock, Preparation preparation)
 {
     public static readonly TimeSpan Longest = TimeSpan.FromSeconds(5);

@@ -10,8 +10,8 @@ namespace LlmQueue.Storage.Batches;
 public sealed record BatchCounts(int Total, int Completed, int Failed, int Expired, long InputTokens, long OutputTokens);
 
 /// <summary>
-/// Batches as their owners see them, and the changes of their status. Each change names the status it leaves, so two processes
-/// cannot both make it.
+/// Batches as their owners see them, and the changes of their status. Each change names the status it leaves, so two processes cannot both
+/// make it.
 /// </summary>
 public sealed class BatchRepository(IDbContextFactory<QueueDb> contexts, Signal<WebhookRow> webhookDue, TimeProvider clock)
 {

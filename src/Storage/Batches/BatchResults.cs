@@ -4,7 +4,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Storage.Batches;
 
-/// <summary>What became of one line.</summary>
+/// <summary>The result of one line of a batch.</summary>
 public sealed class BatchResult
 {
     public int Line { get; init; }

@@ -7,11 +7,11 @@ using Microsoft.Extensions.Logging;
 namespace LlmQueue.Storage.Commits;
 
 /// <summary>
-/// What follows a commit in its own process: views show the new limits, metrics count, events are published, whoever waits is told,
-/// and loops are woken.
+/// The effects of a commit in its own process: views show the new limits, metrics count, the outbox publishes events, waiting callers get
+/// their outcome, and loops are woken.
 /// </summary>
 public sealed class CommitEffects(
-    LimitViews views, OutboxPublisher outbox, LineBell lineBell, Signal<WebhookRow> webhookDue, ICommitObserver observer,
+    LimitViews views, OutboxPublisher outbox, CapacitySignal capacitySignal, Signal<WebhookRow> webhookDue, ICommitObserver observer,
     ILogger<CommitEffects> logger)
 {
     internal void Follow(CommittedGroup group)
@@ -32,10 +32,10 @@ public sealed class CommitEffects(
             pending.Settle(CommitOutcome.Committed);
         foreach (var pending in group.WithoutRoom)
             pending.Settle(CommitOutcome.NoRoom);
-        // The Pacer looks again when a task came to wait, or when what it waits for may have come.
+        // The capacity scheduler looks again when a task was enqueued, or when what it waits for may have come.
         if (group.Written.Exists(p => p.UnitOfWork.Enqueue is not null || p.UnitOfWork.Task?.DueAt is not null)
             || group.Ledger.Buckets.Any(b => b.Waiting > 0) || group.Ledger.Budgets.Any(b => b.Waiting > 0))
-            lineBell.Send();
+            capacitySignal.Send();
     }
 
     private void Show(CommittedGroup group)

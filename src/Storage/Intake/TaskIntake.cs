@@ -13,7 +13,7 @@ namespace LlmQueue.Storage.Intake;
 public sealed record AcceptedTask(TaskRow Row, string Prompt, string? Refusal);
 
 /// <summary>
-/// Reads what a producer sent, over HTTP and over the bus alike. Pure: the same task is taken in the same way at every door.
+/// Reads a task as a producer sent it, over HTTP and over the bus alike. Pure: the same task is read in the same way wherever it comes in.
 /// </summary>
 public static class TaskIntake
 {

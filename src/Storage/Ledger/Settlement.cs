@@ -3,7 +3,7 @@ using LlmQueue.Limits;
 
 namespace LlmQueue.Storage.Ledger;
 
-/// <summary>The end of a reservation, and what the answer taught about the bucket.</summary>
+/// <summary>The settlement of a reservation: what the call really used, and what the answer taught about the bucket.</summary>
 public sealed record Settlement
 {
     public required Reservation Reserved { get; init; }
@@ -32,7 +32,7 @@ public sealed record Settlement
     public bool WasAnswered { get; init; }
 }
 
-/// <summary>A refusal: the bucket is closed until a time.</summary>
+/// <summary>A refusal closes the bucket until a time.</summary>
 public sealed record Closing(DateTime Until, string Reason, LimitWindow? Window)
 {
     /// <summary>False when no limit was reached (no credit, the provider is full): the levels stand.</summary>

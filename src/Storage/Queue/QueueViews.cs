@@ -25,7 +25,7 @@ public sealed record QueueView
     public required IReadOnlyList<Retirement> Retirements { get; init; }
 }
 
-/// <summary>Tasks that wait in one line for one reason.</summary>
+/// <summary>Tasks of one wait queue, or of one budget, that wait for the same reason.</summary>
 public sealed record WaitQueueView
 {
     public required string WaitingFor { get; init; }
@@ -33,7 +33,7 @@ public sealed record WaitQueueView
     /// <summary>Without the moment it ends.</summary>
     public required string Reason { get; init; }
 
-    /// <summary>The buckets that may serve the line, or the budget that is spent.</summary>
+    /// <summary>The buckets that serve the wait queue, or the budget that is spent.</summary>
     public required IReadOnlyList<string> Buckets { get; init; }
     public required int Count { get; init; }
     public DateTime? ExpectedAt { get; init; }

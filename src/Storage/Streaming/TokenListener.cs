@@ -8,7 +8,7 @@ using Npgsql;
 namespace LlmQueue.Storage.Streaming;
 
 /// <summary>
-/// Hears what is being said, on one connection for all who wait; there is none until somebody listens for the first time.
+/// Receives the pieces of streamed answers, on one database connection for all readers; it is opened when the first reader comes.
 /// </summary>
 public sealed class TokenListener(NpgsqlDataSource database, TimeProvider clock, ILogger<TokenListener> logger) : BackgroundService
 {

@@ -21,7 +21,7 @@ public sealed class SummaryRow : SagaStateMachineInstance
 
     /// <summary>Counts stages: plan, pages, each merge level, synthesis, answer. The fencing token of StageSettled.</summary>
     public int Stage { get; set; }
-    /// <summary>Tasks of the present stage that have not ended; the commit that takes the last one off rings the bell.</summary>
+    /// <summary>Tasks of the current stage that have not ended; the commit that takes the last one off sends StageSettled.</summary>
     public int OpenTasks { get; set; }
     public int StageTasks { get; set; }
 

@@ -1,7 +1,7 @@
 namespace LlmQueue.Storage.Webhooks;
 
 /// <summary>
-/// A call that tells a tenant's address that a task or a batch has ended: written in the transaction that ended it, kept until it
+/// A webhook delivery: tells a tenant's address that a task or a batch has ended. Written in the transaction that ended it, kept until it
 /// was taken or given up.
 /// </summary>
 public sealed class WebhookRow

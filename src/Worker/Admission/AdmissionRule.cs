@@ -3,7 +3,7 @@ using LlmQueue.Limits;
 
 namespace LlmQueue.Worker.Admission;
 
-/// <summary>One way a task could go.</summary>
+/// <summary>A candidate: one bucket that a task could be called through.</summary>
 /// <param name="BucketId">The bucket.</param>
 /// <param name="Model">The model.</param>
 /// <param name="Bucket">Its levels at this moment.</param>
@@ -14,13 +14,14 @@ public sealed record Candidate(string BucketId, ModelEntry Model, TokenBucket Bu
 /// <summary>What admission decides for a task. A closed set.</summary>
 public abstract record AdmissionDecision
 {
-    /// <summary>These have room, best first.</summary>
+    /// <summary>These have capacity, best first.</summary>
     public sealed record Open(IReadOnlyList<Candidate> InOrder, string? WhyNotFirst) : AdmissionDecision;
 
-    /// <summary>None has room now; the task stands in the line of <paramref name="Buckets"/>.</summary>
-    /// <param name="Buckets">The buckets of the line.</param>
+    /// <summary>None has capacity now; the task waits in the queue of <paramref name="Buckets"/>.</summary>
+    /// <param name="Buckets">The buckets of the wait queue.</param>
     /// <param name="Reason">Why, as a sentence.</param>
-    /// <param name="ExpectedAt">When the first of them has room again, whoever stands before the task; null when that is not known.</param>
+    /// <param name="ExpectedAt">When the first of them has capacity again, whoever waits before the task; null when that is not
+    /// known.</param>
     /// <param name="Tokens">What the call would take there, on average.</param>
     public sealed record NoRoom(IReadOnlyList<string> Buckets, string Reason, DateTime? ExpectedAt, double Tokens) : AdmissionDecision;
 
@@ -48,7 +49,7 @@ public static class AdmissionRule
             return new AdmissionDecision.Impossible(
                 $"Every model that may answer is gone: {Sentence(gone[0])}. Name a model in service, or mend the catalogue's routes.");
 
-        // Who is gone opens for nobody: a task that fits nowhere else would stand in a line without a bucket.
+        // A bucket whose model is gone never opens: a task that fits nowhere else would wait in a queue without a bucket.
         var fitting = candidates.Except(gone).Where(c => BucketRule.CanEverFit(c.Bucket, c.Demand)).ToList();
         if (fitting.Count == 0)
             return new AdmissionDecision.Impossible(TooLarge([.. candidates.Except(gone)]));
@@ -72,12 +73,12 @@ public static class AdmissionRule
             Mean(usable));
     }
 
-    /// <summary>What a call takes on average over the ways it may go.</summary>
+    /// <summary>The mean demand of a call over its candidates.</summary>
     public static double Mean(IReadOnlyList<Candidate> candidates) =>
         candidates.Count == 0 ? 0 : candidates.Average(c => (double)c.Demand.Tokens);
 
     /// <summary>
-    /// A pool's ways, the one with the largest weighted share of free room first; of equal ones, as where nothing is limited, the one
+    /// Orders a pool's candidates by weighted share of free capacity, largest first; of equal ones, as where nothing is limited, the one
     /// with fewer calls open.
     /// </summary>
     public static List<Candidate> Emptiest(IEnumerable<Candidate> ways, Func<Candidate, double>? weight, DateTime now) =>

@@ -10,13 +10,13 @@ using Microsoft.Extensions.Logging;
 namespace LlmQueue.Worker.Batches;
 
 /// <summary>
-/// Moves batches on: reads their files, sees when their tasks have ended, asks for the end of those that are canceled or out of time,
-/// writes their results. Every step can be done again from the row; a process that dies in one gives its lock back, and whichever
-/// worker looks next goes on.
+/// The batch processor: imports the files of batches, sees when their tasks have ended, ends those that are canceled or out of time, and
+/// writes the results. Every step can be repeated from the row; a process that dies in one gives its lock back, and whichever worker looks
+/// next goes on.
 /// </summary>
 public sealed class BatchProcessor(
     BatchRepository batches, BatchReader reader, BatchOutput output, BatchLock locks, FileStore files, CommandSender commandSender,
-    LineBell lineBell, Signal<BatchRow> batchMoves, TimeProvider clock, ILogger<BatchProcessor> logger) : BackgroundService
+    CapacitySignal capacitySignal, Signal<BatchRow> batchMoves, TimeProvider clock, ILogger<BatchProcessor> logger) : BackgroundService
 {
     private const int EndedTogether = 1_000;
     private static readonly TimeSpan Busy = TimeSpan.FromMilliseconds(500), Idle = TimeSpan.FromSeconds(5),
@@ -94,7 +94,7 @@ public sealed class BatchProcessor(
         {
             case BatchStatuses.Validating:
                 if (await reader.Read(batch, cancellationToken))
-                    lineBell.Send();
+                    capacitySignal.Send();
                 batchMoves.Set();
                 break;
             case BatchStatuses.InProgress when hasEnded:
@@ -102,10 +102,10 @@ public sealed class BatchProcessor(
                 batchMoves.Set();
                 break;
             case BatchStatuses.InProgress:
-                await RingForWaiting(batch.Id, id => new DeadlinePassed(id), cancellationToken);
+                await SendToWaiting(batch.Id, id => new DeadlinePassed(id), cancellationToken);
                 break;
             case BatchStatuses.Cancelling when !hasEnded:
-                await RingForWaiting(batch.Id, id => new CancelTask(id), cancellationToken);
+                await SendToWaiting(batch.Id, id => new CancelTask(id), cancellationToken);
                 break;
             default:
                 await End(batch, cancellationToken);
@@ -114,10 +114,11 @@ public sealed class BatchProcessor(
     }
 
     /// <summary>
-    /// The tasks' own machine ends them, so that each has its history and its event; a bell that is lost is rung again in the next round.
+    /// Sends a command to each waiting task of the batch. The tasks' own state machine ends them, so that each has its history and its
+    /// event; a command that is lost is sent again in the next round.
     /// </summary>
-    private async Task RingForWaiting(Guid batch, Func<Guid, object> bellOf, CancellationToken cancellationToken) =>
-        await commandSender.Send([.. (await batches.Waiting(batch, EndedTogether, cancellationToken)).Select(bellOf)], cancellationToken);
+    private async Task SendToWaiting(Guid batch, Func<Guid, object> commandOf, CancellationToken cancellationToken) =>
+        await commandSender.Send([.. (await batches.Waiting(batch, EndedTogether, cancellationToken)).Select(commandOf)], cancellationToken);
 
     private async Task End(BatchRow batch, CancellationToken cancellationToken)
     {

@@ -19,9 +19,9 @@ namespace LlmQueue.Worker.Calling;
 public sealed record LocalCall(TaskRow Task, string Provider, ClaimedCall? Claim, bool IsDoubted, ConsumeContext Cause);
 
 /// <summary>
-/// The slots for open calls, so many a provider. A worker that opens an attempt and has a slot free keeps the call to itself: the claim is
-/// part of the commit that opens the attempt where its prompt is at hand, and no message is needed. Where no slot is free, or this worker
-/// may count as gone, CallProvider goes to whichever worker has one.
+/// The slots for open calls, a fixed number for each provider. A worker that opens an attempt and has a slot free keeps the call to itself:
+/// the claim is part of the commit that opens the attempt where its prompt is at hand, and no message is needed. Where no slot is free, or
+/// this worker may count as gone, CallProvider goes to whichever worker has one.
 /// </summary>
 public sealed class CallSlots(WorkerIdentity identity, Heartbeat heartbeat, WorkerOptions options, TimeProvider clock)
 {
@@ -31,7 +31,7 @@ public sealed class CallSlots(WorkerIdentity identity, Heartbeat heartbeat, Work
     private int _kept;
     private volatile bool _closed;
 
-    /// <summary>Waits for a slot; whoever has it gives it back.</summary>
+    /// <summary>Waits for a slot; the caller releases it.</summary>
     public Task Take(string provider, CancellationToken cancellationToken) => Slots(provider).WaitAsync(cancellationToken);
 
     public void Leave(string provider) => Slots(provider).Release();

@@ -20,8 +20,8 @@ public sealed record ClaimedCall(
 }
 
 /// <summary>
-/// Claims attempts: of any number of CallProvider messages for one attempt, in any number of workers, exactly one makes the call.
-/// The claim also reads the prompt, so that a call costs one statement before it is made; claims that arrive together share it.
+/// Claims attempts: of any number of CallProvider messages for one attempt, in any number of workers, exactly one makes the call. The claim
+/// also reads the prompt, so that a call costs one statement before it is made; claims that arrive together share it.
 /// </summary>
 public sealed class Claims : BackgroundService
 {

@@ -3,7 +3,7 @@ using LlmQueue.Worker.Calling.Providers;
 
 namespace LlmQueue.Worker.Calling;
 
-/// <summary>Asks a provider for its list of models, which costs nothing: whether anybody answers.</summary>
+/// <summary>Probes a provider with a request for its list of models, which costs nothing.</summary>
 public sealed class ModelListProbe(QueueSettings settings, ProviderHttp http)
 {
     /// <summary>Why nobody answers, or null when somebody does, were it with a refusal.</summary>

@@ -52,7 +52,7 @@ public sealed class BatchedQuestions(CallEstimates estimates, QueueMetrics metri
     {
         var output = ClassifierPrompt.OutputTokens(leads);
         return new ReservationCost(
-            estimates.Demand(model, ClassifierPrompt.AdmissionRequest, units, output) with { Requests = leads ? 1 : 0 },
+            estimates.Demand(model, ClassifierPrompt.CallKind, units, output) with { Requests = leads ? 1 : 0 },
             estimates.MostUsd(model, units, output));
     }
 }

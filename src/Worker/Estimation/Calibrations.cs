@@ -7,7 +7,7 @@ using Npgsql;
 namespace LlmQueue.Worker.Estimation;
 
 /// <summary>
-/// What each model's own counts have taught about the prompt's estimate: tokens = a + b × units, fitted by least squares over its answers,
+/// The calibration of the prompt estimate, by each model's own counts: tokens = a + b × units, fitted by least squares over its answers,
 /// the older ones fading.
 /// </summary>
 public sealed class Calibrations

@@ -9,25 +9,25 @@ using Npgsql;
 namespace LlmQueue.Worker.Leases;
 
 /// <summary>
-/// Finds what a crash, a lost message or a dead worker left behind and rings for it. It changes no state: it only says "look at this row",
-/// so it can do no harm however often it runs, and wherever.
+/// The rescuer: finds the rows that a crash, a lost message or a dead worker left behind and sends their command again. It changes no
+/// state: a command only says "look at this row", so it can do no harm however often it runs, and wherever.
 /// </summary>
 public sealed class Rescuer(
     NpgsqlDataSource database, CommandSender commandSender, OutboxPublisher outbox, WorkerIdentity identity, Heartbeat heartbeat,
     SummaryDeadlines deadlines, WorkerOptions options, ILogger<Rescuer> logger)
 {
-    private const int MaxRings = 1000;
+    private const int MaxCommands = 1000;
 
-    // A bell that was rung this long ago and brought nothing about is rung again. Twice is harmless; too soon is only work.
+    // A command that was sent this long ago and has not moved its row is sent again. Twice is harmless; too soon is only work.
     private static readonly TimeSpan Unanswered = TimeSpan.FromSeconds(15);
 
     /// <param name="cancellationToken">Stops the sweep.</param>
-    /// <param name="afterStart">True at the start of a host that is alone: every bell of the former process is lost, and all its
-    /// workers are gone.</param>
+    /// <param name="afterStart">True at the start of a host that is alone: every command of the former process is lost, and all its workers
+    /// are gone.</param>
     public async Task<int> Sweep(bool afterStart, CancellationToken cancellationToken)
     {
         var unanswered = afterStart ? TimeSpan.Zero : Unanswered;
-        var bells = new List<object>();
+        var commands = new List<object>();
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         if (afterStart)
         {
@@ -38,26 +38,26 @@ public sealed class Rescuer(
         }
 
         if (afterStart || heartbeat.IsSteady)
-            bells.AddRange(await Read(connection, GoneWorkers, r => new LeaseExpired(r.GetGuid(0), r.GetInt32(1)), cancellationToken,
+            commands.AddRange(await Read(connection, GoneWorkers, r => new LeaseExpired(r.GetGuid(0), r.GetInt32(1)), cancellationToken,
                 options.WorkerGoneAfter, options.CallTimeout + options.CallTimeout + TimeSpan.FromMinutes(1)));
-        bells.AddRange(await Read(connection, UnclaimedCalls, r => new CallProvider(r.GetGuid(0), r.GetInt32(1), r.GetString(2)),
+        commands.AddRange(await Read(connection, UnclaimedCalls, r => new CallProvider(r.GetGuid(0), r.GetInt32(1), r.GetString(2)),
             cancellationToken, unanswered));
-        bells.AddRange(await Read(connection, Unlooked, r => new StartTask(r.GetGuid(0)), cancellationToken, unanswered));
-        bells.AddRange(await Read(connection, UnansweredGrants, r => new CapacityGranted(r.GetGuid(0), r.GetInt32(1) + 1),
+        commands.AddRange(await Read(connection, Unlooked, r => new StartTask(r.GetGuid(0)), cancellationToken, unanswered));
+        commands.AddRange(await Read(connection, UnansweredGrants, r => new CapacityGranted(r.GetGuid(0), r.GetInt32(1) + 1),
             cancellationToken, unanswered));
-        bells.AddRange(await Read(connection, PastDeadline, r => new DeadlinePassed(r.GetGuid(0)), cancellationToken));
-        bells.AddRange(await Cancellations.Bells(connection, cancellationToken));
-        bells.AddRange(await Read(connection, SettledStages, SummaryBell, cancellationToken, unanswered));
+        commands.AddRange(await Read(connection, PastDeadline, r => new DeadlinePassed(r.GetGuid(0)), cancellationToken));
+        commands.AddRange(await Cancellations.Commands(connection, cancellationToken));
+        commands.AddRange(await Read(connection, SettledStages, SummaryCommand, cancellationToken, unanswered));
         await NoteDeadlines(connection, cancellationToken);
-        if (bells.Count > 0)
+        if (commands.Count > 0)
         {
-            logger.LogInformation("The Rescuer rings for {Count} rows: {Kinds}", bells.Count,
-                string.Join(", ", bells.GroupBy(b => b.GetType().Name).Select(g => $"{g.Count()} {g.Key}")));
-            await commandSender.Send(bells, cancellationToken);
+            logger.LogInformation("The rescuer sends commands for {Count} rows: {Kinds}", commands.Count,
+                string.Join(", ", commands.GroupBy(c => c.GetType().Name).Select(g => $"{g.Count()} {g.Key}")));
+            await commandSender.Send(commands, cancellationToken);
         }
 
         var published = afterStart ? 0 : await outbox.PublishLeftBehind(cancellationToken);
-        return bells.Count + published;
+        return commands.Count + published;
     }
 
     /// <summary>Claimed by a worker that is no more, or open longer than any call may take.</summary>
@@ -97,7 +97,7 @@ public sealed class Rescuer(
         returning s.id, s.stage, s.state
         """;
 
-    /// <summary>Summaries that somebody waits for: their bell rings at its moment, whoever had it in mind before.</summary>
+    /// <summary>Notes the deadlines of summaries: their command is sent at its moment, whichever worker had noted it before.</summary>
     private async Task NoteDeadlines(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
@@ -113,20 +113,20 @@ public sealed class Rescuer(
             });
     }
 
-    private static object SummaryBell(NpgsqlDataReader row) =>
+    private static object SummaryCommand(NpgsqlDataReader row) =>
         row.GetString(2) == SummaryStates.Submitted ? new StartSummary(row.GetGuid(0)) : new StageSettled(row.GetGuid(0), row.GetInt32(1));
 
     private static async Task<List<object>> Read(
-        NpgsqlConnection connection, string sql, Func<NpgsqlDataReader, object> bell, CancellationToken cancellationToken,
+        NpgsqlConnection connection, string sql, Func<NpgsqlDataReader, object> toCommand, CancellationToken cancellationToken,
         params TimeSpan[] times)
     {
         await using var command = new NpgsqlCommand(sql, connection);
         foreach (var time in times)
             command.Parameters.AddWithValue(time);
-        var bells = new List<object>();
+        var commands = new List<object>();
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        while (bells.Count < MaxRings && await reader.ReadAsync(cancellationToken))
-            bells.Add(bell(reader));
-        return bells;
+        while (commands.Count < MaxCommands && await reader.ReadAsync(cancellationToken))
+            commands.Add(toCommand(reader));
+        return commands;
     }
 }

@@ -27,9 +27,9 @@ public sealed class WaitActivities(WaitQueueDirectory waitQueues)
         waitQueues.Know(queue);
         task.Line = queue.Id;
         task.LineTokens = why.Tokens;
-        var announced = Begin(transition, TaskStates.WaitingForCapacity, "capacity", why.Reason, why.ExpectedAt);
+        var wait = Begin(transition, TaskStates.WaitingForCapacity, "capacity", why.Reason, why.ExpectedAt);
         var cost = task.PromptTokens + task.CallOutputTokens;
-        transition.Work.Enqueue = new Enqueue(queue, cost, Again: transition.Left is not null) { Expected = announced.Expect };
+        transition.Work.Enqueue = new Enqueue(queue, cost, Again: transition.Left is not null) { Expected = wait.Expect };
     }
 
     public void WaitForBudget(BehaviorContext<TaskRow> context)
@@ -78,7 +78,7 @@ public sealed class WaitActivities(WaitQueueDirectory waitQueues)
         EndWait(task);
     }
 
-    private static AnnouncedWait Begin(TaskTransition transition, string state, string waitingFor, string reason, DateTime? expectedAt)
+    private static RecordedWait Begin(TaskTransition transition, string state, string waitingFor, string reason, DateTime? expectedAt)
     {
         var (task, work) = (transition.Task, transition.Work);
         (task.WaitingFor, task.WaitReason, task.WaitingSince) = (waitingFor, reason, work.Now);
@@ -89,16 +89,16 @@ public sealed class WaitActivities(WaitQueueDirectory waitQueues)
             TaskId = task.CorrelationId, Tenant = task.Tenant, WaitingFor = waitingFor, Reason = reason,
             At = work.Now, Metadata = transition.Metadata,
         });
-        var announced = new AnnouncedWait(task, work);
-        announced.Expect(expectedAt);
-        return announced;
+        var wait = new RecordedWait(task, work);
+        wait.Expect(expectedAt);
+        return wait;
     }
 
     /// <summary>
-    /// The three places that tell of a wait: row, history and event. A task in a wait queue has its expected time only from the commit
-    /// that gives it its place.
+    /// The three places that tell of a wait: row, history and event. A task in a wait queue has its expected time only from the commit that
+    /// gives it its place.
     /// </summary>
-    private sealed class AnnouncedWait(TaskRow task, UnitOfWork work)
+    private sealed class RecordedWait(TaskRow task, UnitOfWork work)
     {
         private readonly HistoryRow _entry = work.History[^1];
         private readonly int _event = work.OutboxMessages.Count - 1;
@@ -109,9 +109,9 @@ public sealed class WaitActivities(WaitQueueDirectory waitQueues)
             _entry.Reason = task.ExpectedAt is { } expected
                 ? $"{task.WaitReason}; expected to move at {expected:yyyy-MM-dd HH:mm:ss.fff} UTC"
                 : task.WaitReason;
-            var announced = work.OutboxMessages[_event];
-            var deferred = (LlmTaskDeferred)announced.Message with { ExpectedAt = task.ExpectedAt };
-            work.OutboxMessages[_event] = announced with { Message = deferred };
+            var message = work.OutboxMessages[_event];
+            var deferred = (LlmTaskDeferred)message.Message with { ExpectedAt = task.ExpectedAt };
+            work.OutboxMessages[_event] = message with { Message = deferred };
         }
     }
 }

@@ -23,22 +23,22 @@ public sealed class CatalogueSynchronizer(
     /// <summary>
     /// At the start: every bucket, and what disabled one is forgotten, since a person may have replaced the key or mended the catalogue.
     /// </summary>
-    public Task OpenAll(CancellationToken cancellationToken) => Open(directory.All, announcement: null, cancellationToken);
+    public Task OpenAll(CancellationToken cancellationToken) => Open(directory.All, reloaded: null, cancellationToken);
 
     public async Task Follow(ModelCatalogue next, IReadOnlyList<string> changes, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow().UtcDateTime;
-        var announcement = new OutboxMessage(Guid.CreateVersion7(),
+        var reloaded = new OutboxMessage(Guid.CreateVersion7(),
             new CatalogueReloaded { Worker = identity.Name, Fingerprint = next.Fingerprint, Changes = changes, At = now }, now);
         var ways = directory.Of(next);
         // A bucket whose model reads as before keeps what was learned of it, a closing and a disabling included.
-        await Open(ways.All.Where(way => directory.Find(way.Id) is not { } known || !known.Model.ReadsAs(way.Model)), announcement,
+        await Open(ways.All.Where(way => directory.Find(way.Id) is not { } known || !known.Model.ReadsAs(way.Model)), reloaded,
             cancellationToken);
         directory.Take(ways);
-        outbox.Publish([announcement]);
+        outbox.Publish([reloaded]);
     }
 
-    private async Task Open(IEnumerable<BucketInfo> opened, OutboxMessage? announcement, CancellationToken cancellationToken)
+    private async Task Open(IEnumerable<BucketInfo> opened, OutboxMessage? reloaded, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow().UtcDateTime;
         var rows = opened.Select(b => b.NewRow(now)).OrderBy(b => b.Id, StringComparer.Ordinal).ToList();
@@ -59,8 +59,8 @@ public sealed class CatalogueSynchronizer(
                 batch.BatchCommands.Add(tables.EnableBuckets(rows));
             }
 
-            if (announcement is not null)
-                batch.BatchCommands.Add(tables.InsertAnnouncements([announcement.ToRow()]));
+            if (reloaded is not null)
+                batch.BatchCommands.Add(tables.InsertOutbox([reloaded.ToRow()]));
             if (batch.BatchCommands.Count > 0)
                 await batch.ExecuteNonQueryAsync(cancellationToken);
             await transaction.CommitAsync(cancellationToken);

@@ -11,28 +11,28 @@ using Quartz;
 namespace LlmQueue.Worker.Maintenance;
 
 /// <summary>
-/// Asks a provider whose breaker is open for its list of models, which is free. No word: no call is risked either, until the next look. An
-/// answer: one call is let through now.
+/// Probes a provider whose breaker is open by asking for its list of models, which is free. Without an answer no call is risked either,
+/// until the next probe. With one, a single call is let through now.
 /// </summary>
 [DisallowConcurrentExecution]
 public sealed class ProbeJob(
     NpgsqlDataSource database, StoreTables tables, LimitViews views, BucketDirectory directory, ModelListProbe probe, ProbeTimers timers,
-    LineBell lineBell, TimeProvider clock, ILogger<ProbeJob> logger) : IJob
+    CapacitySignal capacitySignal, TimeProvider clock, ILogger<ProbeJob> logger) : IJob
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan ProbeTimeout = TimeSpan.FromSeconds(2);
 
     public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default)
     {
         var id = context.MergedJobDataMap.GetString(ProbeTimers.Bucket);
         if (id is null || directory.Find(id) is not { } bucket)
             return;
-        var silence = await probe.WhySilent(bucket.Keys[0], Patience, cancellationToken);
+        var silence = await probe.WhySilent(bucket.Keys[0], ProbeTimeout, cancellationToken);
         var next = await Write(id, silence, cancellationToken);
         logger.LogInformation("{Bucket} was looked at: {Found}.", id, silence ?? "it answers, and one call is let through");
         if (next is { } at)
             await timers.Set(id, at);
         else
-            lineBell.Send();
+            capacitySignal.Send();
     }
 
     /// <summary>Under the row's lock, as every change of a breaker. Null when nothing is to be looked at again.</summary>

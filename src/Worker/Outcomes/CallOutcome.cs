@@ -2,7 +2,7 @@ using LlmQueue.Limits;
 
 namespace LlmQueue.Worker.Outcomes;
 
-/// <summary>What came of one call. A closed set: each has exactly one decision in RecoveryRule.</summary>
+/// <summary>The outcome of one call. A closed set: each has exactly one decision in RecoveryRule.</summary>
 public abstract record CallOutcome
 {
     /// <summary>What the provider said of its own count, on whichever answer.</summary>
@@ -14,7 +14,7 @@ public abstract record CallOutcome
     /// <summary>What it tells of the provider's health; null when it tells nothing.</summary>
     public virtual ProviderSign? Sign => ProviderSign.Alive;
 
-    /// <summary>The word kept in the attempt's record.</summary>
+    /// <summary>The outcome's name in the attempt's record.</summary>
     public abstract string Word { get; }
 
     /// <summary>An answer, whole.</summary>

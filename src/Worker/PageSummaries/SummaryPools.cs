@@ -13,7 +13,7 @@ public sealed class SummaryPools(
     /// <summary>No page is cut smaller than this for the sake of a model with a tiny limit; such a model just gets none.</summary>
     private const int SmallestCall = 2500;
 
-    /// <summary>Longer parts are summarised worse, whatever the context (reference: MiddleSum), and wait longer for room.</summary>
+    /// <summary>Longer parts are summarised worse, whatever the context (reference: MiddleSum), and wait longer for capacity.</summary>
     private const int LargestCall = 12_000;
 
     public IReadOnlyList<ModelId> Pages(DateOnly today) => Usable(settings.SummaryModels, catalogue.Now.SummaryPool, today);

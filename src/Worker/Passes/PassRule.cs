@@ -3,7 +3,7 @@ using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Worker.Passes;
 
-/// <summary>What follows when a pass has its answer. A closed set.</summary>
+/// <summary>The next pass after an answered one. A closed set.</summary>
 public abstract record PassDecision
 {
     /// <summary>The next pass begins.</summary>

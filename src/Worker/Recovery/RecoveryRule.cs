@@ -2,13 +2,15 @@ using LlmQueue.Worker.Outcomes;
 
 namespace LlmQueue.Worker.Recovery;
 
-/// <summary>What is done after a call. A closed set.</summary>
+/// <summary>The recovery decision after a call. A closed set.</summary>
 public abstract record RecoveryDecision
 {
     /// <summary>Keep the answer; the task is done.</summary>
     public sealed record Complete(CallOutcome.Answered Answer) : RecoveryDecision;
 
-    /// <summary>Ask for room again at once: the reason lies with the bucket or the key, not with the task. No fault is counted.</summary>
+    /// <summary>
+    /// Ask for admission again at once: the reason lies with the bucket or the key, not with the task. No fault is counted.
+    /// </summary>
     public sealed record SeekAgain(string Reason) : RecoveryDecision;
 
     /// <summary>This model will not do for this task: go on with the rest of the chain.</summary>
@@ -27,7 +29,7 @@ public abstract record RecoveryDecision
     public sealed record GiveUp(string Reason) : RecoveryDecision;
 }
 
-/// <summary>What a task has behind it when one of its calls ends.</summary>
+/// <summary>The state of a task when one of its calls ends.</summary>
 /// <param name="Model">The model that was called.</param>
 /// <param name="Faults">Faults of this task so far, this one not counted.</param>
 /// <param name="Outages">Of these, the providers'.</param>
@@ -39,7 +41,7 @@ public abstract record RecoveryDecision
 public sealed record Trial(
     string Model, int Faults, int Outages, bool OthersWereAnswered, bool HasTime, int MaxOutputTokens, int MostOutputTokens);
 
-/// <summary>One decision for each outcome. Pure.</summary>
+/// <summary>Decides how a task recovers from the outcome of a call; one decision for each outcome. Pure.</summary>
 public static class RecoveryRule
 {
     private const int LeastAllowance = 1024;
@@ -48,9 +50,9 @@ public static class RecoveryRule
 
     /// <param name="outcome">What came of the call.</param>
     /// <param name="trial">What the task has behind it.</param>
-    /// <param name="options">Limits of patience.</param>
-    /// <param name="chance">A number in [0, 1): jitter is only ever added.</param>
-    public static RecoveryDecision Decide(CallOutcome outcome, Trial trial, WorkerOptions options, double chance)
+    /// <param name="options">How many faults and how much time a task has.</param>
+    /// <param name="jitter">A number in [0, 1): jitter is only ever added.</param>
+    public static RecoveryDecision Decide(CallOutcome outcome, Trial trial, WorkerOptions options, double jitter)
     {
         var model = trial.Model;
         return outcome switch
@@ -70,12 +72,12 @@ public static class RecoveryRule
                 new RecoveryDecision.LeaveModel($"{model} does not take the request: {unsupported.Detail}"),
             CallOutcome.OutputSpent spent => More(spent, trial),
             CallOutcome.BadRequest bad => new RecoveryDecision.GiveUp($"{model} finds the request wrong: {bad.Detail}"),
-            CallOutcome.Malformed malformed => Fault($"{model} gave no usable answer: {malformed.Detail}", outcome, trial, options, chance),
+            CallOutcome.Malformed malformed => Fault($"{model} gave no usable answer: {malformed.Detail}", outcome, trial, options, jitter),
             CallOutcome.TimedOut timedOut =>
-                Fault($"{model} did not answer within {timedOut.After.TotalSeconds:0.#} s", outcome, trial, options, chance),
+                Fault($"{model} did not answer within {timedOut.After.TotalSeconds:0.#} s", outcome, trial, options, jitter),
             CallOutcome.Unreachable unreachable =>
-                Fault($"{model} could not be reached: {unreachable.Detail}", outcome, trial, options, chance),
-            CallOutcome.Abandoned abandoned => Fault(abandoned.Detail, outcome, trial, options, chance),
+                Fault($"{model} could not be reached: {unreachable.Detail}", outcome, trial, options, jitter),
+            CallOutcome.Abandoned abandoned => Fault(abandoned.Detail, outcome, trial, options, jitter),
             _ => throw new InvalidOperationException($"No decision is written for {outcome.GetType().Name}."),
         };
     }
@@ -84,7 +86,7 @@ public static class RecoveryRule
     /// Whose fault it was decides whether it may end the task. One that the provider met with everybody is an outage: the task goes on
     /// trying until its time is over. One that only this task met, or that is in what the model wrote, counts towards MaxFaults.
     /// </summary>
-    private static RecoveryDecision Fault(string reason, CallOutcome outcome, Trial trial, WorkerOptions options, double chance)
+    private static RecoveryDecision Fault(string reason, CallOutcome outcome, Trial trial, WorkerOptions options, double jitter)
     {
         var isOutage = outcome.IsProvidersFault && !trial.OthersWereAnswered;
         if (isOutage && !trial.HasTime)
@@ -93,7 +95,7 @@ public static class RecoveryRule
         if (!isOutage && trial.Faults - trial.Outages + 1 >= options.MaxFaults)
             return new RecoveryDecision.GiveUp($"{options.MaxFaults} calls met a fault, the last: {reason}");
         var pause = TimeSpan.FromTicks(Math.Min(LongestPause.Ticks, options.FirstBackOff.Ticks << Math.Min(trial.Faults, 16)));
-        return new RecoveryDecision.TryAgain(reason, pause + (pause * (chance / 2)), isOutage);
+        return new RecoveryDecision.TryAgain(reason, pause + (pause * (jitter / 2)), isOutage);
     }
 
     /// <summary>Each time four times as much, so that a few calls find what the model needs; at its limit another model is asked.</summary>

@@ -5,7 +5,7 @@ using LlmQueue.Worker.Admission;
 
 namespace LlmQueue.Worker.Routing;
 
-/// <summary>Round-robin among the healthy keys of a bucket. They share its limits; turns spread the blame and the log lines.</summary>
+/// <summary>Chooses a key: round-robin among the healthy keys of a bucket, which share its limits.</summary>
 public sealed class KeyChoice(LimitViews views)
 {
     private readonly ConcurrentDictionary<string, int> _turns = new(StringComparer.Ordinal);

@@ -3,7 +3,7 @@ using LlmQueue.Hosting.Settings;
 
 namespace LlmQueue.Worker.Routing;
 
-/// <summary>What the routing table is asked.</summary>
+/// <summary>The request to the routing table.</summary>
 public sealed record RouteRequest
 {
     public string? Kind { get; init; }
@@ -49,7 +49,7 @@ public abstract record RouteChoice
     }
 }
 
-/// <summary>The chain to try in order; never empty, nobody twice, and each can take the task.</summary>
+/// <summary>The chain to try in order; never empty, no model twice, and each can take the task.</summary>
 /// <param name="Rule">Why this chain: the row's name, and what was changed about it.</param>
 /// <param name="Models">First choice first.</param>
 public sealed record Routed(string Rule, IReadOnlyList<ModelId> Models) : RouteChoice
@@ -58,11 +58,11 @@ public sealed record Routed(string Rule, IReadOnlyList<ModelId> Models) : RouteC
     public string? Switched { get; init; }
 }
 
-/// <summary>Nobody can take the task as it is.</summary>
+/// <summary>No model can take the task as it is.</summary>
 /// <param name="Reason">What was found, what was expected and what to do.</param>
 public sealed record NoModel(string Reason) : RouteChoice
 {
-    /// <summary>Somebody would give such an answer, but no call holds the prompt beside it.</summary>
+    /// <summary>A model would give such an answer, but no call holds the prompt beside it.</summary>
     public bool IsTooLong { get; init; }
 }
 
@@ -77,7 +77,7 @@ public sealed record RouteConditions(Func<string, bool> HasKey, DateOnly Today, 
     public double Load { get; init; }
 }
 
-/// <summary>The routing table, read for one task: the first row that fits and has somebody left who can take it.</summary>
+/// <summary>Routes one task by the routing table: the first row that fits and has a model left which can take it.</summary>
 public static class RoutingRule
 {
     public static RouteChoice Decide(RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions)
@@ -115,7 +115,8 @@ public static class RoutingRule
     }
 
     /// <summary>
-    /// Those of a chain who can take the task today, in order: the retired are replaced, and who has no key or is too small is left out.
+    /// The models of a chain that can take the task today, in order: the retired are replaced, and models without a key or too small are
+    /// left out.
     /// </summary>
     public static IReadOnlyList<ModelId> Able(
         IEnumerable<ModelId> chain, RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions) =>
@@ -136,7 +137,7 @@ public static class RoutingRule
         Confidence = request.Confidence, Load = request.HighStakes ? 0 : conditions.Load,
     };
 
-    /// <summary>Those of the row who can take the task, with who was named.</summary>
+    /// <summary>The models of the row that can take the task, each with the name in the row.</summary>
     private static List<Link> ChainOf(Route row, RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions)
     {
         var chain = new List<Link>(row.Models.Count);

@@ -9,12 +9,12 @@ using Npgsql;
 namespace LlmQueue.Worker.Scheduling;
 
 /// <summary>
-/// Opens lines. One Pacer leads among all workers (an advisory lock that dies with its connection). It sleeps until the next opening
-/// it knows of, or until the bell of a line rings; then it books just as many tasks as fit and rings for those alone. Nobody else
-/// wakes and nobody polls.
+/// The capacity scheduler: grants capacity to waiting tasks. One scheduler leads among all workers (an advisory lock that dies with its
+/// connection). It sleeps until the next opening it knows of, or until it is woken; then it books just as many tasks as fit and sends a
+/// command to those alone. No other task wakes and nobody polls.
 /// </summary>
 public sealed class CapacityScheduler(
-    NpgsqlDataSource database, SchedulingCycle round, BatchFeeder feed, LineBell lineBell, CommandSender commandSender,
+    NpgsqlDataSource database, SchedulingCycle cycle, BatchFeeder feed, CapacitySignal capacitySignal, CommandSender commandSender,
     WorkerOptions options, TimeProvider clock, ILogger<CapacityScheduler> logger) : BackgroundService, IHostedLifecycleService
 {
     /// <summary>Any number will do as long as every worker uses the same.</summary>
@@ -30,13 +30,13 @@ public sealed class CapacityScheduler(
         join pg_settings s on s.name = u.name and s.context = 'user'
         """;
 
-    // A bell can be lost with its connection; then this sweep finds the line.
+    // A wake-up can be lost with its connection; then this sweep finds the waiting tasks.
     private static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(5);
     private readonly Signal _work = new();
     private volatile bool _leads;
 
     /// <summary>
-    /// True while no other worker's Pacer leads: what one worker of all is to do is done here, without another lock. A dead worker's
+    /// True while this worker's scheduler leads: what one worker of all has to do is done here, without another lock. A dead worker's
     /// leadership ends with its connection.
     /// </summary>
     public bool Leads => _leads;
@@ -55,12 +55,12 @@ public sealed class CapacityScheduler(
             }
             catch (Exception e) when (e is not OutOfMemoryException)
             {
-                if (e is UnheardException)
-                    logger.LogWarning("The broker does not hear the Pacer; it steps down, so that another worker may lead.");
+                if (e is NotTakenException)
+                    logger.LogWarning("The broker does not take commands; this capacity scheduler steps down, so that another worker may lead.");
                 else if (DatabaseFaults.IsPassing(e))
-                    logger.LogInformation("The Pacer cannot go on ({Reason}) and seeks to lead again.", e.Message);
+                    logger.LogInformation("The capacity scheduler cannot go on ({Reason}) and tries to lead again.", e.Message);
                 else
-                    logger.LogError(e, "A round of the Pacer failed; it begins again.");
+                    logger.LogError(e, "A scheduling cycle failed; it begins again.");
                 try
                 {
                     await Task.Delay(TimeSpan.FromSeconds(1), clock, stoppingToken);
@@ -74,7 +74,8 @@ public sealed class CapacityScheduler(
     }
 
     /// <summary>
-    /// First of all: room that is booked while the bus stops is booked for somebody who is not told. Another worker leads meanwhile.
+    /// Stops first of all: capacity that is booked while the bus stops is booked for a task that gets no command. Another worker leads
+    /// meanwhile.
     /// </summary>
     public Task StoppingAsync(CancellationToken cancellationToken) => StopAsync(cancellationToken);
 
@@ -86,18 +87,18 @@ public sealed class CapacityScheduler(
 
     private async Task Lead(CancellationToken cancellationToken)
     {
-        // Outside the pool: this one connection waits for the lock, holds it and hears the bell for as long as it lives.
+        // Outside the pool: this one connection waits for the lock, holds it and listens for wake-ups for as long as it lives.
         var settings = new NpgsqlConnectionStringBuilder(database.ConnectionString)
         {
             Pooling = false, CommandTimeout = 0, ApplicationName = "LlmQueue Pacer", KeepAlive = 5,
         };
         await using var connection = await OpenWithPassword(settings, cancellationToken);
-        await using (var wait = new NpgsqlCommand($"{LosesIfSilent}; select pg_advisory_lock({Leadership}); listen {LineBell.Channel}",
+        await using (var wait = new NpgsqlCommand($"{LosesIfSilent}; select pg_advisory_lock({Leadership}); listen {CapacitySignal.Channel}",
             connection))
             await wait.ExecuteNonQueryAsync(cancellationToken);
-        logger.LogInformation("This worker's Pacer leads.");
+        logger.LogInformation("This worker's capacity scheduler leads.");
         connection.Notification += (_, _) => _work.Set();
-        lineBell.Here = _work;
+        capacitySignal.Here = _work;
         _leads = true;
         using var lost = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var hearing = Hear(connection, lost);
@@ -107,10 +108,10 @@ public sealed class CapacityScheduler(
             {
                 lost.Token.ThrowIfCancellationRequested();
                 var began = clock.GetUtcNow().UtcDateTime;
-                var result = await round.Run(lost.Token);
-                await RingOrStepDown(result.Bells, lost.Token);
+                var result = await cycle.Run(lost.Token);
+                await SendOrStepDown(result.Commands, lost.Token);
                 var (fed, lookAgain) = await feed.Feed(lost.Token);
-                await RingOrStepDown(fed, lost.Token);
+                await SendOrStepDown(fed, lost.Token);
                 await Sleep(began, result.NextOpening is { } opening && (lookAgain is null || opening < lookAgain) ? opening : lookAgain,
                     lost.Token);
             }
@@ -122,19 +123,20 @@ public sealed class CapacityScheduler(
         finally
         {
             _leads = false;
-            lineBell.Here = null;
+            capacitySignal.Here = null;
             await lost.CancelAsync();
             await hearing;
         }
     }
 
     /// <summary>
-    /// Who has the database and not the broker would book room and tell nobody, for as long as it leads: another may be better off.
+    /// A leader that has the database and not the broker would book capacity and tell no task, for as long as it leads; another worker may
+    /// reach the broker.
     /// </summary>
-    private async Task RingOrStepDown(IReadOnlyCollection<object> bells, CancellationToken cancellationToken)
+    private async Task SendOrStepDown(IReadOnlyCollection<object> commands, CancellationToken cancellationToken)
     {
-        if (!await commandSender.Send(bells, cancellationToken))
-            throw new UnheardException();
+        if (!await commandSender.Send(commands, cancellationToken))
+            throw new NotTakenException();
     }
 
     private async Task<NpgsqlConnection> OpenWithPassword(NpgsqlConnectionStringBuilder settings, CancellationToken cancellationToken)
@@ -146,7 +148,7 @@ public sealed class CapacityScheduler(
         return connection;
     }
 
-    /// <summary>At least a tick, so that openings a moment apart share a round; at most until the next opening.</summary>
+    /// <summary>Waits at least a tick, so that openings a moment apart share a cycle; at most until the next opening.</summary>
     private async Task Sleep(DateTime began, DateTime? nextOpening, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow().UtcDateTime;
@@ -167,7 +169,7 @@ public sealed class CapacityScheduler(
         }
         catch (Exception) when (lost.IsCancellationRequested)
         {
-            // The Pacer stops.
+            // The scheduler stops.
         }
         catch (Exception e) when (DatabaseFaults.IsPassing(e) || e is InvalidOperationException or ObjectDisposedException)
         {
@@ -175,5 +177,5 @@ public sealed class CapacityScheduler(
         }
     }
 
-    private sealed class UnheardException() : Exception("The broker did not take the bells.");
+    private sealed class NotTakenException() : Exception("The broker did not take the commands.");
 }

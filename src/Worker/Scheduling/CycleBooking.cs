@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace LlmQueue.Worker.Scheduling;
 
-/// <summary>Writes what a round has planned: a task's row takes its grant first, and only then is room booked for it.</summary>
+/// <summary>Writes the plan of a scheduling cycle: a task's row takes its grant first, and only then is capacity booked for it.</summary>
 internal sealed class CycleBooking(StoreTables tables, Thresholds thresholds)
 {
     public async Task Grant(
@@ -54,7 +54,7 @@ internal sealed class CycleBooking(StoreTables tables, Thresholds thresholds)
             });
         plan.Alerts = thresholds.Crossed(work.SharesBefore, work.Buckets, work.Budgets, now);
         if (plan.Alerts.Count > 0)
-            write.BatchCommands.Add(tables.InsertAnnouncements([.. plan.Alerts.Select(a => a.ToRow())]));
+            write.BatchCommands.Add(tables.InsertOutbox([.. plan.Alerts.Select(a => a.ToRow())]));
         write.BatchCommands.Add(tables.UpdateBuckets(work.Buckets));
         if (work.Budgets.Count > 0)
             write.BatchCommands.Add(tables.UpdateBudgets(work.Budgets));
@@ -66,7 +66,9 @@ internal sealed class CycleBooking(StoreTables tables, Thresholds thresholds)
         await write.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    /// <summary>Room and money for those whose rows took the grant; those that were canceled in the meantime took nothing.</summary>
+    /// <summary>
+    /// Books capacity and money for those whose rows took the grant; those that were canceled in the meantime took nothing.
+    /// </summary>
     public static void Book(CyclePlan plan, CycleTransaction work, HashSet<Guid> booked)
     {
         foreach (var grant in plan.Grants.Where(g => booked.Contains(g.Head.Id)))

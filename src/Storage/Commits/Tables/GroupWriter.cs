@@ -51,7 +51,7 @@ internal sealed class GroupWriter(StoreTables tables)
         AddIfAny(batch, writing.SelectMany(p => p.UnitOfWork.History), tables.InsertHistory);
         AddIfAny(batch, writing.SelectMany(p => p.UnitOfWork.Payloads), tables.InsertPayloads);
         AddIfAny(batch, writing.SelectMany(p => p.UnitOfWork.OutboxMessages).Concat(alerts).Select(a => a.ToRow()),
-            tables.InsertAnnouncements);
+            tables.InsertOutbox);
         AddIfAny(batch, writing.SelectMany(p => p.UnitOfWork.Webhooks), tables.InsertWebhooks);
         AddIfAny(batch, writing.SelectMany(p => p.UnitOfWork.Cancellations), StoreTables.InsertCancellations);
         AddKeyUse(batch, writing);
