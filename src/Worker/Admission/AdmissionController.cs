@@ -30,7 +30,6 @@ public sealed class AdmissionController(
         var decision = AdmissionRule.Decide(candidates, ordered.IsSpread, now);
         // A task that could not pay anywhere does not enter a wait queue: at its head it would be sent away, enqueued again behind the
         // others, and so on without end.
-        // and turn in circles.
         if (decision is AdmissionDecision.NoRoom full
             && WhyNoMoney([.. candidates.Where(c => full.Buckets.Contains(c.BucketId))], drawn, now) is { } broke)
             return AtLimit(broke);

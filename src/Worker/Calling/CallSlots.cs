@@ -89,7 +89,7 @@ public sealed class CallSlots(WorkerIdentity identity, Heartbeat heartbeat, Work
     internal ChannelReader<LocalCall> Own => _own.Reader;
 
     /// <summary>
-    /// A pass asks something else than the task's prompt, and so does who waited for room: theirs is read when they are claimed.
+    /// A pass asks something else than the task's prompt, and so does a task that waited for capacity: its prompt is read when it is claimed.
     /// </summary>
     private ClaimedCall? Claim(TaskRow task, AttemptRow attempt, UnitOfWork transition)
     {
