@@ -22,7 +22,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 namespace LlmQueue.Api;
 
 /// <summary>
-/// The API's part of a host: its own, or the one process that does everything. The store and the bus are the host's to add.
+/// Registers the services of the API, in its own host or in the one process that does everything. The host adds storage and bus.
 /// </summary>
 public static class ApiServices
 {

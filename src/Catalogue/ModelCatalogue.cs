@@ -2,9 +2,7 @@ using LlmQueue.Catalogue.Reading;
 
 namespace LlmQueue.Catalogue;
 
-/// <summary>
-/// The models, the routing table and the pools: everything that ages quickly, as data. Immutable; a reload makes a new one.
-/// </summary>
+/// <summary>The catalogue: models, routing table and pools, which change often, as data. Immutable; a reload makes a new one.</summary>
 public sealed class ModelCatalogue
 {
     private readonly Dictionary<ModelId, ModelEntry> _byId;
@@ -120,10 +118,10 @@ public sealed class ModelCatalogue
         Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(json)), 0, 6);
 }
 
-/// <summary>The catalogue doesn't fit: the file, the line, what was found and what was expected.</summary>
+/// <summary>The catalogue file is invalid: the file, the line, what was found and what was expected.</summary>
 public sealed class CatalogueException(string message) : Exception(message);
 
-/// <summary>Gathers what is wrong with one file, so that it is mended in one go and not sentence by sentence.</summary>
+/// <summary>Collects all problems of one file, so that they can be fixed in one go.</summary>
 internal sealed class CatalogueProblems(string fileName)
 {
     private const int Shown = 10;

@@ -1,6 +1,6 @@
 namespace LlmQueue.Catalogue;
 
-/// <summary>What the routing table looks at: a task, as far as is known of it, and the moment.</summary>
+/// <summary>The facts of a task, and of the moment, that the routing table compares with its columns.</summary>
 public sealed record RouteFacts
 {
     public string Task { get; init; } = "";
@@ -94,7 +94,7 @@ public sealed record Route
         wanted == Any || string.Equals(wanted, found, StringComparison.OrdinalIgnoreCase);
 }
 
-/// <summary>Which tenants are of which tier; who is named in none is <see cref="Standard"/>.</summary>
+/// <summary>The tiers of tenants; a tenant that is named in none is <see cref="Standard"/>.</summary>
 public sealed class Tiers(IReadOnlyDictionary<string, string> byTenant)
 {
     public const string Standard = "standard";

@@ -6,7 +6,7 @@ using LlmQueue.Embedded.Tasks;
 
 namespace LlmQueue.Embedded;
 
-/// <summary>What every command is given.</summary>
+/// <summary>The context of every command.</summary>
 /// <param name="Clock">The time.</param>
 /// <param name="Stop">Ctrl-C and SIGTERM.</param>
 internal sealed record CommandContext(TimeProvider Clock, CancellationToken Stop);

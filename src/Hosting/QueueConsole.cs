@@ -31,8 +31,8 @@ public static class QueueConsole
 }
 
 /// <summary>
-/// Time, level, who, what; an exception on the same line. A broker or a database that is away is a sentence: whoever asked tries again by
-/// itself, and the stack, thousands of characters of it where libraries wrap each other's, says nothing of why.
+/// Formats a log entry as one line: time, level, category, message, exception. A broker or a database that is away is one sentence: the
+/// caller retries by itself, and the stack, thousands of characters where libraries wrap each other's, does not say why.
 /// </summary>
 public sealed class LineFormatter() : ConsoleFormatter(Id)
 {

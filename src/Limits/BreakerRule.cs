@@ -1,6 +1,6 @@
 namespace LlmQueue.Limits;
 
-/// <summary>What a call told of the provider's health.</summary>
+/// <summary>The evidence of one call about the provider's health.</summary>
 /// <param name="IsAlive">True when it answered, were it with a refusal; false when it met a fault of the provider's.</param>
 /// <param name="Reason">The fault, as a sentence.</param>
 /// <param name="OpensBreaker">So many of this worker's latest calls met faults that this one is enough.</param>
@@ -9,7 +9,7 @@ public sealed record ProviderSign(bool IsAlive, string Reason = "", bool OpensBr
     public static ProviderSign Alive { get; } = new(true);
 }
 
-/// <summary>How a bucket's breaker stands.</summary>
+/// <summary>The state of a bucket's breaker.</summary>
 public enum BreakerState
 {
     /// <summary>Calls go through.</summary>

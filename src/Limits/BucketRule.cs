@@ -264,7 +264,7 @@ public static class BucketRule
     }
 }
 
-/// <summary>When a bucket opens for a call.</summary>
+/// <summary>The moment at which a bucket has capacity for a call.</summary>
 /// <param name="At">The time; the present when it is open.</param>
 /// <param name="Window">The window that holds it back, null when the provider closed it or nothing does.</param>
 public readonly record struct Opening(DateTime At, LimitWindow? Window);

@@ -1,6 +1,6 @@
 namespace LlmQueue.Limits;
 
-/// <summary>What a provider's answer said of its own count; null where it said nothing.</summary>
+/// <summary>The provider's own count of what is used, from its answer; null where it said nothing.</summary>
 public sealed record ProviderCount
 {
     public double? LimitRequestsDay { get; init; }

@@ -1,7 +1,8 @@
 namespace LlmQueue.Worker;
 
 /// <summary>
-/// How a worker works. Each is an environment variable of the same name in capitals (CALL_TIMEOUT_SECONDS); the defaults serve one machine.
+/// The options of a worker. Each is an environment variable of the same name in capitals (CALL_TIMEOUT_SECONDS); the defaults serve one
+/// machine.
 /// </summary>
 public sealed record WorkerOptions
 {

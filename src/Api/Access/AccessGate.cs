@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace LlmQueue.Api.Access;
 
-/// <summary>Marks an endpoint that answers everybody: health, for whoever watches over the process.</summary>
+/// <summary>Marks an endpoint that needs no token: health checks.</summary>
 public sealed class OpenToEverybody;
 
 /// <summary>Authorization for every route that is not marked as open, unknown addresses included.</summary>
@@ -35,8 +35,8 @@ public static class AccessGate
     public static Caller Caller(this HttpContext context) => context.Features.GetRequiredFeature<Caller>();
 
     /// <summary>
-    /// A command with the secret of this installation. It counts on this machine alone, so that a copy of it is of no use elsewhere; a page
-    /// in a browser cannot have it.
+    /// Authenticates a command of this installation by its secret. It is accepted from this machine only, so that a copy of it is of no use
+    /// elsewhere; a page in a browser cannot have it.
     /// </summary>
     private static Caller? OfTheInstallation(HttpContext context, Callers callers)
     {
@@ -72,7 +72,8 @@ public static class AccessGate
     }
 
     /// <summary>
-    /// The connection comes from here, and so does what speaks through it: not a page in a browser, nor a proxy for somebody else.
+    /// Authenticates a caller on this machine: the connection is local, and so is its client, not a page in a browser nor a proxy for
+    /// somebody else.
     /// </summary>
     private static Caller AtTheMachine(HttpContext context)
     {

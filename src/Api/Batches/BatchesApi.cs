@@ -13,8 +13,8 @@ using LlmQueue.Storage.Outbox;
 namespace LlmQueue.Api.Batches;
 
 /// <summary>
-/// Batches as OpenAI's clients handle them; besides, windows from 30 minutes to 7 days, requests in the body instead of a file, and an
-/// address that is told of the end.
+/// The batch endpoints of OpenAI's API; besides, windows from 30 minutes to 7 days, requests in the body instead of a file, and a webhook
+/// at the end.
 /// </summary>
 public static class BatchesApi
 {

@@ -7,7 +7,7 @@ using LlmQueue.Storage.Intake;
 
 namespace LlmQueue.Api.Files;
 
-/// <summary>Files as OpenAI's clients handle them.</summary>
+/// <summary>The file endpoints of OpenAI's API.</summary>
 public static class FilesApi
 {
     private const int MostListed = 10_000;
@@ -91,7 +91,7 @@ public static class FilesApi
     private static ProblemException Refused(string detail, string? param) => new(Problem.Refused(detail) with { Param = param });
 }
 
-/// <summary>What lists of OpenAI's dialect are asked.</summary>
+/// <summary>The query parameters of lists in OpenAI's API.</summary>
 internal static class OpenAiQuery
 {
     public static string? Text(IQueryCollection query, string name) =>

@@ -64,7 +64,7 @@ public sealed class DatabaseRetry(TimeProvider clock, Preparation preparation)
     }
 }
 
-/// <summary>Whether the database has been brought up to date since the start; until then there are no tables to ask.</summary>
+/// <summary>Tells whether the migrations have been applied since the start; until then there are no tables.</summary>
 public sealed class Preparation
 {
     private volatile bool _isDone;

@@ -71,13 +71,13 @@ public sealed record Problem(int Status, string Type, string Title, string Detai
     }
 }
 
-/// <summary>Stops a request with a problem, from wherever it is noticed.</summary>
+/// <summary>Ends a request with a problem, from wherever it is found.</summary>
 public sealed class ProblemException(Problem problem) : Exception(problem.Detail)
 {
     public Problem Problem { get; } = problem;
 }
 
-/// <summary>Every answer that is not the one asked for is a problem: faults, unknown addresses, wrong methods.</summary>
+/// <summary>Turns every fault, unknown address and wrong method into a problem.</summary>
 public static class ProblemAnswers
 {
     public static void UseProblemAnswers(this WebApplication app)

@@ -3,7 +3,7 @@ using LlmQueue.Contracts;
 
 namespace LlmQueue.Catalogue.Reading;
 
-/// <summary>Makes a catalogue of the file's parts and notes everything that doesn't fit, references between the parts included.</summary>
+/// <summary>Reads the file's JSON into a catalogue and notes every problem, also in the references between its parts.</summary>
 internal sealed class CatalogueReader(CatalogueProblems problems)
 {
     private static readonly string[] Complexities = [Route.Any, "low", "medium", "high"];

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace LlmQueue.Catalogue.Reading;
 
-/// <summary>A JSON value that remembers its line. JsonDocument forgets it, and a sentence without a line sends people searching.</summary>
+/// <summary>A JSON value with its line, which JsonDocument does not keep, so that a problem can name it.</summary>
 internal sealed record JsonPart(int Line, JsonTokenType Kind, string Text, IReadOnlyList<JsonPart> Items, IReadOnlyList<JsonMember> Members)
 {
     /// <summary>The value as an error shows it.</summary>

@@ -5,7 +5,7 @@ using LlmQueue.Worker.Calling.Providers;
 
 namespace LlmQueue.Embedded.Checkup;
 
-/// <summary>Asks each provider for its models with each key. It costs nothing, and the key itself is never shown.</summary>
+/// <summary>Checks each key by asking its provider for its models. It costs nothing, and the key itself is never shown.</summary>
 internal static class KeyChecks
 {
     private static readonly TimeSpan AnswersWithin = TimeSpan.FromSeconds(5);

@@ -10,7 +10,7 @@ using MassTransit;
 
 namespace LlmQueue.Embedded.Hosting;
 
-/// <summary>How a command wants the process.</summary>
+/// <summary>The parts of the process that a command needs.</summary>
 /// <param name="WithApi">Listen on LLMQUEUE_URL.</param>
 /// <param name="WithWorker">Work on the queue; without it only the database is there to be looked at.</param>
 /// <param name="Logging">Where the log goes.</param>

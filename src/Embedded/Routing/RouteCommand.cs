@@ -6,7 +6,7 @@ using LlmQueue.Storage.Intake;
 
 namespace LlmQueue.Embedded.Routing;
 
-/// <summary>What the person asked for.</summary>
+/// <summary>The arguments of the route command.</summary>
 internal sealed record RouteQuestion(string Text)
 {
     public string? Kind { get; init; }
@@ -29,7 +29,10 @@ internal sealed record RouteQuestion(string Text)
         new LlmMessage("user", Text)];
 }
 
-/// <summary>Shows how a task would be read and where it would go. Nobody is called, nothing is started and nothing is written.</summary>
+/// <summary>
+/// The command ./run.sh route: shows how a task would be classified and routed. No model is called, nothing is started and nothing is
+/// written.
+/// </summary>
 internal static class RouteCommand
 {
     public static Command Define(CommandContext context)

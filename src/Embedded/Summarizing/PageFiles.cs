@@ -9,7 +9,7 @@ namespace LlmQueue.Embedded.Summarizing;
 /// <param name="Wrong">Why it cannot, as a sentence.</param>
 internal sealed record PageFile(string Title, PageContent? Content, string? Wrong);
 
-/// <summary>What was found under the paths of a command.</summary>
+/// <summary>The pages that were found under the paths of a command.</summary>
 /// <param name="Pages">In the order of their paths; those that cannot be read among them, because they fail and do not vanish.</param>
 /// <param name="Skipped">What is no page, a sentence each.</param>
 internal sealed record FoundPages(IReadOnlyList<PageFile> Pages, IReadOnlyList<string> Skipped);

@@ -20,7 +20,7 @@ public sealed record ProviderSettings(string Name, Uri BaseUrl, IReadOnlyList<Pr
     public override string ToString() => $"{Name} at {BaseUrl}, {Keys.Count} keys";
 }
 
-/// <summary>Who may use the API; the name is the tenant.</summary>
+/// <summary>An API token; its name is the tenant.</summary>
 /// <param name="Name">The tenant.</param>
 /// <param name="Secret">The token itself, or its SHA-256 as <c>sha256-…</c> in hex.</param>
 /// <param name="ReadsOnly">It may look and change nothing.</param>
@@ -29,19 +29,19 @@ public sealed record ApiToken(string Name, string Secret, bool ReadsOnly = false
     public override string ToString() => Name;
 }
 
-/// <summary>A secret that signs what a tenant's addresses are told.</summary>
+/// <summary>A secret that signs the webhooks of a tenant.</summary>
 public sealed record WebhookSecret(string Tenant, byte[] Key)
 {
     public override string ToString() => Tenant;
 }
 
-/// <summary>The broker, with its parts decoded.</summary>
+/// <summary>The address of the broker, with its parts decoded.</summary>
 public sealed record RabbitMqAddress(string Host, int Port, string VirtualHost, string User, string Password, bool Tls)
 {
     public override string ToString() => $"{(Tls ? "amqps" : "amqp")}://{User}@{Host}:{Port}/{Uri.EscapeDataString(VirtualHost)}";
 }
 
-/// <summary>What the installation was told by its environment and <c>.env</c>, checked once at start.</summary>
+/// <summary>The settings of the installation, from its environment and <c>.env</c>, checked once at start.</summary>
 public sealed record QueueSettings
 {
     /// <summary>An Npgsql connection string; null means the private PostgreSQL in <see cref="DataFolder"/>.</summary>
@@ -134,7 +134,7 @@ public sealed record QueueSettings
     public static IReadOnlyDictionary<string, string?> Variables(string homeFolder) => EnvironmentFile.Read(homeFolder);
 }
 
-/// <summary>The start is refused: one sentence a problem, naming the variable, what was found and what is allowed.</summary>
+/// <summary>Settings are invalid: one sentence a problem, naming the variable, what was found and what is allowed.</summary>
 public sealed class SettingsException(IReadOnlyList<string> problems) : Exception(string.Join('\n', problems))
 {
     public IReadOnlyList<string> Problems { get; } = problems;

@@ -7,8 +7,7 @@ using Npgsql;
 namespace LlmQueue.Storage.Batches;
 
 /// <summary>
-/// A line that has become a task, or one that is refused before it could run: then <paramref name="Error"/> is OpenAI's
-/// error object as JSON.
+/// A line as a task, or as one that is refused before it could run: then <paramref name="Error"/> is OpenAI's error object as JSON.
 /// </summary>
 public sealed record ImportedLine(AcceptedTask Task, string? Error);
 

@@ -6,7 +6,7 @@ using Microsoft.EntityFrameworkCore.Query;
 
 namespace LlmQueue.Storage.Batches;
 
-/// <summary>How many of a batch's tasks there are, and how many have ended in which way.</summary>
+/// <summary>The counts of a batch's tasks: all, and those that have ended in each way.</summary>
 public sealed record BatchCounts(int Total, int Completed, int Failed, int Expired, long InputTokens, long OutputTokens);
 
 /// <summary>

@@ -69,7 +69,7 @@ public sealed class CommitEffects(
     }
 }
 
-/// <summary>A group whose transaction has been committed.</summary>
+/// <summary>A group of units of work whose transaction has been committed.</summary>
 /// <param name="Written">Those that are durable now.</param>
 /// <param name="WithoutRoom">Those for which the true limits had no room: nothing of them was written.</param>
 /// <param name="Ledger">The limits as they were written.</param>

@@ -116,7 +116,7 @@ public sealed class GroupLoop<TItem>(GroupHandling<TItem> handling, TimeProvider
     }
 }
 
-/// <summary>What a <see cref="GroupLoop{TItem}"/> does with its groups.</summary>
+/// <summary>The behaviour of a <see cref="GroupLoop{TItem}"/>: how its groups are made and handled.</summary>
 public sealed record GroupHandling<TItem>
 {
     /// <summary>Items that are handled in one go.</summary>

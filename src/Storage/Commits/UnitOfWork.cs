@@ -127,7 +127,9 @@ public sealed class UnitOfWork(DateTime now)
     }
 }
 
-/// <summary>Who said what a task is, the model it goes to first by that, and the one it would have gone to if nobody had.</summary>
+/// <summary>
+/// For metrics: which stage classified the task, the model it goes to first by that, and the one it would have gone to without.
+/// </summary>
 public sealed record StageDecision(string Stage, string Model, string Without);
 
 /// <summary>The outcome of a unit of work.</summary>

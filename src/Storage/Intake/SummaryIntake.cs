@@ -6,13 +6,13 @@ using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Storage.Intake;
 
-/// <summary>A set of pages as it was handed in, made into rows.</summary>
+/// <summary>A submitted set of pages, as rows.</summary>
 /// <param name="Row">The summary.</param>
 /// <param name="Pages">A payload a page, parts "page/1", "page/2", …</param>
 /// <param name="Refusal">Why it can never run, as a sentence; null when nothing is wrong.</param>
 public sealed record AcceptedSummary(SummaryRow Row, IReadOnlyList<PayloadRow> Pages, string? Refusal);
 
-/// <summary>A page as its row keeps it.</summary>
+/// <summary>A page as it is stored.</summary>
 /// <param name="Title">Its title, if it has one of its own.</param>
 /// <param name="Text">Plain text or Markdown.</param>
 /// <param name="Html">HTML.</param>

@@ -6,7 +6,7 @@ using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Storage.Intake;
 
-/// <summary>A task as it was handed in, made into its row.</summary>
+/// <summary>A submitted task, as its row.</summary>
 /// <param name="Row">The row.</param>
 /// <param name="Prompt">The messages, as JSON, for the prompt's own row.</param>
 /// <param name="Refusal">Why it can never run, as a sentence; null when nothing is wrong with its values.</param>

@@ -37,7 +37,7 @@ public sealed class LimitViews
     }
 }
 
-/// <summary>A bucket as last seen, less what this process has decided since.</summary>
+/// <summary>The view of one bucket: its last known row, less what this process has decided since.</summary>
 public sealed class BucketView(TokenBucket row)
 {
     private readonly Lock _lock = new();
@@ -111,7 +111,7 @@ public sealed class BucketView(TokenBucket row)
     }
 }
 
-/// <summary>A budget as last seen, less what this process has decided since.</summary>
+/// <summary>The view of one budget: its last known row, less what this process has decided since.</summary>
 public sealed class BudgetView(Budget row)
 {
     private readonly Lock _lock = new();

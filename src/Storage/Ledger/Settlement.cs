@@ -39,7 +39,7 @@ public sealed record Closing(DateTime Until, string Reason, LimitWindow? Window)
     public bool IsLimit { get; init; } = true;
 }
 
-/// <summary>One call through one key, or a part of one.</summary>
+/// <summary>The use of one key by one call, or by a part of one.</summary>
 public sealed record KeyUse(string Alias, long InputTokens, long OutputTokens, bool Throttled, bool Fault, string? RefusedReason)
 {
     /// <summary>0 for a member of a shared reservation: the call is its lead's.</summary>

@@ -1,6 +1,6 @@
 namespace LlmQueue.Storage.Rankings;
 
-/// <summary>What is held against a model, and what for: sums over its runs, the older ones faded.</summary>
+/// <summary>The record of a model: sums over its runs, the older ones faded.</summary>
 /// <param name="Model">As provider:model.</param>
 /// <param name="Runs">All it ever made of this kind.</param>
 /// <param name="Weight">Of them what has not faded.</param>
@@ -94,7 +94,7 @@ public static class RankingRule
     }
 }
 
-/// <summary>The standing comparison.</summary>
+/// <summary>The comparison of the choices made with the best single model.</summary>
 /// <param name="Value">The mean score of the choices made.</param>
 /// <param name="BestModel">The best single model.</param>
 /// <param name="BestValue">Its score: what always choosing it would have been worth. The difference is the price of finding out.</param>

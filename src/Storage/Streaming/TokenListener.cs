@@ -92,7 +92,7 @@ public sealed class TokenListener(NpgsqlDataSource database, TimeProvider clock,
     }
 }
 
-/// <summary>The pieces of one answer as they are heard.</summary>
+/// <summary>A subscription to the pieces of one answer.</summary>
 public sealed class TokenSubscription(ChannelReader<TokenChunk> pieces, Action forget) : IDisposable
 {
     public ChannelReader<TokenChunk> Pieces => pieces;

@@ -50,7 +50,7 @@ public static class SummaryStates
     public static readonly IReadOnlyList<string> Ends = [Completed, Failed, Canceled];
 }
 
-/// <summary>What a page can be besides the states of its tasks.</summary>
+/// <summary>States of a page besides those of its tasks.</summary>
 public static class PageStates
 {
     /// <summary>No model could take it in time; sentences of its own stand in for a summary.</summary>

@@ -130,7 +130,7 @@ public sealed record PassView(string Pass, string Text);
 /// <summary>What happened, when, and why; <see cref="State"/> is the state after it.</summary>
 public sealed record HistoryView(DateTime At, string Entry, string State, string? Reason);
 
-/// <summary>Which tasks are listed.</summary>
+/// <summary>The filter of a task list.</summary>
 public sealed record TaskFilter
 {
     public string? State { get; init; }
@@ -149,5 +149,5 @@ public sealed record TaskFilter
 /// <param name="Next">What to give as <c>after</c> for the next page; null on the last one.</param>
 public sealed record TaskPage(IReadOnlyList<TaskItem> Items, Guid? Next);
 
-/// <summary>Enough of a task or a summary to answer whoever hands it in again, or cancels it.</summary>
+/// <summary>The state and owner of a task or summary, for a repeated submission or a cancellation.</summary>
 public sealed record Standing(Guid Id, string Tenant, string State);

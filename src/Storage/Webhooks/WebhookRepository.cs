@@ -2,7 +2,7 @@ using Npgsql;
 
 namespace LlmQueue.Storage.Webhooks;
 
-/// <summary>A call that is due, and what it tells; of a batch the caller reads the rest.</summary>
+/// <summary>A due delivery with what it tells; the rest of a batch is read by the caller.</summary>
 public sealed record DueWebhook(WebhookRow Row, string? State, string? Reason, string? Metadata, bool AddressIsGone);
 
 /// <summary>

@@ -32,7 +32,7 @@ public sealed class WebhookRow
     public bool Delivered { get; set; }
 }
 
-/// <summary>One try of a webhook, and what came of it. A try whose worker died with it has no row.</summary>
+/// <summary>One try of a webhook delivery. A try whose worker died with it has no row.</summary>
 public sealed class WebhookTryRow
 {
     public Guid WebhookId { get; set; }

@@ -4,7 +4,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Storage.Webhooks;
 
-/// <summary>Which deliveries are listed.</summary>
+/// <summary>The filter of a list of deliveries.</summary>
 /// <param name="Tenant">Null: every tenant's.</param>
 /// <param name="State">One of <see cref="WebhookViews.States"/>; null: all.</param>
 /// <param name="TaskId">Null: every task's.</param>

@@ -11,7 +11,7 @@ namespace LlmQueue.Worker.Admission;
 /// <param name="PriceUsd">The most it can cost there; null when a price is unknown.</param>
 public sealed record Candidate(string BucketId, ModelEntry Model, TokenBucket Bucket, ResourceDemand Demand, decimal? PriceUsd);
 
-/// <summary>What admission decides for a task. A closed set.</summary>
+/// <summary>The decision of admission control. A closed set.</summary>
 public abstract record AdmissionDecision
 {
     /// <summary>These have capacity, best first.</summary>
@@ -32,7 +32,7 @@ public abstract record AdmissionDecision
     public sealed record Impossible(string Reason) : AdmissionDecision;
 }
 
-/// <summary>Whether a task may be called now, and where. Pure: the buckets' levels and the time in, a decision out.</summary>
+/// <summary>Decides on admission: call now and where, wait, or reject. Pure: the buckets' levels and the time in, a decision out.</summary>
 public static class AdmissionRule
 {
     /// <param name="candidates">The ways, in their order (OrderRule).</param>
@@ -137,7 +137,7 @@ public static class AdmissionRule
     };
 }
 
-/// <summary>Why nothing is sent to a bucket at all.</summary>
+/// <summary>The reasons for which a bucket is disabled.</summary>
 public static class DisabledReasons
 {
     public const string Gone = "the model is gone";

@@ -49,7 +49,7 @@ public sealed class BucketWays
     public BucketInfo? Find(string id) => _byId.GetValueOrDefault(id);
 }
 
-/// <summary>A bucket with what this process knows of it besides its levels.</summary>
+/// <summary>A bucket as the catalogue and the settings describe it.</summary>
 /// <param name="Id">provider/organisation/model.</param>
 /// <param name="Model">The model.</param>
 /// <param name="Organisation">Whose limits it is.</param>

@@ -8,7 +8,7 @@ using MassTransit;
 
 namespace LlmQueue.Worker.Calling;
 
-/// <summary>An attempt that this worker opened and whose call it kept.</summary>
+/// <summary>An attempt that this worker opened and whose call it makes itself.</summary>
 /// <param name="Task">The row as the commit that opened it wrote it.</param>
 /// <param name="Provider">Whose slot it has.</param>
 /// <param name="Claim">What the call needs, where the claim was part of that commit; else the attempt is claimed now.</param>

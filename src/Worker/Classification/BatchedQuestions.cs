@@ -57,7 +57,7 @@ public sealed class BatchedQuestions(CallEstimates estimates, QueueMetrics metri
     }
 }
 
-/// <summary>A question in the estimate's units.</summary>
+/// <summary>The size of a question in the estimate's units.</summary>
 /// <param name="AsLead">With the instructions that surround it in a call of its own.</param>
 /// <param name="AsMember">What it adds to another's call.</param>
 public readonly record struct QuestionSize(double AsLead, double AsMember);

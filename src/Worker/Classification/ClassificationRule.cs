@@ -2,7 +2,7 @@ using LlmQueue.Contracts;
 
 namespace LlmQueue.Worker.Classification;
 
-/// <summary>What a task is and how hard.</summary>
+/// <summary>A classification: what a task is and how hard.</summary>
 /// <param name="Kind">As the routes name it: <c>code</c>, <c>analysis</c>, …</param>
 /// <param name="Complexity"><c>low</c>, <c>medium</c> or <c>high</c>.</param>
 /// <param name="Confidence">0 to 1.</param>
@@ -19,7 +19,7 @@ public sealed record Classification(string Kind, string Complexity, double Confi
     public string? Category { get; init; }
 }
 
-/// <summary>Who decides what a task is, in the order in which they are asked.</summary>
+/// <summary>The stages of classification, in the order in which they are asked.</summary>
 public static class Stages
 {
     public const string Producer = "producer";

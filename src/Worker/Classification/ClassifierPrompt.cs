@@ -7,7 +7,7 @@ using LlmQueue.Worker.Admission;
 
 namespace LlmQueue.Worker.Classification;
 
-/// <summary>The question to the small model, and the reader of its answer.</summary>
+/// <summary>The prompt for the small model, and the reader of its answer.</summary>
 public static partial class ClassifierPrompt
 {
     // Room for the hidden reasoning that some small models spend before they answer, and for one object.

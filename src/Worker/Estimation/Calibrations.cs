@@ -77,7 +77,7 @@ public sealed class Calibrations
     private static IEnumerable<Measurement<double>> Measure(double share) =>
         Recent.Select(r => new Measurement<double>(r.Value.Percentile(share), new KeyValuePair<string, object?>("llm.model", r.Key)));
 
-    /// <summary>The last so many, the oldest overwritten.</summary>
+    /// <summary>A ring buffer of the latest errors.</summary>
     private sealed class RecentErrors
     {
         private readonly double[] _errors = new double[512];

@@ -10,7 +10,9 @@ using MassTransit;
 
 namespace LlmQueue.Worker.Lifecycle;
 
-/// <summary>Waits: for capacity, for budget, for a back-off to end. Each has its reason, its expected time and its event.</summary>
+/// <summary>
+/// Activities for waits: for capacity, for budget, for the end of a back-off. Each has its reason, its expected time and its event.
+/// </summary>
 public sealed class WaitActivities(WaitQueueDirectory waitQueues)
 {
     internal static void EndWait(TaskRow task)

@@ -17,7 +17,7 @@ public abstract record CallOutcome
     /// <summary>The outcome's name in the attempt's record.</summary>
     public abstract string Word { get; }
 
-    /// <summary>An answer, whole.</summary>
+    /// <summary>A complete answer.</summary>
     public sealed record Answered(string Text, long InputTokens, long OutputTokens, string? ModelVersion, bool CutShort) : CallOutcome
     {
         /// <summary>How it ended where it is more than a text that came to its end: JSON with finish_reason and tool_calls.</summary>

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 
 namespace LlmQueue.Worker.PageSummaries;
 
-/// <summary>How a summary's time is divided, so that there is an answer before its deadline. Pure.</summary>
+/// <summary>Divides a summary's time, so that there is an answer before its deadline. Pure.</summary>
 public static class DeadlineRule
 {
     private static readonly TimeSpan LeastMargin = TimeSpan.FromSeconds(0.5), MostMargin = TimeSpan.FromSeconds(30);

@@ -6,7 +6,7 @@ using LlmQueue.Worker.Routing;
 
 namespace LlmQueue.Worker.PageSummaries;
 
-/// <summary>Which models write page summaries, which one writes the whole, and how much fits one call of each.</summary>
+/// <summary>The models that write page summaries, the one that writes the whole, and how much fits one call of each.</summary>
 public sealed class SummaryPools(
     CurrentCatalogue catalogue, QueueSettings settings, BucketDirectory directory, UsableProviders providers, LimitViews views)
 {

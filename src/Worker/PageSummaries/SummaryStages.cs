@@ -11,7 +11,7 @@ namespace LlmQueue.Worker.PageSummaries;
 /// <summary>A task of a stage, with its prompt.</summary>
 public sealed record StageTask(TaskRow Row, IReadOnlyList<LlmMessage> Messages);
 
-/// <summary>What a set of pages needs next. A closed set; the state machine has one branch for each.</summary>
+/// <summary>The next step of a summary. A closed set; the state machine has one branch for each.</summary>
 public abstract record SummaryStep
 {
     /// <summary>The tasks the step opens.</summary>

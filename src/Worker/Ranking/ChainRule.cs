@@ -2,7 +2,7 @@ using LlmQueue.Storage.Rankings;
 
 namespace LlmQueue.Worker.Ranking;
 
-/// <summary>A chain in the order in which it is to be tried.</summary>
+/// <summary>A chain after ordering.</summary>
 /// <param name="Models">The same models, in another order or not.</param>
 /// <param name="Why">In which words it is told; null where the route's order stands because nothing is learned.</param>
 public sealed record OrderedChain(IReadOnlyList<string> Models, string? Why);

@@ -5,8 +5,8 @@ using LlmQueue.Worker.Outcomes;
 namespace LlmQueue.Worker.Recovery;
 
 /// <summary>
-/// What a task does after a call. A closed set; the state machine has one branch for each but the first, which leads to one of the
-/// others.
+/// The follow-up of a call: what the task does next. A closed set; the state machine has one branch for each but the first, which leads to
+/// one of the others.
 /// </summary>
 public abstract record AfterCall
 {
@@ -50,7 +50,7 @@ public sealed record EndedCall(string Model, IReadOnlyList<string> Chain, IReadO
     public string? Replacement { get; init; }
 }
 
-/// <summary>What follows a call, and what of it is written into the task's row.</summary>
+/// <summary>The follow-up with what of it is written into the task's row.</summary>
 /// <param name="Next">What the task does.</param>
 /// <param name="Reason">For its history; null when the answer speaks for itself.</param>
 /// <param name="Faults">Faults of the task, this one counted.</param>
@@ -69,7 +69,7 @@ public sealed record FollowUp(AfterCall Next, string? Reason, int Faults, int Ou
     public bool EndsPool { get; init; }
 }
 
-/// <summary>What follows a call: which models are tried next and in which order, or how the task ends. Pure.</summary>
+/// <summary>Decides the follow-up of a call: which models are tried next and in which order, or how the task ends. Pure.</summary>
 public static class FollowUpRule
 {
     /// <param name="decision">What is done about the outcome; see <see cref="RecoveryRule"/>.</param>

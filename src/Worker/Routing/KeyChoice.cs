@@ -20,7 +20,7 @@ public sealed class KeyChoice(LimitViews views)
     }
 }
 
-/// <summary>Which providers have a key, by lower-case name.</summary>
+/// <summary>The providers that have a key, by lower-case name.</summary>
 public sealed class UsableProviders(IReadOnlyDictionary<string, ProviderSettings> providers)
 {
     public bool Has(string provider) => providers.ContainsKey(provider);

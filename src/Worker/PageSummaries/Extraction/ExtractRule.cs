@@ -3,7 +3,7 @@ using System.Text;
 
 namespace LlmQueue.Worker.PageSummaries.Extraction;
 
-/// <summary>What an extract may be.</summary>
+/// <summary>The limits of an extract.</summary>
 /// <param name="MostCharacters">Its length; a script without spaces says about three times as much in one, and gets a third.</param>
 /// <param name="MostSentences">Sentences that are compared with each other: time grows with its square. What is above is thinned out
 /// evenly, the beginning less.</param>
