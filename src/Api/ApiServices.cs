@@ -22,7 +22,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 namespace LlmQueue.Api;
 
 /// <summary>
-/// The API's part of a host: its own, or the one process that does everything. The store and the bus are the host's to add.
+/// Registers the services of the API, in its own host or in the one process that does everything. The host adds storage and bus.
 /// </summary>
 public static class ApiServices
 {
@@ -77,7 +77,7 @@ public static class ApiServices
         return app;
     }
 
-    /// <summary>A host that says nothing else has prepared its store before it runs.</summary>
+    /// <summary>A host that says nothing else has prepared its database before it runs.</summary>
     private static Preparation Prepared()
     {
         var preparation = new Preparation();

@@ -2,10 +2,7 @@ using LlmQueue.Api.Access;
 
 namespace LlmQueue.Api;
 
-/// <summary>
-/// GET /openapi.json: what the API promises, for people and generators. Written by hand; a test holds it against the routes and the
-/// contracts there are.
-/// </summary>
+/// <summary>The OpenAPI document at GET /openapi.json. Written by hand; a test compares it with the routes and the contracts.</summary>
 public static class OpenApiDocument
 {
     public const string Resource = "LlmQueue.Api.openapi.json";

@@ -1,6 +1,6 @@
 namespace LlmQueue.Catalogue;
 
-/// <summary>What differs between two catalogues, in words for a log and an event.</summary>
+/// <summary>Describes the differences between two catalogues, for a log and an event.</summary>
 public static class CatalogueChanges
 {
     public static IReadOnlyList<string> Between(ModelCatalogue before, ModelCatalogue after)

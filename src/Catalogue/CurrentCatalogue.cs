@@ -1,7 +1,8 @@
 namespace LlmQueue.Catalogue;
 
 /// <summary>
-/// The catalogue that counts at this moment. Whoever decides takes <see cref="Now"/> anew each time; a catalogue itself never changes.
+/// The current catalogue. It is replaced while the process runs, so every decision reads <see cref="Now"/> anew; a catalogue itself never
+/// changes.
 /// </summary>
 /// <param name="first">What the process begins with.</param>
 /// <param name="file">Where a newer one would appear; null for a catalogue that stays.</param>
@@ -28,7 +29,7 @@ public sealed record CatalogueFile(string Path, Func<ModelCatalogue, ModelCatalo
     public TimeSpan LookEvery { get; init; } = TimeSpan.FromSeconds(2);
 }
 
-/// <summary>Somebody who must be ready before a new catalogue counts.</summary>
+/// <summary>Prepares for a new catalogue before it becomes the current one.</summary>
 public interface ICatalogueFollower
 {
     /// <summary>

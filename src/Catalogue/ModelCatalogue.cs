@@ -2,9 +2,7 @@ using LlmQueue.Catalogue.Reading;
 
 namespace LlmQueue.Catalogue;
 
-/// <summary>
-/// The models, the routing table and the pools: everything that ages quickly, as data. Immutable; a reload makes a new one.
-/// </summary>
+/// <summary>The catalogue: models, routing table and pools, which change often, as data. Immutable; a reload makes a new one.</summary>
 public sealed class ModelCatalogue
 {
     private readonly Dictionary<ModelId, ModelEntry> _byId;

@@ -1,7 +1,8 @@
 namespace LlmQueue.Catalogue;
 
 /// <summary>
-/// What the catalogue alone can refuse at the door. The worker decides the rest: it knows the keys, and it counts tokens properly.
+/// Checks of a request that need the catalogue only: unknown models, prompts that are too long. The worker decides the rest, because it
+/// knows the keys and estimates tokens properly.
 /// </summary>
 public sealed class ModelChecks(CurrentCatalogue current)
 {

@@ -1,6 +1,6 @@
 namespace LlmQueue.Catalogue;
 
-/// <summary>Turns a mistyped name into a question: "did you mean 'context'?".</summary>
+/// <summary>Suggests the known name that is nearest to a mistyped one: "did you mean 'context'?".</summary>
 public static class NearestName
 {
     /// <summary>The known name nearest to what was found, or null when none is near enough to be what was meant.</summary>

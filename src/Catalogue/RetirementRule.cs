@@ -1,6 +1,6 @@
 namespace LlmQueue.Catalogue;
 
-/// <summary>A model in use whose provider takes it off.</summary>
+/// <summary>The retirement of a model in use by its provider.</summary>
 /// <param name="Model">The model.</param>
 /// <param name="Retires">The first day without it.</param>
 /// <param name="Days">Days until then; 0 or less when it is gone.</param>
@@ -12,10 +12,12 @@ public sealed record Retirement(string Model, DateOnly Retires, int Days, string
     public bool IsWarning => Days > 0 || Successor is null;
 }
 
-/// <summary>Which models that routes, pools and roles name, themselves or as a successor, retire soon or have. Pure.</summary>
+/// <summary>
+/// Finds models in use that retire soon or have retired: those that routes, pools and roles name, themselves or as a successor. Pure.
+/// </summary>
 public static class RetirementRule
 {
-    /// <summary>Providers announce weeks ahead; two months leave time to try the successor.</summary>
+    /// <summary>Providers publish retirements weeks ahead; two months leave time to try the successor.</summary>
     public const int SoonInDays = 60;
 
     /// <summary>Soonest first.</summary>

@@ -7,7 +7,7 @@ namespace LlmQueue.Contracts;
 /// <param name="TaskId">The task.</param>
 public sealed record StartTask(Guid TaskId);
 
-/// <summary>The Pacer has booked room for a waiting task.</summary>
+/// <summary>The capacity scheduler has booked capacity for a waiting task.</summary>
 /// <param name="TaskId">The task.</param>
 /// <param name="Attempt">The attempt the room was booked for.</param>
 public sealed record CapacityGranted(Guid TaskId, int Attempt);

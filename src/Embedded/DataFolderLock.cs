@@ -3,8 +3,8 @@ using System.Globalization;
 namespace LlmQueue.Embedded;
 
 /// <summary>
-/// One process a data folder at a time. The lock is the operating system's on an open file, so it ends with its holder, however that one
-/// dies. The process id for the sentence that the next one prints lies beside it: .NET can't read a file that is locked.
+/// A lock that lets one process at a time use a data folder. It is the operating system's on an open file, so it ends with its holder,
+/// however that one dies. The process id for the next one's message lies beside it: .NET cannot read a locked file.
 /// </summary>
 internal sealed class DataFolderLock : IDisposable
 {
@@ -55,5 +55,5 @@ internal sealed class DataFolderLock : IDisposable
     public void Dispose() => file.Dispose();
 }
 
-/// <summary>The folder is another process's for now; perhaps it can be asked.</summary>
+/// <summary>The data folder is in use by another process, whose API may answer.</summary>
 public sealed class DataFolderInUseException(string message, Exception cause) : InvalidOperationException(message, cause);

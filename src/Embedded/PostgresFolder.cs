@@ -5,7 +5,7 @@ using System.Text;
 
 namespace LlmQueue.Embedded;
 
-/// <summary>Where the private PostgreSQL keeps its data, its log and its socket, made so that both it and we can reach them.</summary>
+/// <summary>The folder of the private PostgreSQL: data, log and socket, accessible to both its server and this process.</summary>
 /// <param name="Root">Closed to everybody but the server's user (and root).</param>
 internal sealed record PostgresFolder(string Root)
 {

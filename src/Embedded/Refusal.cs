@@ -4,7 +4,7 @@ using LlmQueue.Hosting.Settings;
 
 namespace LlmQueue.Embedded;
 
-/// <summary>What the program's exit code says; promised in the README.</summary>
+/// <summary>The exit codes of the program; promised in the README.</summary>
 internal static class ExitCodes
 {
     public const int Done = 0;
@@ -14,7 +14,7 @@ internal static class ExitCodes
     public const int Interrupted = 130;
 }
 
-/// <summary>Something has to be set, mended or said otherwise first: a sentence for the person, and exit 2.</summary>
+/// <summary>The command cannot run as asked: a sentence for the person, and exit code 2.</summary>
 public sealed class RefusalException(string sentence, Exception? cause = null) : Exception(sentence, cause);
 
 internal static class Refusals

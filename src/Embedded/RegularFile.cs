@@ -4,13 +4,13 @@ using Microsoft.Win32.SafeHandles;
 
 namespace LlmQueue.Embedded;
 
-/// <summary>It can be opened, and has neither a beginning to go back to nor an end.</summary>
+/// <summary>The path is no regular file: a pipe or a device, without beginning or end.</summary>
 internal sealed class NotAFileException() : IOException($"It is {What}.")
 {
     public const string What = "a pipe, a socket or a device; expected a file";
 }
 
-/// <summary>Reads a file that is one: a pipe without a writer is not waited for, and a device without an end is not read to it.</summary>
+/// <summary>Reads regular files only: a pipe without a writer is not waited for, and a device without an end is not read.</summary>
 internal static class RegularFile
 {
     private const int ReadOnly = 0;

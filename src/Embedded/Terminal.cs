@@ -3,7 +3,7 @@ using LlmQueue.Hosting;
 namespace LlmQueue.Embedded;
 
 /// <summary>
-/// Whatever a command prints: prompts, answers and names come from others, and must not move the cursor or rename the window.
+/// The output of commands: prompts, answers and names come from others, and must not move the cursor or rename the window.
 /// </summary>
 internal static class Terminal
 {

@@ -6,8 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace LlmQueue.Hosting;
 
 /// <summary>
-/// Takes a changed catalogue without a restart. A file that does not fit is refused with its lines and the old catalogue stays; one that
-/// fits counts for whatever is decided from then on, once everybody who must be ready for it is.
+/// Reloads the catalogue file when it changes. A file that has errors is refused with its lines and the old catalogue stays; a valid one
+/// counts for every decision from then on, once its followers are ready for it.
 /// </summary>
 public sealed class CatalogueWatch(
     CurrentCatalogue catalogue, IEnumerable<ICatalogueFollower> followers, QueueMetrics metrics, TimeProvider clock,

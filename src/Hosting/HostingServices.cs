@@ -8,7 +8,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace LlmQueue.Hosting;
 
-/// <summary>What both hosts are started with beside their own services. In a process that is both, each part may ask for it.</summary>
+/// <summary>Registers what both hosts need beside their own services. In a process that is both, each part may ask for it.</summary>
 public static class HostingServices
 {
     /// <summary>The database, the loops that load and commit in groups, and the metrics of what they commit.</summary>

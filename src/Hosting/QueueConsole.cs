@@ -10,7 +10,7 @@ using RabbitMQ.Client.Exceptions;
 
 namespace LlmQueue.Hosting;
 
-/// <summary>One line an entry; the chatter of libraries only from warnings up.</summary>
+/// <summary>Console logging: one line an entry; libraries only from warnings up.</summary>
 public static class QueueConsole
 {
     public static ILoggingBuilder AddQueueConsole(this ILoggingBuilder logging, LogLevel ours = LogLevel.Information)
@@ -31,8 +31,8 @@ public static class QueueConsole
 }
 
 /// <summary>
-/// Time, level, who, what; an exception on the same line. A broker or a database that is away is a sentence: whoever asked tries again by
-/// itself, and the stack, thousands of characters of it where libraries wrap each other's, says nothing of why.
+/// Formats a log entry as one line: time, level, category, message, exception. A broker or a database that is away is one sentence: the
+/// caller retries by itself, and the stack, thousands of characters where libraries wrap each other's, does not say why.
 /// </summary>
 public sealed class LineFormatter() : ConsoleFormatter(Id)
 {

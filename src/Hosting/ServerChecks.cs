@@ -7,8 +7,7 @@ using RabbitMQ.Client;
 namespace LlmQueue.Hosting;
 
 /// <summary>
-/// Asks the servers once, so that a person who waits in front of the screen is told at once what a host would otherwise
-/// try again and again.
+/// Checks the servers once, so that a person at a terminal is told at once what a host would otherwise retry again and again.
 /// </summary>
 public static class ServerChecks
 {
@@ -71,7 +70,7 @@ public static class ServerChecks
     }
 }
 
-/// <summary>A database as it is.</summary>
+/// <summary>The state of a database.</summary>
 /// <param name="Version">PostgreSQL's.</param>
 /// <param name="Pending">Migrations that it lacks.</param>
 /// <param name="Unknown">Migrations that a newer program has written.</param>

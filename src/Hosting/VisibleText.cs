@@ -4,8 +4,8 @@ using System.Text;
 namespace LlmQueue.Hosting;
 
 /// <summary>
-/// Text from outside, made fit for a terminal or a log: what would act on the terminal (escape sequences), forge a line (breaks) or turn
-/// the order of reading (overrides of direction) is shown instead of done.
+/// Makes text from outside safe for a terminal or a log: what would act on the terminal (escape sequences), forge a line (breaks) or turn
+/// the reading direction (overrides) is shown instead of done.
 /// </summary>
 public static class VisibleText
 {

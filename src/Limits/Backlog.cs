@@ -3,8 +3,9 @@ using LlmQueue.Contracts;
 namespace LlmQueue.Limits;
 
 /// <summary>
-/// How much stands in line for a bucket, by priority class: kept with the bucket, so that a wait can be told without counting a hundred
-/// thousand rows. A task counts in every bucket of its line. Called under the bucket's lock only.
+/// The backlog of a bucket, by priority class: tokens of the tasks in its wait queues. It is kept with the bucket, so that a wait can be
+/// estimated without counting a hundred thousand rows. A task counts in every bucket of its wait queue. Called under the bucket's lock
+/// only.
 /// </summary>
 public static class Backlog
 {

@@ -1,8 +1,8 @@
 namespace LlmQueue.Limits;
 
 /// <summary>
-/// A bucket's circuit breaker. It lives in the bucket's row, so all workers share it: the guard of every reservation and the Pacer read it
-/// with the levels. Open: one call is let through when the next probe is due, and taking it puts the following one off, so exactly one
+/// The circuit breaker of a bucket. It lives in the bucket's row, so all workers share it: every reservation and the capacity scheduler
+/// read it with the levels. Open: one half-open probe is let through when it is due, and taking it postpones the next one, so exactly one
 /// worker probes. Answered: calls come back as a ramp that doubles with each round of answers. Pure: the methods that change the row are
 /// called under its lock only.
 /// </summary>
@@ -23,13 +23,13 @@ public static class BreakerRule
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
 
-    /// <summary>A probe that is not heard of in this time is followed by another.</summary>
+    /// <summary>A probe without an outcome after this time is followed by another.</summary>
     private static readonly TimeSpan ProbeMayTake = TimeSpan.FromSeconds(30);
 
     /// <summary>The ramp ends by itself: calls whose worker died must not hold it up.</summary>
     private static readonly TimeSpan RampLasts = TimeSpan.FromMinutes(1);
 
-    /// <summary>An answer rings for whoever waits for the ramp; this is only for the case that none comes.</summary>
+    /// <summary>An answer wakes the tasks that wait for the ramp; this is only for the case that none comes.</summary>
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(250);
 
     public static BreakerState StateOf(TokenBucket bucket, DateTime now) =>

@@ -1,8 +1,8 @@
 namespace LlmQueue.Limits;
 
 /// <summary>
-/// The arithmetic of a bucket: continuously refilled levels, as the providers' own published answers show. Pure: a row and a time in, a
-/// value out; the methods that change the row are called under its lock only.
+/// The arithmetic of a token bucket: continuously refilled levels, as the providers' own published answers show. Pure: a row and a time in,
+/// a value out; the methods that change the row are called under its lock only.
 /// </summary>
 public static class BucketRule
 {
@@ -209,7 +209,7 @@ public static class BucketRule
     }
 }
 
-/// <summary>When a bucket opens for a call.</summary>
+/// <summary>The moment at which a bucket has capacity for a call.</summary>
 /// <param name="At">The time; the present when it is open.</param>
 /// <param name="Window">The window that holds it back, null when the provider closed it or nothing does.</param>
 public readonly record struct Opening(DateTime At, LimitWindow? Window);

@@ -38,7 +38,7 @@ public static class BudgetPeriods
         : $"The scope '{scope}' is unknown; expected 'installation', 'tenant:NAME' or 'class:NAME' (a task's agent or kind).";
 }
 
-/// <summary>The thresholds at which a quota or a budget is spoken of. Pure.</summary>
+/// <summary>The thresholds of quotas and budgets at which an alert is published. Pure.</summary>
 public static class ThresholdRule
 {
     public static readonly IReadOnlyList<int> Percents = [80, 90, 95];

@@ -1,6 +1,6 @@
 namespace LlmQueue.Limits;
 
-/// <summary>What a provider's answer said of its own count; null where it said nothing.</summary>
+/// <summary>The provider's own count of what is used, from its answer; null where it said nothing.</summary>
 public sealed record ProviderCount
 {
     public double? LimitRequestsDay { get; init; }
@@ -14,8 +14,8 @@ public sealed record ProviderCount
 }
 
 /// <summary>
-/// What a bucket learns from the provider's own count, and from the limits it names. Pure as <see cref="BucketRule"/> is; the row is
-/// changed under its lock only.
+/// Corrects a bucket by the provider's own count and by the limits it names. Pure as <see cref="BucketRule"/> is; the row is changed under
+/// its lock only.
 /// </summary>
 public static class ProviderCountRule
 {

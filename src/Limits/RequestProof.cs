@@ -1,10 +1,10 @@
 namespace LlmQueue.Limits;
 
 /// <summary>
-/// Requests a minute, which Groq tells in no header. The catalogue's word is a claim: above what the provider was seen to take, only a
-/// few calls are made on trust until they are answered, so that a claim that is too high costs a few refusals and not a burst of them.
-/// A claim that is too low is found by going carefully above it when it is all that holds tasks back. A refusal's words end both:
-/// "Limit 300" is the truth.
+/// Learns the true limit of requests a minute, which Groq tells in no header. The catalogue's value is a claim: above what the provider was
+/// seen to take, only a few calls are made on trust until they are answered, so that a claim that is too high costs a few refusals and not
+/// a burst of them. A claim that is too low is found by going carefully above it when it is all that holds tasks back. A refusal that names
+/// the limit ends both: "Limit 300" is the truth.
 /// </summary>
 public static class RequestProof
 {
@@ -23,7 +23,7 @@ public static class RequestProof
     /// <summary>The first step above a claim; each further one doubles what was added.</summary>
     private const double FirstStep = 2;
 
-    /// <summary>An answer rings for whoever waits for it; this is only for the case that none comes.</summary>
+    /// <summary>An answer wakes the tasks that wait for it; this is only for the case that none comes.</summary>
     internal static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(250);
 
     /// <summary>Organisations move up a tier now and then: a limit that was named is tried again after this.</summary>

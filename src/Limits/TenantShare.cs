@@ -1,6 +1,6 @@
 namespace LlmQueue.Limits;
 
-/// <summary>A tenant's place in the fair order: the virtual time, in tokens, up to which its waiting work is booked.</summary>
+/// <summary>A tenant's share in start-time fair queueing: the virtual time, in tokens, up to which its waiting work is booked.</summary>
 public sealed class TenantShare
 {
     public string Name { get; set; } = "";

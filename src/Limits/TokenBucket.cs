@@ -1,9 +1,9 @@
 namespace LlmQueue.Limits;
 
 /// <summary>
-/// What one organisation may still ask of one model: a level for each of four windows, refilled continuously at limit/window.
-/// Every key of the organisation draws on it. Counters of what was reserved, settled and released never go back, so that
-/// reserved = settled + released can be checked whenever nothing is in flight.
+/// A token bucket: what one organisation may still ask of one model, as a level for each of four windows, refilled continuously at
+/// limit/window. All keys of the organisation share it. Counters of what was reserved, settled and released never go back, so that reserved
+/// = settled + released can be checked whenever nothing is in flight.
 /// </summary>
 public sealed class TokenBucket
 {
@@ -74,7 +74,7 @@ public sealed class TokenBucket
     /// <summary>Calls that the ramp lets through now.</summary>
     public int RampLeft { get; set; }
 
-    /// <summary>Tasks that stand in a line this bucket may serve; while it is not 0, newcomers stand behind them.</summary>
+    /// <summary>Tasks in the wait queues that this bucket serves; while it is not 0, newcomers are enqueued behind them.</summary>
     public int Waiting { get; set; }
     /// <summary>What they will take, in tokens, by priority class: how long a wait will be is told from these. See Backlog.</summary>
     public double WaitingTokensInteractive { get; set; }

@@ -1,6 +1,9 @@
 namespace LlmQueue.Limits;
 
-/// <summary>A line of waiting tasks: the buckets that may serve it, in order of preference unless it balances the load.</summary>
+/// <summary>
+/// A wait queue: tasks that wait for capacity in the same buckets, in order of preference unless it is load-balanced. Within it tasks are
+/// ordered by priority class, then by start-time fair queueing among tenants.
+/// </summary>
 public sealed class WaitQueue
 {
     public string Id { get; set; } = "";

@@ -1,15 +1,15 @@
 namespace LlmQueue.Limits;
 
-/// <summary>A task's place in the fair order, in tokens.</summary>
+/// <summary>A task's place in its wait queue, in tokens.</summary>
 /// <param name="Priority">Its class.</param>
-/// <param name="Tokens">What its call takes, as it was counted into the line.</param>
+/// <param name="Tokens">What its call takes, as it was counted into the wait queue.</param>
 /// <param name="AheadInTenant">What its own tenant has before it: its start tag less the present, in the tenant's own tokens.</param>
 /// <param name="ActiveTenants">Tenants with work before them, its own among them: each gets its share.</param>
 public readonly record struct Place(short Priority, double Tokens, double AheadInTenant, int ActiveTenants);
 
 /// <summary>
-/// When a task that stands in a line is expected to move: what goes before it, over what the line's buckets let through. An estimate: it
-/// knows nothing of tasks that come later with more right, of refusals and of limits not learned yet. Pure.
+/// Estimates when a waiting task moves: the work ahead of it, divided by what the buckets of its wait queue let through. It knows nothing
+/// of later tasks with more right, of refusals and of limits not learned yet. Pure.
 /// </summary>
 public static class WaitRule
 {
@@ -18,8 +18,8 @@ public static class WaitRule
 
     private const int Halvings = 48;
 
-    /// <param name="buckets">The buckets of its line with their backlog, this task not counted.</param>
-    /// <param name="place">Where it stands.</param>
+    /// <param name="buckets">The buckets of its wait queue with their backlog, this task not counted.</param>
+    /// <param name="place">Its place.</param>
     /// <param name="now">The present.</param>
     /// <returns>Null when the buckets, as they are, never come to its turn.</returns>
     public static DateTime? MovesAt(IReadOnlyList<TokenBucket> buckets, Place place, DateTime now)
@@ -46,7 +46,7 @@ public static class WaitRule
         return now + late;
     }
 
-    /// <summary>Every higher class, and of its own as much as fairness lets go before it.</summary>
+    /// <summary>Tokens ahead: those of every higher class, and of its own class as much as fairness lets go before it.</summary>
     private static double Ahead(List<TokenBucket> buckets, Place place) =>
         buckets.Max(b => Backlog.Higher(b, place.Priority)) + Math.Min(buckets.Max(b => Backlog.Same(b, place.Priority)),
             Math.Max(0, place.AheadInTenant) * Math.Max(1, place.ActiveTenants));

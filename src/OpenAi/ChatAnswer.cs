@@ -39,5 +39,5 @@ public sealed record ChatMessage(string Role, string? Content, string? Refusal)
     public JsonElement? ToolCalls { get; init; }
 }
 
-/// <summary>As the provider counted, over all calls of the task that were charged.</summary>
+/// <summary>The tokens of a completion, as the provider counted them, over all calls of the task that were charged.</summary>
 public sealed record ChatUsage(long PromptTokens, long CompletionTokens, long TotalTokens);

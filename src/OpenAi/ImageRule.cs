@@ -3,10 +3,10 @@ using LlmQueue.Contracts;
 
 namespace LlmQueue.OpenAi;
 
-/// <summary>Width and height in pixels; null where only the provider will see them.</summary>
+/// <summary>The size of an image in pixels; null where only the provider will see it.</summary>
 public readonly record struct ImageSize(int Width, int Height);
 
-/// <summary>What may be handed in as an image, and how large it is. Pure; nothing is fetched.</summary>
+/// <summary>Checks images and reads their size. Pure; nothing is fetched.</summary>
 public static class ImageRule
 {
     /// <summary>The least that a provider takes in one call (Groq).</summary>

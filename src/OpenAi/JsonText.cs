@@ -1,6 +1,6 @@
 namespace LlmQueue.OpenAi;
 
-/// <summary>What the JSON parser lets pass and no string can hold.</summary>
+/// <summary>Finds text in JSON that a .NET string cannot hold.</summary>
 public static class JsonText
 {
     /// <summary>

@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace LlmQueue.OpenAi;
 
 /// <summary>
-/// The dialect of OpenAI's clients: snake_case, prefixed ids, seconds since 1970. The API speaks it at the door, the worker writes it
-/// into a batch's files.
+/// The format of OpenAI's API: snake_case, prefixed ids, seconds since 1970. The API answers in it, and the worker writes it into a batch's
+/// files.
 /// </summary>
 public static class OpenAiFormat
 {
@@ -32,16 +32,13 @@ public static class OpenAiFormat
     public static long? Seconds(DateTime? at) => at is { } time ? Seconds(time) : null;
 }
 
-/// <summary>What went wrong, as OpenAI's clients read it: all four members are always there.</summary>
+/// <summary>The error object of OpenAI's API: all four members are always there.</summary>
 public sealed record OpenAiError(string Message, string Type, string? Param, string? Code)
 {
     public string ToJson() => JsonSerializer.Serialize(this, OpenAiFormat.Json);
 }
 
-/// <summary>
-/// A request that cannot be carried out as it stands; at the door it is the answer's status and error, in a batch its
-/// line of the error file.
-/// </summary>
+/// <summary>The request is refused: over HTTP this is the status and error of the answer, in a batch its line of the error file.</summary>
 public sealed class RefusedRequestException(int status, OpenAiError error) : Exception(error.Message)
 {
     private const string InvalidRequest = "invalid_request_error";

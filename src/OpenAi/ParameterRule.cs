@@ -3,15 +3,15 @@ using LlmQueue.Catalogue;
 
 namespace LlmQueue.OpenAi;
 
-/// <summary>What is wrong with a parameter.</summary>
+/// <summary>A parameter that is refused.</summary>
 /// <param name="Name">The parameter.</param>
 /// <param name="Sentence">What was found, what was expected.</param>
 /// <param name="IsUnknown">The queue does not pass it on at all.</param>
 public sealed record WrongParameter(string Name, string Sentence, bool IsUnknown);
 
 /// <summary>
-/// Which parameters are passed on to a provider, and what they look like. What only changes how an answer is delivered is the caller's
-/// business, not the provider's.
+/// Decides which parameters are passed on to a provider, and checks their types. What only changes how an answer is delivered concerns the
+/// caller, not the provider.
 /// </summary>
 public static class ParameterRule
 {

@@ -6,9 +6,9 @@ using Npgsql;
 namespace LlmQueue.Storage;
 
 /// <summary>
-/// One clock for all processes: the database's, carried on between two looks by this machine's count of elapsed time, which no correction
-/// of its clock touches. A worker whose own clock is an hour ahead would else fill every bucket by an hour's worth, and leave it dated so
-/// that nobody else's clock fills it again for as long. Until the first look it is the machine's.
+/// The common clock of all processes: the database's time, continued between two queries by this machine's monotonic count, which no
+/// correction of its clock touches. With a clock of its own, a worker whose clock is an hour ahead would fill every bucket by an hour's
+/// worth, and date it so that no other clock fills it again for as long. Until the first query it is the machine's.
 /// </summary>
 public sealed class DatabaseClock : TimeProvider
 {

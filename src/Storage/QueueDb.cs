@@ -18,8 +18,8 @@ using Microsoft.EntityFrameworkCore.Metadata;
 namespace LlmQueue.Storage;
 
 /// <summary>
-/// The durable state both hosts share. Reading goes through it; the hot writes go through Commits, which takes table and column
-/// names from this model.
+/// The EF Core model of the database that both hosts share. Reads go through it; the hot writes go through Commits, which takes table and
+/// column names from this model.
 /// </summary>
 public sealed class QueueDb(DbContextOptions<QueueDb> options) : DbContext(options)
 {

@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace LlmQueue.Storage;
 
-/// <summary>Brings the database to the shape this program knows, whichever host comes first.</summary>
+/// <summary>Applies the migrations, whichever host comes first.</summary>
 public static class Schema
 {
     /// <summary>Any number will do as long as every version of the program uses the same.</summary>

@@ -23,7 +23,7 @@ using Npgsql;
 
 namespace LlmQueue.Storage;
 
-/// <summary>Registers the store: the data source, the model, and the loops that load and commit in groups.</summary>
+/// <summary>Registers the data source, the model, and the loops that load and commit in groups.</summary>
 public static class StorageServices
 {
     public static IServiceCollection AddStorage(this IServiceCollection services, string connectionString)
@@ -51,7 +51,7 @@ public static class StorageServices
         });
         services.AddSingleton<Thresholds>();
         services.AddSingleton<LimitViews>();
-        services.AddSingleton<LineBell>();
+        services.AddSingleton<CapacitySignal>();
         services.AddSingleton<BudgetRepository>();
         services.AddSingleton<CommandSender>();
         services.AddSingleton<Submissions>();

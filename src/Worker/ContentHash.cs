@@ -3,7 +3,7 @@ using System.Text;
 
 namespace LlmQueue.Worker;
 
-/// <summary>How prompts and answers are named in the record without being repeated there.</summary>
+/// <summary>The hash by which attempts identify prompts and answers without repeating them.</summary>
 public static class ContentHash
 {
     /// <summary>The first 16 hex digits of the SHA-256 of the text's UTF-8.</summary>

@@ -1,6 +1,6 @@
 namespace LlmQueue.Worker;
 
-/// <summary>A seeded source of random numbers for back-off and sampling: passed in, so that a seed makes every run repeatable.</summary>
+/// <summary>A seeded source of random numbers for jitter and sampling: passed in, so that a seed makes every run repeatable.</summary>
 public class Jitter(int seed)
 {
     private readonly Lock _lock = new();

@@ -1,7 +1,8 @@
 namespace LlmQueue.Worker;
 
 /// <summary>
-/// How a worker works. Each is an environment variable of the same name in capitals (CALL_TIMEOUT_SECONDS); the defaults serve one machine.
+/// The options of a worker. Each is an environment variable of the same name in capitals (CALL_TIMEOUT_SECONDS); the defaults serve one
+/// machine.
 /// </summary>
 public sealed record WorkerOptions
 {
@@ -55,10 +56,12 @@ public sealed record WorkerOptions
     /// </summary>
     public TimeSpan ClaimsHoldFor => WorkerGoneAfter / 2;
 
-    /// <summary>How often the Rescuer looks for what a crash left behind. Default 5 s.</summary>
+    /// <summary>How often the rescuer looks for what a crash left behind. Default 5 s.</summary>
     public TimeSpan RescueEvery { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>The Pacer opens lines at most this often. Default 50 ms: the longest a task waits although there is room.</summary>
+    /// <summary>
+    /// The capacity scheduler runs a cycle at most this often. Default 50 ms: the longest a task waits although there is capacity.
+    /// </summary>
     public TimeSpan Tick { get; init; } = TimeSpan.FromMilliseconds(50);
 
     /// <summary>

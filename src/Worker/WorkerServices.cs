@@ -33,7 +33,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace LlmQueue.Worker;
 
-/// <summary>What a worker is made of; used by the worker's own host and by the one-process host alike.</summary>
+/// <summary>Registers the services of a worker; used by the worker's own host and by the one-process host alike.</summary>
 public static class WorkerServices
 {
     public static IServiceCollection AddQueueWorker(

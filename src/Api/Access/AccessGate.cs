@@ -4,10 +4,10 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace LlmQueue.Api.Access;
 
-/// <summary>Marks an endpoint that answers everybody: health, for whoever watches over the process.</summary>
+/// <summary>Marks an endpoint that needs no token: health checks.</summary>
 public sealed class OpenToEverybody;
 
-/// <summary>Stands before every address that is not marked as open, those that do not exist included.</summary>
+/// <summary>Authorization for every route that is not marked as open, unknown addresses included.</summary>
 public static class AccessGate
 {
     private const string Bearer = "Bearer ";
@@ -20,7 +20,7 @@ public static class AccessGate
             var own = OfTheInstallation(context, callers);
             var caller = own ?? (callers.AreLocal ? AtTheMachine(context) : WithToken(context, callers));
             context.Features.Set(caller);
-            // A command looks as often as it draws its progress, and must not use up what the tenant it hands in for may ask.
+            // A command polls as often as it redraws its progress; that must not use up the request limit of the tenant it works for.
             if (own is null)
                 context.RequestServices.GetRequiredService<RequestLimit>().Take(context, caller.Tenant);
             if (caller.ReadsOnly && !HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
@@ -35,8 +35,8 @@ public static class AccessGate
     public static Caller Caller(this HttpContext context) => context.Features.GetRequiredFeature<Caller>();
 
     /// <summary>
-    /// A command with the secret of this installation. It counts on this machine alone, so that a copy of it is of no use elsewhere; a page
-    /// in a browser cannot have it.
+    /// Authenticates a command of this installation by its secret. It is accepted from this machine only, so that a copy of it is of no use
+    /// elsewhere; a page in a browser cannot have it.
     /// </summary>
     private static Caller? OfTheInstallation(HttpContext context, Callers callers)
     {
@@ -72,7 +72,8 @@ public static class AccessGate
     }
 
     /// <summary>
-    /// The connection comes from here, and so does what speaks through it: not a page in a browser, nor a proxy for somebody else.
+    /// Authenticates a caller on this machine: the connection is local, and so is its client, not a page in a browser nor a proxy for
+    /// somebody else.
     /// </summary>
     private static Caller AtTheMachine(HttpContext context)
     {

@@ -4,7 +4,7 @@ using LlmQueue.Hosting.Settings;
 
 namespace LlmQueue.Api.Access;
 
-/// <summary>Who calls.</summary>
+/// <summary>The authenticated caller of a request.</summary>
 /// <param name="Tenant">Whose work it hands in.</param>
 /// <param name="SeesAll">True on an installation without tokens: whoever sits at the machine sees everybody's work.</param>
 /// <param name="ReadsOnly">It may look, and change nothing.</param>
@@ -16,7 +16,7 @@ public sealed record Caller(string Tenant, bool SeesAll, bool ReadsOnly = false)
     public bool MaySee(string tenant) => SeesAll || tenant == Tenant;
 }
 
-/// <summary>The bearer tokens, of which only hashes are kept.</summary>
+/// <summary>Authenticates bearer tokens. Only hashes of them are kept.</summary>
 public sealed class Callers
 {
     private const string Hashed = "sha256-";

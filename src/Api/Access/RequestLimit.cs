@@ -5,9 +5,9 @@ using LlmQueue.Api.Wire;
 namespace LlmQueue.Api.Access;
 
 /// <summary>
-/// How often a tenant may call (LLMQUEUE_REQUESTS_PER_MINUTE), each API process by itself; every answer says what is left in the
-/// headers RateLimit and RateLimit-Policy. It protects the door. What may be asked of models is limited elsewhere, and waits
-/// instead of being refused.
+/// The request rate limit of a tenant (LLMQUEUE_REQUESTS_PER_MINUTE), one token bucket in each API process. Every answer tells what is left
+/// in the headers RateLimit and RateLimit-Policy. It protects the API. Calls to models are limited elsewhere, and wait instead of being
+/// refused.
 /// </summary>
 public sealed class RequestLimit(int? perMinute, TimeProvider clock)
 {
@@ -28,7 +28,7 @@ public sealed class RequestLimit(int? perMinute, TimeProvider clock)
                     + $"as many as LLMQUEUE_REQUESTS_PER_MINUTE allows; try again in {reset} s.") { RetryAfter = reset });
     }
 
-    /// <summary>Refilled continuously, so that nobody waits for the turn of a minute.</summary>
+    /// <summary>A token bucket that refills continuously, so that nobody waits for the turn of a minute.</summary>
     private sealed class Bucket(double level, DateTimeOffset asOf)
     {
         private readonly Lock _gate = new();

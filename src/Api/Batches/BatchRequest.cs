@@ -4,7 +4,7 @@ using LlmQueue.Catalogue;
 
 namespace LlmQueue.Api.Batches;
 
-/// <summary>What POST /v1/batches is asked.</summary>
+/// <summary>The request body of POST /v1/batches.</summary>
 public sealed record BatchRequest
 {
     private const int MostLabels = 16, LongestKey = 64, LongestValue = 512, MostInline = 50_000;

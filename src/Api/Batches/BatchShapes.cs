@@ -4,7 +4,7 @@ using LlmQueue.Storage.Batches;
 
 namespace LlmQueue.Api.Batches;
 
-/// <summary>A batch as OpenAI's clients know it; every member is always there.</summary>
+/// <summary>The batch object of OpenAI's API; every member is always there.</summary>
 public sealed record BatchObject
 {
     public required string Id { get; init; }

@@ -13,8 +13,8 @@ using LlmQueue.Storage.Outbox;
 namespace LlmQueue.Api.Batches;
 
 /// <summary>
-/// Batches as OpenAI's clients handle them; besides, windows from 30 minutes to 7 days, requests in the body instead of a file, and an
-/// address that is told of the end.
+/// The batch endpoints of OpenAI's API; besides, windows from 30 minutes to 7 days, requests in the body instead of a file, and a webhook
+/// at the end.
 /// </summary>
 public static class BatchesApi
 {
@@ -143,7 +143,9 @@ public static class BatchesApi
         json.WriteEndObject();
     }
 
-    /// <summary>Not waited for: the row is durable, and whoever moves batches finds it without a bell as well.</summary>
+    /// <summary>
+    /// Sends the wake-up without waiting for it: the row is durable, and the batch processor finds it without the command as well.
+    /// </summary>
     private static void Knock(CommandSender commandSender, Guid batch) =>
         _ = commandSender.Send([new MoveBatch(batch)], CancellationToken.None);
 

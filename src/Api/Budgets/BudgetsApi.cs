@@ -6,8 +6,8 @@ using LlmQueue.Storage.Budgets;
 namespace LlmQueue.Api.Budgets;
 
 /// <summary>
-/// Budgets, set while the queue runs: PUT /v1/budgets/{scope}/{period} with {"limitUsd": 12.5}, null to lift it. What waits for the money
-/// moves at once. Whoever spends does not set what may be spent: with tokens configured no tenant may call this.
+/// The budget endpoint: PUT /v1/budgets/{scope}/{period} with {"limitUsd": 12.5}, null to lift it. Tasks that wait for the money move at
+/// once. Tenants that spend do not set what may be spent: with tokens configured no tenant may call this.
 /// </summary>
 public static class BudgetsApi
 {

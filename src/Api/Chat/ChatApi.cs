@@ -9,9 +9,9 @@ using LlmQueue.Storage.Tasks;
 namespace LlmQueue.Api.Chat;
 
 /// <summary>
-/// /v1/chat/completions: a task like any other, durable before anybody waits for it. The call answers when the task has ended; one that may
-/// not wait so long is handed over with the task's id, and one whose client goes away is canceled, unless its Idempotency-Key says that the
-/// client may come back.
+/// The chat completions endpoint. The call is a task like any other, durable before anybody waits for it. It answers when the task has
+/// ended; a call that may not wait so long returns the task's id, and the task is canceled when its client disconnects, unless its
+/// Idempotency-Key says that the client may come back.
 /// </summary>
 public static class ChatApi
 {

@@ -9,9 +9,8 @@ using LlmQueue.Storage.Tasks;
 namespace LlmQueue.Api.Chat;
 
 /// <summary>
-/// An answer as server-sent events. Pieces are sent as the provider says them; at the end the rest comes from the answer's row, so a
-/// piece that was lost on the way changes when a text comes and never what comes. Until something has been sent a refusal is an HTTP
-/// status like any other.
+/// Streams an answer as server-sent events. Pieces are sent as the provider sends them; at the end the rest comes from the answer's row, so
+/// a lost piece changes when a text comes and never what comes. Until something has been sent a refusal is an HTTP status like any other.
 /// </summary>
 public sealed class ChatStream(TokenListener listener, TaskEnds ends, TimeProvider clock)
 {
@@ -66,7 +65,7 @@ public sealed class ChatStream(TokenListener listener, TaskEnds ends, TimeProvid
         return Results.Empty;
     }
 
-    /// <summary>What has been sent of one answer.</summary>
+    /// <summary>The chunks of one answer that have been sent.</summary>
     private sealed class Chunks(HttpContext context, Guid id, long created)
     {
         private readonly StringBuilder _sent = new();

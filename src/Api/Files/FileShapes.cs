@@ -3,7 +3,7 @@ using LlmQueue.Storage.Files;
 
 namespace LlmQueue.Api.Files;
 
-/// <summary>A file as OpenAI's clients know it; <c>status</c> is deprecated there and required all the same.</summary>
+/// <summary>The file object of OpenAI's API; <c>status</c> is deprecated there and required all the same.</summary>
 public sealed record FileObject(
     string Id, string Object, long Bytes, long CreatedAt, long? ExpiresAt, string Filename, string Purpose, string Status)
 {
@@ -19,5 +19,5 @@ public sealed record FileList(string Object, IReadOnlyList<FileObject> Data, str
         new("list", files, files.Count == 0 ? null : files[0].Id, files.Count == 0 ? null : files[^1].Id, hasMore);
 }
 
-/// <summary>A file is gone.</summary>
+/// <summary>The answer to the deletion of a file.</summary>
 public sealed record FileDeleted(string Id, string Object, bool Deleted);

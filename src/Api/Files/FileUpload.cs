@@ -10,7 +10,7 @@ using Microsoft.Net.Http.Headers;
 namespace LlmQueue.Api.Files;
 
 /// <summary>
-/// Takes in a form with a file, part by part as it comes: nothing of it is held but what is on its way into the database.
+/// Reads a multipart form with a file, part by part as it comes: only what is on its way into the database is held in memory.
 /// </summary>
 public sealed class FileUpload(FileStore files, TimeProvider clock)
 {

@@ -7,7 +7,7 @@ using LlmQueue.Storage.Intake;
 
 namespace LlmQueue.Api.Files;
 
-/// <summary>Files as OpenAI's clients handle them.</summary>
+/// <summary>The file endpoints of OpenAI's API.</summary>
 public static class FilesApi
 {
     private const int MostListed = 10_000;

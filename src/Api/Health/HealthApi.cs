@@ -2,7 +2,7 @@ using LlmQueue.Api.Access;
 
 namespace LlmQueue.Api.Health;
 
-/// <summary>Whether the process runs, and whether it can do its work.</summary>
+/// <summary>The health endpoints: liveness and readiness.</summary>
 public static class HealthApi
 {
     public static void MapHealth(this IEndpointRouteBuilder routes)

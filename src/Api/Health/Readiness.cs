@@ -6,12 +6,12 @@ using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Api.Health;
 
-/// <summary>Whether the queue can do its work now: the database answers, the bus is connected.</summary>
+/// <summary>Checks readiness: the database answers, the bus is connected.</summary>
 public sealed class Readiness(IDbContextFactory<QueueDb> contexts, IServiceProvider services, Preparation preparation, TimeProvider clock)
 {
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(2);
 
-    /// <summary>A sentence for each thing that is missing; empty when all is there.</summary>
+    /// <summary>A sentence for each problem; empty when the queue is ready.</summary>
     public async Task<IReadOnlyList<string>> WhatIsMissing(CancellationToken cancellationToken)
     {
         string?[] missing = [await WhyNoDatabase(cancellationToken), WhyNoBus()];

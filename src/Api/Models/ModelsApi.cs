@@ -3,7 +3,7 @@ using LlmQueue.Catalogue;
 
 namespace LlmQueue.Api.Models;
 
-/// <summary>The catalogue as OpenAI's clients list models; <c>auto</c> among them, which lets the queue choose.</summary>
+/// <summary>The model list of OpenAI's API, from the catalogue; <c>auto</c> is in it and lets the queue choose.</summary>
 public static class ModelsApi
 {
     public static void MapModels(this IEndpointRouteBuilder routes)
@@ -27,6 +27,6 @@ public static class ModelsApi
             .Prepend(new ModelObject("auto", "model", 0, "llmqueue"));
     }
 
-    /// <summary>When a model was made is nobody's to know here: 0.</summary>
+    /// <summary>The model object of OpenAI's API. The catalogue does not know when a model was created: 0.</summary>
     private sealed record ModelObject(string Id, string Object, long Created, string OwnedBy);
 }

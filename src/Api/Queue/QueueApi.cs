@@ -3,7 +3,7 @@ using LlmQueue.Storage.Queue;
 
 namespace LlmQueue.Api.Queue;
 
-/// <summary>GET /v1/queue: what waits, what is limited and what was spent.</summary>
+/// <summary>The queue endpoint, GET /v1/queue: what waits, what is limited and what was spent.</summary>
 public static class QueueApi
 {
     public static void MapQueue(this IEndpointRouteBuilder routes) =>

@@ -6,8 +6,8 @@ using LlmQueue.Hosting.Http;
 namespace LlmQueue.Api.Summaries;
 
 /// <summary>
-/// Fetches pages that are given by their address: public addresses only, on every hop; at most so many bytes and seconds, as they are sent:
-/// nothing is unpacked. A page that cannot be had fails alone, with the sentence that says why.
+/// Fetches pages by URL: public addresses only, on every hop; with a limit of bytes and seconds, and without decompression. A page that
+/// cannot be fetched fails alone, with the sentence that says why.
 /// </summary>
 public sealed class PageFetch(OutboundHttp outside)
 {
@@ -124,7 +124,7 @@ public sealed class PageFetch(OutboundHttp outside)
 
     private static string Short(string url) => url.Length <= 200 ? url : url[..200] + "…";
 
-    /// <summary>What all pages of one set may take together.</summary>
+    /// <summary>The bytes that all pages of one set may take together.</summary>
     private sealed class Room(long bytes)
     {
         private long _left = bytes;

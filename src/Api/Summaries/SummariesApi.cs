@@ -10,7 +10,7 @@ using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Api.Summaries;
 
-/// <summary>Sets of pages: handed in, followed, read, canceled.</summary>
+/// <summary>The endpoints of page summaries: submit, follow, read, cancel.</summary>
 public static class SummariesApi
 {
     public static void MapSummaries(this IEndpointRouteBuilder routes)

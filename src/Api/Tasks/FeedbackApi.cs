@@ -8,8 +8,8 @@ using Microsoft.EntityFrameworkCore;
 namespace LlmQueue.Api.Tasks;
 
 /// <summary>
-/// What people say of answers, and what the queue has learned of its models from that and from their runs: POST /v1/tasks/{id}/feedback
-/// with {"score": 0.8, "comment": "…"}, and GET /v1/ranking.
+/// The endpoints of feedback and ranking: POST /v1/tasks/{id}/feedback with {"score": 0.8, "comment": "…"}, and GET /v1/ranking, which
+/// shows what the queue has learned of its models from feedback and from their runs.
 /// </summary>
 public static class FeedbackApi
 {
@@ -60,7 +60,7 @@ public static class FeedbackApi
             .FirstOrDefaultAsync(t => t.CorrelationId == id && (tenant == null || t.Tenant == tenant), cancellationToken);
     }
 
-    /// <summary>What is posted.</summary>
+    /// <summary>The body of a feedback request.</summary>
     /// <param name="Score">0 (useless) to 1 (perfect).</param>
     /// <param name="Comment">In words; kept, read by nobody but people.</param>
     private sealed record FeedbackGiven(double? Score, string? Comment);

@@ -8,7 +8,8 @@ using Microsoft.Extensions.Options;
 namespace LlmQueue.Api.Tasks;
 
 /// <summary>
-/// GET /v1/tasks/{id}/events: a task's life as server-sent events, from its beginning (or after Last-Event-ID) to its end.
+/// The event stream of a task, GET /v1/tasks/{id}/events: its history as server-sent events, from the beginning (or after Last-Event-ID) to
+/// the end.
 /// </summary>
 public static class TaskEventsApi
 {

@@ -7,7 +7,7 @@ using LlmQueue.Storage.Intake;
 
 namespace LlmQueue.Api.Tasks;
 
-/// <summary>Makes rows of what was posted: one task, or an array of which every one must be right.</summary>
+/// <summary>Reads posted tasks into rows: one task, or an array of which every one must be valid.</summary>
 public sealed class TaskReader(ModelChecks models, WebhookChecks webhooks, TimeProvider clock)
 {
     public const int MostTasks = 10_000;

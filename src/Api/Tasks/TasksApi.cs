@@ -8,7 +8,7 @@ using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Api.Tasks;
 
-/// <summary>Tasks: handed in, looked at, listed, canceled.</summary>
+/// <summary>The task endpoints: submit, read, list, retry, cancel.</summary>
 public static class TasksApi
 {
     private const int MostListed = 500;

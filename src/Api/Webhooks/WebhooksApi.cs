@@ -8,7 +8,7 @@ using LlmQueue.Storage.Webhooks;
 
 namespace LlmQueue.Api.Webhooks;
 
-/// <summary>Deliveries: what was told to whom, every try of it, and how to have it told again.</summary>
+/// <summary>The endpoints of webhook deliveries: list, read with every try, replay.</summary>
 public static class WebhooksApi
 {
     private const int MostListed = 500;
@@ -30,7 +30,7 @@ public static class WebhooksApi
         return TypedResults.Ok(await database.Read(ct => views.List(filter, ct), cancellationToken));
     }
 
-    /// <summary>Told again at once under the same id, whatever came of it before, and tried again for as long as at first.</summary>
+    /// <summary>Delivers again at once under the same id, whatever came of it before, and tries for as long as at first.</summary>
     private static async Task<IResult> Replay(string id, HttpContext context, WebhookViews views, WebhookRepository book,
         Signal<WebhookRow> webhookDue, WebhookChecks checks, DatabaseRetry database, CancellationToken cancellationToken)
     {

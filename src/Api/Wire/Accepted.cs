@@ -1,6 +1,6 @@
 namespace LlmQueue.Api.Wire;
 
-/// <summary>The answer to work that was handed in, or is to be canceled.</summary>
+/// <summary>The answer to a submitted or canceled task.</summary>
 public sealed record Accepted(Guid Id, string State, AcceptedLinks Links)
 {
     public static Accepted Task(Guid id, string state) => new(id, state, new AcceptedLinks($"/v1/tasks/{id}"));

@@ -6,7 +6,7 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace LlmQueue.Api.Wire;
 
-/// <summary>How answers are written: camelCase, apostrophes and umlauts as they are, money without a tail of zeros.</summary>
+/// <summary>The JSON format of answers: camelCase, apostrophes and umlauts unescaped, amounts without trailing zeros.</summary>
 public static class ApiJson
 {
     public static void Configure(JsonSerializerOptions options)

@@ -2,7 +2,7 @@ using LlmQueue.Storage.Loops;
 
 namespace LlmQueue.Api.Wire;
 
-/// <summary>Waits a short while for a database that is away: a restart is not noticed, an outage gets a clear answer in time.</summary>
+/// <summary>Retries while the database does not answer: a restart is not noticed, an outage gets a clear answer in time.</summary>
 public sealed class DatabaseRetry(TimeProvider clock, Preparation preparation)
 {
     public static readonly TimeSpan Longest = TimeSpan.FromSeconds(5);
@@ -64,7 +64,7 @@ public sealed class DatabaseRetry(TimeProvider clock, Preparation preparation)
     }
 }
 
-/// <summary>Whether the database has been brought up to date since the start; until then there are no tables to ask.</summary>
+/// <summary>Tells whether the migrations have been applied since the start; until then there are no tables.</summary>
 public sealed class Preparation
 {
     private volatile bool _isDone;

@@ -6,7 +6,10 @@ namespace LlmQueue.Api.Wire;
 /// <summary>Marks the endpoints that OpenAI's clients call: their problems are OpenAI's error object, not problem details.</summary>
 public sealed class OpenAiErrors;
 
-/// <summary>Answers and problems at the addresses that OpenAI's clients call; everywhere else problems are problem details.</summary>
+/// <summary>
+/// The format of answers at the endpoints of OpenAI's API: problems are OpenAI's error object; everywhere else problems are problem
+/// details.
+/// </summary>
 public static class OpenAiAnswers
 {
     public static RouteGroupBuilder WithOpenAiErrors(this RouteGroupBuilder group) => group.WithMetadata(new OpenAiErrors());
@@ -48,7 +51,7 @@ public static class OpenAiAnswers
     };
 }
 
-/// <summary>The addresses that the API answers at, as its slices have mapped them.</summary>
+/// <summary>The routes of the API, as its slices have mapped them.</summary>
 internal static class RouteAddresses
 {
     public static IEnumerable<RouteEndpoint> Of(HttpContext context) =>

@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace LlmQueue.Catalogue.Reading;
 
 /// <summary>
-/// The properties of one object of the file. Each is taken by name; what is wrong with it is noted with its line, and a stand-in is
-/// returned so that reading goes on.
+/// Reads the properties of one object of the file by name. A problem is noted with its line and a default is returned, so that reading goes
+/// on.
 /// </summary>
 internal sealed class CatalogueFields
 {

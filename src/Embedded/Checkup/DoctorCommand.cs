@@ -3,7 +3,7 @@ using LlmQueue.Embedded.Hosting;
 
 namespace LlmQueue.Embedded.Checkup;
 
-/// <summary>How bad a finding is; only Failed makes the command fail.</summary>
+/// <summary>The severity of a finding; only Failed makes the command fail.</summary>
 internal enum Grade
 {
     Ok,
@@ -11,14 +11,14 @@ internal enum Grade
     Failed,
 }
 
-/// <summary>One line of the check-up: what was looked at, how it is, and what to do.</summary>
+/// <summary>A finding of the doctor command: what was checked, its state, and what to do.</summary>
 internal sealed record Finding(Grade Grade, string What, string Sentence)
 {
     public override string ToString() =>
         $"{Grade switch { Grade.Ok => "OK     ", Grade.Warning => "WARNING", _ => "FAILED " }}  {What,-10} {Sentence}";
 }
 
-/// <summary>Looks at everything the queue needs, a line each.</summary>
+/// <summary>The command ./run.sh doctor: checks everything the queue needs, a line each.</summary>
 internal static class DoctorCommand
 {
     public static Command Define(CommandContext context)

@@ -3,7 +3,7 @@ using LlmQueue.Embedded.Hosting;
 
 namespace LlmQueue.Embedded.Checkup;
 
-/// <summary>What can be seen without asking anybody else: settings, catalogue, disk.</summary>
+/// <summary>Checks of settings, catalogue and disk, which need no server.</summary>
 internal static class InstallationChecks
 {
     private const long LittleSpace = 1_000_000_000;

@@ -5,10 +5,10 @@ using LlmQueue.Worker.Calling.Providers;
 
 namespace LlmQueue.Embedded.Checkup;
 
-/// <summary>Asks each provider for its models with each key. It costs nothing, and the key itself is never shown.</summary>
+/// <summary>Checks each key by asking its provider for its models. It costs nothing, and the key itself is never shown.</summary>
 internal static class KeyChecks
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan AnswersWithin = TimeSpan.FromSeconds(5);
 
     public static async IAsyncEnumerable<Finding> All(
         Installation installation, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stop)
@@ -20,7 +20,7 @@ internal static class KeyChecks
             yield break;
         }
 
-        using var http = new HttpClient { Timeout = Patience };
+        using var http = new HttpClient { Timeout = AnswersWithin };
         foreach (var provider in installation.Settings.Providers.Values)
             foreach (var key in provider.Keys)
                 yield return await Check(http, provider, key, stop);
@@ -47,7 +47,7 @@ internal static class KeyChecks
         }
         catch (Exception fault) when (fault is HttpRequestException or OperationCanceledException && !stop.IsCancellationRequested)
         {
-            var why = fault is HttpRequestException ? fault.GetBaseException().Message : $"no answer within {Patience.TotalSeconds:0} s";
+            var why = fault is HttpRequestException ? fault.GetBaseException().Message : $"no answer within {AnswersWithin.TotalSeconds:0} s";
             return new Finding(Grade.Failed, "key",
                 $"{key.Alias}: {provider.BaseUrl} cannot be reached ({why}). "
                     + $"Check the network, or {provider.Name.ToUpperInvariant()}_BASE_URL.");

@@ -4,7 +4,7 @@ using LlmQueue.Hosting;
 
 namespace LlmQueue.Embedded.Checkup;
 
-/// <summary>The database, the broker and the port.</summary>
+/// <summary>Checks of the database, the broker and the port.</summary>
 internal static class ServerFindings
 {
     public static async Task<Finding> Database(Installation installation, CancellationToken stop)

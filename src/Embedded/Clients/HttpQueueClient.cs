@@ -10,7 +10,7 @@ using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Embedded.Clients;
 
-/// <summary>The queue of another process on this machine, through its API.</summary>
+/// <summary>A client of the queue in another process on this machine, through its API.</summary>
 internal sealed class HttpQueueClient(HttpClient http, bool simulated) : IQueueClient
 {
     /// <summary>Tasks that may be asked about in one go, since the API answers for one at a time.</summary>

@@ -5,7 +5,7 @@ using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Embedded.Clients;
 
-/// <summary>The queue as a command sees it: in this process, or in the one that runs already.</summary>
+/// <summary>A client of the queue for commands: in this process, or in one that runs already.</summary>
 internal interface IQueueClient : IAsyncDisposable
 {
     /// <summary>Answers are made up by the simulator that came along.</summary>

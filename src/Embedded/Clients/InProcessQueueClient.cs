@@ -7,7 +7,7 @@ using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Embedded.Clients;
 
-/// <summary>The queue of this very process.</summary>
+/// <summary>A client of the queue in this process.</summary>
 internal sealed class InProcessQueueClient(OneProcess process, FileLog log, TimeProvider clock) : IQueueClient
 {
     private readonly ClientServices _services = process.Services.GetRequiredService<ClientServices>();

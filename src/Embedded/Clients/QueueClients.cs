@@ -2,7 +2,7 @@ using LlmQueue.Embedded.Hosting;
 
 namespace LlmQueue.Embedded.Clients;
 
-/// <summary>What a command opens a client for.</summary>
+/// <summary>The use that a command opens a client for.</summary>
 internal enum ClientUse
 {
     /// <summary>To look, or to leave rows behind: no worker is started.</summary>

@@ -3,7 +3,7 @@ using LlmQueue.Hosting;
 
 namespace LlmQueue.Embedded.Hosting;
 
-/// <summary>What a person should know of a queue that has just started.</summary>
+/// <summary>The lines that a queue prints when it has started.</summary>
 internal static class Banner
 {
     public static readonly string Simulated = string.Create(CultureInfo.InvariantCulture, $"""

@@ -9,8 +9,8 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 namespace LlmQueue.Embedded.Hosting;
 
 /// <summary>
-/// Everything the commands ask of the queue in their own process. Each command gets all of it when it opens its client, so what is not
-/// registered fails every command and its test, not the one command that happens to ask for it.
+/// The services that commands use in their own process. Each command gets all of them when it opens its client, so a missing registration
+/// fails every command and its test, not only the one that happens to need it.
 /// </summary>
 internal sealed record ClientServices(
     SummaryViews Summaries, TaskViews Tasks, QueueViews Queue, Submissions Submissions, BudgetRepository Budgets);

@@ -3,9 +3,7 @@ using LlmQueue.Hosting;
 
 namespace LlmQueue.Embedded.Hosting;
 
-/// <summary>
-/// The log of a command whose screen belongs to its display: one line an entry in a file, the one before it kept beside it.
-/// </summary>
+/// <summary>A log file for a command whose terminal belongs to its display: one line an entry; the file before it is kept.</summary>
 internal sealed class FileLog(string path, TimeProvider clock) : ILoggerProvider
 {
     private const long LargestFile = 10_000_000;

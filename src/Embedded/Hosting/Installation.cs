@@ -4,7 +4,7 @@ using LlmQueue.Worker;
 
 namespace LlmQueue.Embedded.Hosting;
 
-/// <summary>What this process was told, read and checked before anything starts.</summary>
+/// <summary>The settings of this installation, read and checked before anything starts.</summary>
 internal sealed record Installation(string Home, QueueSettings Settings, ModelCatalogue Catalogue, WorkerOptions Options)
 {
     /// <summary>How much faster than the catalogue the simulated provider is, so that a demonstration takes a minute.</summary>

@@ -9,7 +9,7 @@ using MassTransit;
 
 namespace LlmQueue.Embedded.Hosting;
 
-/// <summary>How a command wants the process.</summary>
+/// <summary>The parts of the process that a command needs.</summary>
 /// <param name="WithApi">Listen on LLMQUEUE_URL.</param>
 /// <param name="WithWorker">Work on the queue; without it only the database is there to be looked at.</param>
 /// <param name="Logging">Where the log goes.</param>
@@ -130,12 +130,12 @@ internal sealed class OneProcess : IAsyncDisposable
     }
 
     /// <summary>
-    /// The former process may have been killed: its bells are lost and its calls will never end. Nobody else is here, so there is
-    /// nothing to wait for.
+    /// The former process may have been killed: its commands are lost and its calls will never end. No other process works on this
+    /// database, so the rescuer need not wait for leases.
     /// </summary>
     private async Task TakeUpWhatWasLeft(CancellationToken stop)
     {
-        // A bell sent before its queue is there would be lost.
+        // A command that is sent before its queue exists would be lost.
         await Services.GetRequiredService<IBusControl>().WaitForHealthStatus(BusHealthStatus.Healthy, stop);
         var rescuer = Services.GetRequiredService<Rescuer>();
         for (var sweep = 0; sweep < MostSweeps && await rescuer.Sweep(afterStart: true, stop) >= FullSweep; sweep++)
@@ -178,7 +178,7 @@ internal sealed class OneProcess : IAsyncDisposable
         builder.Services.AddQueueStorage(database).AddQueueClient(catalogue);
         if (!parts.WithWorker)
         {
-            // Where workers are elsewhere, their bells are rung over the broker; with nobody there, the rows are enough.
+            // Where workers run elsewhere, their commands go through the broker; without any the rows are enough.
             if (settings.RabbitMq is not null)
                 builder.Services.AddQueueBus(settings.RabbitMq);
             return;

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace LlmQueue.Embedded.Hosting;
 
-/// <summary>Whether the API's port is free, asked before anything is started.</summary>
+/// <summary>Checks that the API's port is free before anything is started.</summary>
 internal static class PortCheck
 {
     public static bool IsFree(Uri listen)

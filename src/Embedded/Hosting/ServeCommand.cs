@@ -2,7 +2,7 @@ using LlmQueue.Hosting;
 
 namespace LlmQueue.Embedded.Hosting;
 
-/// <summary>Starts everything and stays until it is told to stop.</summary>
+/// <summary>The command ./run.sh without arguments: starts everything and runs until it is told to stop.</summary>
 internal static class ServeCommand
 {
     public static async Task<int> Run(CancellationToken stop)

@@ -5,7 +5,9 @@ using LlmQueue.Catalogue;
 
 namespace LlmQueue.Embedded.Hosting;
 
-/// <summary>The provider that stands in where no key is set: a process of its own that ends with ours, however ours ends.</summary>
+/// <summary>
+/// The simulated provider that replaces real ones where no key is set: a process of its own that ends with this one, however it ends.
+/// </summary>
 internal sealed class SimulatedProvider : ICatalogueFollower, IDisposable
 {
     private const string Ready = "listening on ";

@@ -28,7 +28,7 @@ internal sealed class StopSignals : IDisposable
     }
 }
 
-/// <summary>The command decides when the host ends, not a signal on its own.</summary>
+/// <summary>A host lifetime that ignores signals: the command decides when the host ends.</summary>
 internal sealed class CommandLifetime : IHostLifetime
 {
     public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

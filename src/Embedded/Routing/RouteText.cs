@@ -9,7 +9,7 @@ using LlmQueue.Worker.Routing;
 
 namespace LlmQueue.Embedded.Routing;
 
-/// <summary>How a task is read, as lines for a person.</summary>
+/// <summary>The text of the route command.</summary>
 /// <param name="Lines">The lines.</param>
 /// <param name="HasChain">False when nobody can take the task as it is.</param>
 internal sealed record RouteText(IReadOnlyList<string> Lines, bool HasChain)

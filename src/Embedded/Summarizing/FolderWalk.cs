@@ -6,7 +6,7 @@ namespace LlmQueue.Embedded.Summarizing;
 /// <param name="Given">As the person would name it.</param>
 internal sealed record FoundFile(string Path, string Name, string Given);
 
-/// <summary>The files below a folder, and nothing that lies outside of it.</summary>
+/// <summary>Lists the files below a folder, and nothing that lies outside of it.</summary>
 internal static class FolderWalk
 {
     /// <summary>As the kernel has it: a link that leads through more is a circle.</summary>

@@ -2,7 +2,7 @@ using Spectre.Console;
 
 namespace LlmQueue.Embedded.Summarizing;
 
-/// <summary>Shows looks at a summary: alive on a terminal, as plain lines elsewhere.</summary>
+/// <summary>Shows the progress of a summary: drawn in place on a terminal, as plain lines elsewhere.</summary>
 internal interface IProgressDisplay : IAsyncDisposable
 {
     void Show(ProgressLook look);
@@ -20,7 +20,7 @@ internal static class ProgressDisplays
     private static bool Is(string variable) => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(variable));
 }
 
-/// <summary>A line every two seconds, only when something has changed; at once when a stage begins.</summary>
+/// <summary>Progress as plain lines: one every two seconds, only when something has changed; at once when a stage begins.</summary>
 internal sealed class PlainProgress(Action<string> say, TimeProvider clock) : IProgressDisplay
 {
     private static readonly TimeSpan Between = TimeSpan.FromSeconds(2);
@@ -42,7 +42,7 @@ internal sealed class PlainProgress(Action<string> say, TimeProvider clock) : IP
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }
 
-/// <summary>A bar and a few lines, drawn in place.</summary>
+/// <summary>Progress as a bar and a few lines, drawn in place.</summary>
 internal sealed class LiveProgress : IProgressDisplay
 {
     private const int BarWidth = 40;

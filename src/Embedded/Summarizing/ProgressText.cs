@@ -3,7 +3,7 @@ using LlmQueue.Storage.Summaries;
 
 namespace LlmQueue.Embedded.Summarizing;
 
-/// <summary>One look at a summary on its way.</summary>
+/// <summary>A snapshot of a summary's progress.</summary>
 /// <param name="Summary">Where it stands.</param>
 /// <param name="Unreadable">Files that were never handed in.</param>
 /// <param name="Elapsed">Since this command began to watch.</param>

@@ -7,11 +7,11 @@ using LlmQueue.Storage.Summaries;
 
 namespace LlmQueue.Embedded.Summarizing;
 
-/// <summary>What the person asked for.</summary>
+/// <summary>The arguments of the summarize command.</summary>
 internal sealed record SummarizeRequest(
     IReadOnlyList<string> Paths, string? Question, string? Model, string? Out, string? Json, bool Fresh);
 
-/// <summary>Summarises files and folders in this process, or goes on where a killed one was.</summary>
+/// <summary>The command ./run.sh summarize: summarises files and folders in this process, or continues where a killed one was.</summary>
 internal static class SummarizeCommand
 {
     private const int MostNotes = 10;

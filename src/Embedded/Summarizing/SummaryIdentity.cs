@@ -4,8 +4,8 @@ using LlmQueue.Contracts;
 namespace LlmQueue.Embedded.Summarizing;
 
 /// <summary>
-/// A summary's id follows from what is summarised, so that the same command finds what it began before it was killed. Each time it is done
-/// anew it is another run: the newest one that is known is the one that counts.
+/// Derives a summary's id from what is summarised, so that the same command finds what it began before it was killed. Each repetition is
+/// another run: the newest run that is known counts.
 /// </summary>
 internal static class SummaryIdentity
 {

@@ -4,7 +4,7 @@ using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Embedded.Summarizing;
 
-/// <summary>What a summary came to: what is shown at the end and written to --out and --json.</summary>
+/// <summary>The report of a summary: what is shown at the end and written to --out and --json.</summary>
 internal sealed record SummaryReport
 {
     public required Guid Id { get; init; }

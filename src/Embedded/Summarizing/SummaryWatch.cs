@@ -4,7 +4,7 @@ using LlmQueue.Storage.Summaries;
 
 namespace LlmQueue.Embedded.Summarizing;
 
-/// <summary>Follows one summary to its end, or to where nothing more can come of it.</summary>
+/// <summary>Follows one summary to its end, or until it cannot make progress any more.</summary>
 internal sealed class SummaryWatch(IQueueClient queue, TimeProvider clock)
 {
     private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(250);
@@ -49,7 +49,7 @@ internal sealed class SummaryWatch(IQueueClient queue, TimeProvider clock)
     }
 }
 
-/// <summary>How long the pages will still take, from how long those before them took.</summary>
+/// <summary>Estimates how long the pages will still take, from how long the earlier ones took.</summary>
 internal sealed class Pace
 {
     private (int Done, TimeSpan At)? first;

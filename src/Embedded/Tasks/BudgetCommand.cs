@@ -6,7 +6,9 @@ using LlmQueue.Limits;
 
 namespace LlmQueue.Embedded.Tasks;
 
-/// <summary>Sets what may be spent, while the queue runs or before; what waits for the money moves at once.</summary>
+/// <summary>
+/// The command ./run.sh budget: sets a budget, while the queue runs or before; tasks that wait for the money move at once.
+/// </summary>
 internal static class BudgetCommand
 {
     private const string Unlimited = "none";

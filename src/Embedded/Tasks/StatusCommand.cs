@@ -5,7 +5,7 @@ using LlmQueue.Embedded.Summarizing;
 
 namespace LlmQueue.Embedded.Tasks;
 
-/// <summary>Shows the queue, one task or one summary; changes nothing.</summary>
+/// <summary>The command ./run.sh status: shows the queue, one task or one summary; changes nothing.</summary>
 internal static class StatusCommand
 {
     public static Command Define(CommandContext context)

@@ -8,7 +8,7 @@ using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Embedded.Tasks;
 
-/// <summary>The queue, a task or a summary in words. Pure.</summary>
+/// <summary>The text of the status command: the queue, a task or a summary. Pure.</summary>
 internal static class StatusText
 {
     /// <summary>Up to this share of each of its windows a limit is not worth a line.</summary>

@@ -8,10 +8,10 @@ using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Embedded.Tasks;
 
-/// <summary>What the person asked for; a file named "-" is the standard input.</summary>
+/// <summary>The arguments of the submit command; a file named "-" is the standard input.</summary>
 internal sealed record SubmitRequest(string File, bool Wait, bool SkipBad);
 
-/// <summary>Enqueues the tasks of a file, and waits for their ends when asked to.</summary>
+/// <summary>The command ./run.sh submit: submits the tasks of a file, and waits for their ends when asked to.</summary>
 internal static class SubmitCommand
 {
     /// <summary>As large as a batch may be.</summary>

@@ -67,7 +67,8 @@ public static class QueueBus
             if (endpoint is IRabbitMqReceiveEndpointConfigurator rabbit)
             {
                 rabbit.SetQuorumQueue();
-                // RabbitMQ 4 drops a message after 20 deliveries. A bell may be dropped, its row is the truth; a producer's task may not.
+                // RabbitMQ 4 drops a message after 20 deliveries. A command may be dropped, because its row remains; a producer's task may
+                // not.
                 if (messageIsTheOnlyCopy)
                     rabbit.BindDeadLetterQueue($"{name}_dead");
             }

@@ -4,8 +4,9 @@ using System.Net.Sockets;
 namespace LlmQueue.Hosting.Http;
 
 /// <summary>
-/// Calls addresses that tenants name. The name is resolved here and the connection is made to the very address that was checked, so a name
-/// that resolves otherwise a moment later gains nothing; redirects are not followed by themselves, and no proxy of the environment is used.
+/// The HTTP client for addresses that tenants name (a guard against server-side request forgery). The name is resolved here and the
+/// connection is made to the very address that was checked, so a name that resolves differently a moment later gains nothing; redirects are
+/// not followed automatically, and no proxy of the environment is used.
 /// </summary>
 public sealed class OutboundHttp : IDisposable
 {
@@ -74,5 +75,5 @@ public sealed class OutboundHttp : IDisposable
         $"'{host}' leads into a private network; expected a public address, or name the host in LLMQUEUE_PRIVATE_HOSTS.";
 }
 
-/// <summary>An address leads where the queue does not go for a tenant; the message says so.</summary>
+/// <summary>The address is not allowed for tenants; the message says why.</summary>
 public sealed class PrivateAddressException(string message) : Exception(message);

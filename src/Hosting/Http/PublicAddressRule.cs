@@ -4,7 +4,8 @@ using System.Net.Sockets;
 namespace LlmQueue.Hosting.Http;
 
 /// <summary>
-/// Which addresses are the public internet's: what a tenant names may lead there, and nowhere into the network the queue itself stands in.
+/// Decides which addresses belong to the public internet: an address that a tenant names may lead there, and nowhere into the network of
+/// the queue itself.
 /// </summary>
 public static class PublicAddressRule
 {

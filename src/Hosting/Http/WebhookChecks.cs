@@ -3,8 +3,7 @@ using LlmQueue.Hosting.Settings;
 namespace LlmQueue.Hosting.Http;
 
 /// <summary>
-/// What is known of an address before anything is told to it. A call is signed or not made: who receives one must be able
-/// to know whose it is.
+/// Checks a webhook address before it is stored. A webhook is signed or not sent: its receiver must be able to verify the sender.
 /// </summary>
 public sealed class WebhookChecks(QueueSettings settings, OutboundHttp outside)
 {

@@ -16,8 +16,8 @@ public sealed record KnownProvider(string Name, string BaseUrl, bool NeedsKey = 
 }
 
 /// <summary>
-/// The one list of providers. Both hosts read settings and the API knows no worker, so name and address stand here; everything else finds a
-/// provider by its name.
+/// The list of providers. Both hosts read settings and the API does not reference the worker, so name and address stand here; everything
+/// else finds a provider by its name.
 /// </summary>
 public static class KnownProviders
 {

@@ -6,7 +6,7 @@ public sealed record RabbitMqAddress(string Host, int Port, string VirtualHost, 
     public override string ToString() => $"{(Tls ? "amqps" : "amqp")}://{User}@{Host}:{Port}/{Uri.EscapeDataString(VirtualHost)}";
 }
 
-/// <summary>What the installation was told by its environment and <c>.env</c>, checked once at start.</summary>
+/// <summary>The settings of the installation, from its environment and <c>.env</c>, checked once at start.</summary>
 public sealed record QueueSettings
 {
     /// <summary>An Npgsql connection string; null means the private PostgreSQL in <see cref="DataFolder"/>.</summary>
@@ -99,7 +99,7 @@ public sealed record QueueSettings
     public static IReadOnlyDictionary<string, string?> Variables(string homeFolder) => EnvironmentFile.Read(homeFolder);
 }
 
-/// <summary>The start is refused: one sentence a problem, naming the variable, what was found and what is allowed.</summary>
+/// <summary>Settings are invalid: one sentence a problem, naming the variable, what was found and what is allowed.</summary>
 public sealed class SettingsException(IReadOnlyList<string> problems) : Exception(string.Join('\n', problems))
 {
     public IReadOnlyList<string> Problems { get; } = problems;

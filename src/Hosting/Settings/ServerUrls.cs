@@ -2,7 +2,7 @@ using Npgsql;
 
 namespace LlmQueue.Hosting.Settings;
 
-/// <summary>The addresses among the settings. None is ever printed as found where it may hold a password.</summary>
+/// <summary>Reads the URLs among the settings. None is ever printed as found where it may hold a password.</summary>
 internal static class ServerUrls
 {
     public static string? Database(SettingsReader reader)

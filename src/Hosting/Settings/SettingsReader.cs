@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace LlmQueue.Hosting.Settings;
 
-/// <summary>The variables, and what was found wrong with them so far.</summary>
+/// <summary>Reads variables and collects what is wrong with them.</summary>
 internal sealed class SettingsReader(IReadOnlyDictionary<string, string?> variables)
 {
     private readonly List<string> _problems = [];
@@ -54,7 +54,7 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string?> variab
     }
 }
 
-/// <summary>The file <c>.env</c> and the environment as one.</summary>
+/// <summary>Reads the file <c>.env</c> and the environment as one.</summary>
 internal static class EnvironmentFile
 {
     public static Dictionary<string, string?> Read(string homeFolder)

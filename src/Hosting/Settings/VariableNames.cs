@@ -2,7 +2,7 @@ using LlmQueue.Catalogue;
 
 namespace LlmQueue.Hosting.Settings;
 
-/// <summary>The documented names, and a word about those that look like a slip of one.</summary>
+/// <summary>The documented variable names, and a warning about others that look like a misspelt one.</summary>
 internal static class VariableNames
 {
     private static readonly string[] Fixed =

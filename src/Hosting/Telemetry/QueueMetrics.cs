@@ -6,9 +6,7 @@ using LlmQueue.Storage.UnitsOfWork;
 
 namespace LlmQueue.Hosting.Telemetry;
 
-/// <summary>
-/// What has been committed, as metrics: counted where it became true, so that they agree with the rows. Meter "LlmQueue".
-/// </summary>
+/// <summary>The metrics of what was committed, counted at the commit so that they agree with the rows. Meter "LlmQueue".</summary>
 public sealed class QueueMetrics : ICommitObserver, IDisposable
 {
     public const string MeterName = "LlmQueue";

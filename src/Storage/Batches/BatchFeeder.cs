@@ -4,18 +4,18 @@ using Npgsql;
 namespace LlmQueue.Storage.Batches;
 
 /// <summary>
-/// Rings for a batch's tasks in portions. A hundred thousand lines wait as rows that nothing has looked at; of each batch and model only so
-/// many stand in line that the Pacer always finds somebody to give room to. So a batch costs a handful of messages, and one model's lines
-/// do not stand before another's. Called by the Pacer that leads, and by nobody else.
+/// Starts a batch's tasks in portions (backpressure). A hundred thousand lines wait as rows that nothing has looked at; of each batch and
+/// model only so many are enqueued that the capacity scheduler always finds a task to grant capacity to. So a batch costs a handful of
+/// messages, and one model's lines do not hold up another's. Called by the leading capacity scheduler only.
 /// </summary>
 public sealed class BatchFeeder(NpgsqlDataSource database, TimeProvider clock)
 {
-    /// <summary>As many of one batch and model as may stand in line: a second's work of a fast installation.</summary>
+    /// <summary>At most so many tasks of one batch and model are in wait queues: a second's work of a fast installation.</summary>
     public const int Portion = 500;
 
     private static readonly TimeSpan Busy = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>With no batch in progress: the Pacer's rounds come often, and one statement of each would be for nothing.</summary>
+    /// <summary>While no batch is in progress: scheduling cycles are frequent, and a statement in each would be for nothing.</summary>
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(1);
 
     private const string Sql = """
@@ -42,13 +42,13 @@ public sealed class BatchFeeder(NpgsqlDataSource database, TimeProvider clock)
 
     private DateTime _next;
 
-    /// <summary>The bells to ring, and when to look again; null when no batch has anybody left to feed.</summary>
-    public async Task<(IReadOnlyList<object> Bells, DateTime? Next)> Feed(CancellationToken cancellationToken)
+    /// <summary>The commands to send, and when to look again; null when no batch has tasks left to start.</summary>
+    public async Task<(IReadOnlyList<object> Commands, DateTime? Next)> Feed(CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow().UtcDateTime;
         if (now < _next)
             return ([], _next);
-        var (bells, anybody) = (new List<object>(), false);
+        var (commands, anybody) = (new List<object>(), false);
         await using var command = database.CreateCommand(Sql);
         command.Parameters.AddWithValue(Portion);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
@@ -57,10 +57,10 @@ public sealed class BatchFeeder(NpgsqlDataSource database, TimeProvider clock)
             if (reader.IsDBNull(0))
                 anybody = true;
             else
-                bells.Add(new StartTask(reader.GetGuid(0)));
+                commands.Add(new StartTask(reader.GetGuid(0)));
         }
 
         _next = now + (anybody ? Busy : Quiet);
-        return (bells, anybody ? _next : null);
+        return (commands, anybody ? _next : null);
     }
 }

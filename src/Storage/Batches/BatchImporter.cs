@@ -7,15 +7,14 @@ using Npgsql;
 namespace LlmQueue.Storage.Batches;
 
 /// <summary>
-/// A line that has become a task, or one that is refused before it could run: then <paramref name="Error"/> is OpenAI's
-/// error object as JSON.
+/// A line as a task, or as one that is refused before it could run: then <paramref name="Error"/> is OpenAI's error object as JSON.
 /// </summary>
 public sealed record ImportedLine(AcceptedTask Task, string? Error);
 
 /// <summary>
-/// Writes a batch's lines as tasks, thousands a transaction, by COPY. The batch's place in its file moves in the same transaction: after
-/// a crash the next line is the one that has no task yet. None of the tasks is rung for: BatchFeed does that, in portions, once the
-/// batch is in progress.
+/// Imports a batch's lines as tasks, thousands a transaction, by COPY. The batch's position in its file moves in the same transaction:
+/// after a crash the next line is the one that has no task yet. It sends no command for these tasks: <see cref="BatchFeeder"/> starts them
+/// in portions, once the batch is in progress.
 /// </summary>
 public sealed class BatchImporter(NpgsqlDataSource database, StoreTables tables, IDbContextFactory<QueueDb> contexts, TimeProvider clock)
 {
@@ -68,7 +67,7 @@ public sealed class BatchImporter(NpgsqlDataSource database, StoreTables tables,
         return await db.Tasks.Where(t => t.BatchId == batch).Select(t => t.CustomId!).ToListAsync(cancellationToken);
     }
 
-    /// <summary>Takes back the tasks of a batch whose file turned out to be wrong: none has run.</summary>
+    /// <summary>Deletes the tasks of a batch whose file turned out to be wrong: none has run.</summary>
     public async Task TakeBack(Guid batch, CancellationToken cancellationToken)
     {
         int gone;

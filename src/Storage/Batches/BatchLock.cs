@@ -3,7 +3,8 @@ using Npgsql;
 namespace LlmQueue.Storage.Batches;
 
 /// <summary>
-/// One process of all moves a batch on. The lock lives in a session of the database: a process that dies gives it back at once.
+/// A lock that lets one process at a time work on a batch. It is an advisory lock of a database session: a process that dies gives it back
+/// at once.
 /// </summary>
 public sealed class BatchLock(NpgsqlDataSource database)
 {

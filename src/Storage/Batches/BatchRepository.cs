@@ -8,8 +8,8 @@ using Microsoft.EntityFrameworkCore.Query;
 namespace LlmQueue.Storage.Batches;
 
 /// <summary>
-/// Batches as their owners see them, and the changes of their status. Each change names the status it leaves, so two processes
-/// cannot both make it.
+/// Batches as their owners see them, and the changes of their status. Each change names the status it leaves, so two processes cannot both
+/// make it.
 /// </summary>
 public sealed class BatchRepository(IDbContextFactory<QueueDb> contexts, Signal<WebhookRow> webhookDue, TimeProvider clock)
 {

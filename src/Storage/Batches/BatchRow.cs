@@ -1,9 +1,9 @@
 namespace LlmQueue.Storage.Batches;
 
 /// <summary>
-/// Many requests handed in as one file. Each line is an ordinary task in the ordinary lines; this row says how far their writing has come
-/// and, once the last has ended, what came of them. While they run, their number in each state is counted from the tasks: no row is
-/// written by all of them.
+/// A batch: many requests handed in as one file. Each line is an ordinary task in the ordinary wait queues; this row tells how far the
+/// import has come and, once the last task has ended, the counts. While they run, the tasks in each state are counted from the tasks
+/// themselves: no row is written by all of them.
 /// </summary>
 public sealed class BatchRow
 {
@@ -50,7 +50,7 @@ public sealed class BatchRow
     public DateTime? CancelledAt { get; set; }
 }
 
-/// <summary>The states of a batch, in the words of its contract. The mill of a worker moves it through all of them.</summary>
+/// <summary>The states of a batch, in the words of its contract. The batch processor of a worker moves it through all of them.</summary>
 public static class BatchStatuses
 {
     /// <summary>Its lines are read and made tasks; none of them runs yet.</summary>

@@ -8,11 +8,9 @@ using NpgsqlTypes;
 
 namespace LlmQueue.Storage.Budgets;
 
-/// <summary>
-/// Which budgets there are, and the rows of their running periods. A period's row is written before the first task draws on it.
-/// </summary>
+/// <summary>The budgets and the rows of their running periods. A period's row is written before the first task draws on it.</summary>
 public sealed class BudgetRepository(
-    NpgsqlDataSource database, IDbContextFactory<QueueDb> contexts, StoreTables tables, LimitViews views, LineBell lineBell,
+    NpgsqlDataSource database, IDbContextFactory<QueueDb> contexts, StoreTables tables, LimitViews views, CapacitySignal capacitySignal,
     TimeProvider clock)
 {
     private IReadOnlyList<BudgetLimitRow> _limits = [];
@@ -80,7 +78,7 @@ public sealed class BudgetRepository(
         }
 
         await OpenPeriods(clock.GetUtcNow().UtcDateTime, cancellationToken);
-        lineBell.Send();
+        capacitySignal.Send();
     }
 
     /// <summary>Takes over what other processes have set, and opens the periods of that moment.</summary>

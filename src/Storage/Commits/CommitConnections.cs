@@ -4,8 +4,8 @@ using Npgsql;
 namespace LlmQueue.Storage.Commits;
 
 /// <summary>
-/// Connections for commits alone, with settings that suit statements which are few, prepared, always the same, and look up rows by their
-/// keys. What an installation has set by itself in its connection string's Options comes after these and prevails.
+/// Database connections for commits alone, with settings that suit statements which are few, prepared, always the same, and look up rows by
+/// their keys. What an installation has set in its connection string's Options comes after these and prevails.
 /// </summary>
 public sealed class CommitConnections : IAsyncDisposable
 {

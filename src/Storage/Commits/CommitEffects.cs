@@ -9,11 +9,11 @@ using Microsoft.Extensions.Logging;
 namespace LlmQueue.Storage.Commits;
 
 /// <summary>
-/// What follows a commit in its own process: views show the new limits, metrics count, events are published, whoever waits is told,
-/// and loops are woken.
+/// The effects of a commit in its own process: views show the new limits, metrics count, the outbox publishes events, waiting callers get
+/// their outcome, and loops are woken.
 /// </summary>
 public sealed class CommitEffects(
-    LimitViews views, OutboxPublisher outbox, LineBell lineBell, Signal<WebhookRow> webhookDue, ICommitObserver observer,
+    LimitViews views, OutboxPublisher outbox, CapacitySignal capacitySignal, Signal<WebhookRow> webhookDue, ICommitObserver observer,
     ILogger<CommitEffects> logger)
 {
     internal void Follow(CommittedGroup group)
@@ -37,7 +37,7 @@ public sealed class CommitEffects(
         // The Pacer looks again when a task came to wait, or when what it waits for may have come.
         if (group.Written.Exists(p => p.UnitOfWork.Enqueue is not null || p.UnitOfWork.Task?.Wait.DueAt is not null)
             || group.Ledger.Buckets.Any(b => b.Waiting > 0) || group.Ledger.Budgets.Any(b => b.Waiting > 0))
-            lineBell.Send();
+            capacitySignal.Send();
     }
 
     private void Show(CommittedGroup group)
@@ -71,7 +71,7 @@ public sealed class CommitEffects(
     }
 }
 
-/// <summary>A group whose transaction has been committed.</summary>
+/// <summary>A group of units of work whose transaction has been committed.</summary>
 /// <param name="Written">Those that are durable now.</param>
 /// <param name="WithoutRoom">Those for which the true limits had no room: nothing of them was written.</param>
 /// <param name="Ledger">The limits as they were written.</param>

@@ -7,7 +7,7 @@ using Npgsql;
 
 namespace LlmQueue.Storage.Commits;
 
-/// <summary>Writes what a group of transitions says in one batch: an array a column, one statement a table.</summary>
+/// <summary>Writes a group of units of work in one batch: an array a column, one statement a table.</summary>
 internal sealed class GroupWriter(StoreTables tables)
 {
     public async Task<WrittenGroup> Write(
@@ -53,7 +53,7 @@ internal sealed class GroupWriter(StoreTables tables)
         AddIfAny(batch, writing.SelectMany(p => p.UnitOfWork.History), tables.InsertHistory);
         AddIfAny(batch, writing.SelectMany(p => p.UnitOfWork.Payloads), tables.InsertPayloads);
         AddIfAny(batch, writing.SelectMany(p => p.UnitOfWork.OutboxMessages).Concat(alerts).Select(a => a.ToRow()),
-            tables.InsertAnnouncements);
+            tables.InsertOutbox);
         AddIfAny(batch, writing.SelectMany(p => p.UnitOfWork.Webhooks), tables.InsertWebhooks);
         AddIfAny(batch, writing.SelectMany(p => p.UnitOfWork.Cancellations), StoreTables.InsertCancellations);
         AddKeyUse(batch, writing);
@@ -142,7 +142,7 @@ internal sealed class GroupWriter(StoreTables tables)
     }
 }
 
-/// <summary>What a group's batch has found.</summary>
+/// <summary>The result of writing a group.</summary>
 /// <param name="Conflicts">Those whose row had moved on: nothing of the group may be committed with them.</param>
 /// <param name="SettledStages">Stages of summaries whose last task has ended with this group.</param>
 internal sealed record WrittenGroup(HashSet<PendingCommit> Conflicts, IReadOnlyList<StageSettled> SettledStages);

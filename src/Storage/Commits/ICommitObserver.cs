@@ -3,7 +3,7 @@ using LlmQueue.Storage.UnitsOfWork;
 
 namespace LlmQueue.Storage.Commits;
 
-/// <summary>Told of what was committed, at the moment it became true: metrics that are counted here agree with the rows.</summary>
+/// <summary>Observes commits at the moment they are durable: metrics that are counted here agree with the rows.</summary>
 public interface ICommitObserver
 {
     /// <summary>A group is durable.</summary>

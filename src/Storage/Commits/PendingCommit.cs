@@ -3,8 +3,8 @@ using LlmQueue.Storage.UnitsOfWork;
 namespace LlmQueue.Storage.Commits;
 
 /// <summary>
-/// A transition that somebody waits for, until it is durable or must be decided again. It has one outcome; who tells
-/// another one is not heard.
+/// A unit of work in the queue of the group commit, until it is durable or must be decided again. It has one outcome; a second one is
+/// ignored.
 /// </summary>
 internal sealed class PendingCommit(UnitOfWork transition)
 {

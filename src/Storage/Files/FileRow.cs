@@ -1,6 +1,6 @@
 namespace LlmQueue.Storage.Files;
 
-/// <summary>A file of a tenant's: what it handed in, or what a batch gave. Its bytes are chunks of their own, see FileStore.</summary>
+/// <summary>A file of a tenant: an input, or the output of a batch. Its bytes are chunks in rows of their own, see FileStore.</summary>
 public sealed class FileRow
 {
     public Guid Id { get; set; }
@@ -15,7 +15,7 @@ public sealed class FileRow
     public DateTime? ExpiresAt { get; set; }
 }
 
-/// <summary>Whether a file is whole.</summary>
+/// <summary>The states of a file: being uploaded or complete.</summary>
 public static class FileStatuses
 {
     /// <summary>Its bytes are still coming, or whoever sent them has gone: it is shown to nobody, and removed after a day.</summary>

@@ -2,7 +2,7 @@ using Npgsql;
 
 namespace LlmQueue.Storage.Files;
 
-/// <summary>A file that is being written. It is there once it is completed; disposed before, it never was.</summary>
+/// <summary>Writes a file. The file exists once it is completed; a writer that is disposed before leaves none.</summary>
 public sealed class FileWriter(NpgsqlDataSource database, FileStore files, FileRow file) : IAsyncDisposable
 {
     private readonly List<byte[]> _full = [];

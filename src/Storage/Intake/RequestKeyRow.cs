@@ -1,6 +1,6 @@
 namespace LlmQueue.Storage.Intake;
 
-/// <summary>What a request under an Idempotency-Key was: the same key with another body is a mistake, and told.</summary>
+/// <summary>The request behind an Idempotency-Key: the same key with another body is refused.</summary>
 public sealed class RequestKeyRow
 {
     /// <summary>Follows from tenant, kind of work and key.</summary>

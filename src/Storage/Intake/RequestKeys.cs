@@ -3,8 +3,9 @@ using Npgsql;
 namespace LlmQueue.Storage.Intake;
 
 /// <summary>
-/// What each Idempotency-Key was used for. Written before the work it names, so of two requests that come at once with one key and two
-/// bodies one is refused; a crash between the two leaves a key that waits for its body to come again. Kept as long as ended tasks are.
+/// The store of Idempotency-Keys: what request each was used for. A key is written before the work it names, so of two requests that come
+/// at once with one key and two bodies one is refused; a crash between the two leaves a key that waits for its body to come again. Kept as
+/// long as ended tasks are.
 /// </summary>
 public sealed class RequestKeys(NpgsqlDataSource database)
 {

@@ -5,8 +5,8 @@ using Microsoft.EntityFrameworkCore;
 namespace LlmQueue.Storage.Intake;
 
 /// <summary>
-/// An ended task once more. An end is an end, and its event has been published: so the retry is a task of its own, with the same prompt and
-/// wishes, and an id that follows from the first one's: pressed twice it is one retry. The retry can be retried.
+/// Retries an ended task. An end is final, and its event has been published: so the retry is a task of its own, with the same prompt and
+/// options, and an id that follows from the first one's: asked for twice it is one retry. The retry can be retried.
 /// </summary>
 public sealed class Retries(IDbContextFactory<QueueDb> contexts, TimeProvider clock)
 {

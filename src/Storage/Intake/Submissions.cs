@@ -7,16 +7,17 @@ using LlmQueue.Storage.UnitsOfWork;
 namespace LlmQueue.Storage.Intake;
 
 /// <summary>
-/// Writes what was handed in over HTTP or the command line. When a method returns, it is durable; the bell that follows may be lost.
+/// Writes tasks and summaries that were handed in over HTTP or the command line. When a method returns, they are durable; the command that
+/// follows may be lost.
 /// </summary>
 public sealed class Submissions(GroupCommit commits, CommandSender commandSender, TimeProvider clock)
 {
     private const int ChunkSize = 500;
 
     /// <summary>
-    /// Longer than a broker that answers needs; one that does not must not hold up whoever was told that the work is safe.
+    /// Longer than a broker that answers needs; one that does not must not hold up a caller whose work is durable already.
     /// </summary>
-    private static readonly TimeSpan LongestRinging = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan LongestSend = TimeSpan.FromMilliseconds(250);
 
     /// <summary>Tasks whose values are right. A task whose id is known already changes nothing.</summary>
     public async Task Submit(IReadOnlyList<AcceptedTask> tasks, CancellationToken cancellationToken)
@@ -57,11 +58,11 @@ public sealed class Submissions(GroupCommit commits, CommandSender commandSender
     {
         try
         {
-            await commandSender.Send(transition.Commands, CancellationToken.None).WaitAsync(LongestRinging, clock);
+            await commandSender.Send(transition.Commands, CancellationToken.None).WaitAsync(LongestSend, clock);
         }
         catch (TimeoutException)
         {
-            // It goes on ringing; what it does not reach, the Rescuer does.
+            // The send goes on; a command that does not arrive is sent again by the rescuer.
         }
     }
 }

@@ -5,8 +5,8 @@ using LlmQueue.Storage.UnitsOfWork;
 namespace LlmQueue.Storage.Intake;
 
 /// <summary>
-/// A task at its creation, whichever way it came (bus, HTTP, batch, summary, retry): its row, its prompt and the first entry of its
-/// history. The only place that says what a new task consists of.
+/// A new task, whichever way it came (bus, HTTP, batch, summary, retry): its row, its prompt and the first entry of its history. The only
+/// place that says what a new task consists of.
 /// </summary>
 /// <param name="Row">The task's row.</param>
 /// <param name="Content">Its prompt, or the error it ends with; null for a task that ends at once and has neither.</param>

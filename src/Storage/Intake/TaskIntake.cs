@@ -5,14 +5,14 @@ using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Storage.Intake;
 
-/// <summary>A task as it was handed in, made into its row.</summary>
+/// <summary>A submitted task, as its row.</summary>
 /// <param name="Row">The row.</param>
 /// <param name="Prompt">The messages, as JSON, for the prompt's own row.</param>
 /// <param name="Refusal">Why it can never run, as a sentence; null when nothing is wrong with its values.</param>
 public sealed record AcceptedTask(TaskRow Row, string Prompt, string? Refusal);
 
 /// <summary>
-/// Reads what a producer sent, over HTTP and over the bus alike. Pure: the same task is taken in the same way at every door.
+/// Reads a task as a producer sent it, over HTTP and over the bus alike. Pure: the same task is read in the same way wherever it comes in.
 /// </summary>
 public static class TaskIntake
 {

@@ -1,6 +1,6 @@
 namespace LlmQueue.Storage.Leases;
 
-/// <summary>A worker process and its last sign of life.</summary>
+/// <summary>A worker process and its last heartbeat.</summary>
 public sealed class WorkerRow
 {
     public Guid Id { get; set; }

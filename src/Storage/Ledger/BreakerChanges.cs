@@ -5,7 +5,8 @@ using LlmQueue.Storage.Outbox;
 namespace LlmQueue.Storage.Ledger;
 
 /// <summary>
-/// Tells when a breaker has changed: compared under the lock that guards its row, so each change is told by exactly one commit.
+/// Detects changes of circuit breakers. They are compared under the lock that guards their row, so each change is published by exactly one
+/// commit.
 /// </summary>
 internal static class BreakerChanges
 {

@@ -7,8 +7,9 @@ using Npgsql;
 namespace LlmQueue.Storage.Ledger;
 
 /// <summary>
-/// The true limits that a group of transitions touches: rows of buckets, budgets and tenants that <see cref="LimitLocks"/> has locked. They
-/// are changed in memory and written back in the same transaction. Admission decides on a copy that may be old; what is decided here holds.
+/// The ledger of a group commit: reserves, settles and enqueues on the true rows of buckets, budgets and tenants, which <see
+/// cref="LimitLocks"/> has locked. They are changed in memory and written back in the same transaction. Admission decides on a copy that
+/// may be old; what is decided here holds.
 /// </summary>
 public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
 {
@@ -41,8 +42,8 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
     }
 
     /// <summary>
-    /// Settles, reserves and enqueues for the whole group. Those for whom the true rows have no room have changed
-    /// nothing, and are returned.
+    /// Settles, reserves and enqueues for the whole group. Those for whom the true rows have no capacity have changed nothing, and are
+    /// returned.
     /// </summary>
     public HashSet<UnitOfWork> Apply(IReadOnlyList<UnitOfWork> group)
     {
@@ -51,7 +52,7 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
             Settle(transition);
         var without = group.Where(t => t.Reservation is not null && !TryReserveThenSettle(t)).ToHashSet();
         foreach (var transition in group.Where(t => !without.Contains(t)))
-            Park(transition);
+            Enqueue(transition);
         return without;
     }
 
@@ -61,7 +62,7 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
         BreakerChanges.Note(_breakersBefore, _buckets.Values);
     }
 
-    /// <summary>Ends reservations and learns from answers; always possible, so it comes before anything new is reserved.</summary>
+    /// <summary>Settles reservations and learns from answers; always possible, so it comes before anything new is reserved.</summary>
     private void Settle(UnitOfWork transition)
     {
         if (transition.Settlement is { } settlement && _buckets.TryGetValue(settlement.Reserved.Bucket, out var bucket))
@@ -107,7 +108,7 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
                 budget.Waiting = Math.Max(0, budget.Waiting + change);
     }
 
-    /// <summary>False when the true rows have no room, and then nothing was changed.</summary>
+    /// <summary>False when the true rows have no capacity, and then nothing was changed.</summary>
     private bool TryReserveThenSettle(UnitOfWork transition)
     {
         if (!(transition.Shared is null ? TryReserve(transition) : _shared.TryReserve(transition, TryReserve)))
@@ -117,7 +118,7 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
     }
 
     /// <summary>
-    /// Reserves room in the bucket and money in the budgets; false, and nothing is changed, where the true rows do not have both.
+    /// Reserves capacity in the bucket and money in the budgets; false, and nothing is changed, where the true rows do not have both.
     /// </summary>
     private bool TryReserve(UnitOfWork transition)
     {
@@ -147,20 +148,20 @@ public sealed class LimitLedger(StoreTables tables, Thresholds thresholds)
     /// tenant's earlier work ends, and never before the present. So a tenant that has been idle neither owes anything for that time
     /// nor has saved it up.
     /// </summary>
-    private void Park(UnitOfWork transition)
+    private void Enqueue(UnitOfWork transition)
     {
-        if (transition.Enqueue is not { } parking)
+        if (transition.Enqueue is not { } enqueue)
             return;
         var task = transition.Task!;
-        var line = parking.Line.BucketIds.Select(_buckets.GetValueOrDefault).OfType<TokenBucket>().ToList();
+        var line = enqueue.Line.BucketIds.Select(_buckets.GetValueOrDefault).OfType<TokenBucket>().ToList();
         if (_tenants.TryGetValue(task.Tenant, out var tenant))
         {
             // It had its turn, and its call was refused or met a fault: it comes at once, and its tenant has been charged for it already.
-            var startTag = parking.Again ? _virtualTime : Math.Max(_virtualTime, tenant.VirtualFinish);
+            var startTag = enqueue.Again ? _virtualTime : Math.Max(_virtualTime, tenant.VirtualFinish);
             task.Wait = task.Wait with { StartTag = startTag };
-            if (!parking.Again)
-                tenant.VirtualFinish = startTag + (parking.Cost / tenant.Weight);
-            parking.Expected?.Invoke(
+            if (!enqueue.Again)
+                tenant.VirtualFinish = startTag + (enqueue.Cost / tenant.Weight);
+            enqueue.Expected?.Invoke(
                 WaitRule.MovesAt(line, task.PlaceInQueue(tenant.Weight, _virtualTime, _activeTenants), transition.Now));
         }
 

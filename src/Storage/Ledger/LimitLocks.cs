@@ -42,10 +42,10 @@ public static class LimitLocks
             Collect(transition.Settlement?.Reserved, buckets, budgets);
             buckets.UnionWith(transition.Dequeue?.Buckets ?? []);
             budgets.UnionWith(transition.BudgetWaiters.Keys);
-            if (transition.Enqueue is { } parking)
+            if (transition.Enqueue is { } enqueue)
             {
-                buckets.UnionWith(parking.Line.BucketIds);
-                lines[parking.Line.Id] = parking.Line;
+                buckets.UnionWith(enqueue.Line.BucketIds);
+                lines[enqueue.Line.Id] = enqueue.Line;
                 tenants.Add(transition.Task!.Tenant);
             }
         }

@@ -4,9 +4,9 @@ using LlmQueue.Limits;
 namespace LlmQueue.Storage.Ledger;
 
 /// <summary>
-/// This process's own picture of the buckets and budgets, on which admission decides without a lock and without a query. Every
-/// commit brings back the true rows; what is decided but not yet committed is held apart, so that a hundred decisions at once do not
-/// spend the same room.
+/// This process's local view of buckets and budgets, on which admission decides without a lock and without a query. Every commit brings
+/// back the true rows; what is decided but not yet committed is held apart, so that a hundred decisions at once do not spend the same
+/// capacity.
 /// </summary>
 public sealed class LimitViews
 {

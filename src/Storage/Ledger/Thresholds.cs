@@ -6,8 +6,8 @@ using LlmQueue.Storage.Outbox;
 namespace LlmQueue.Storage.Ledger;
 
 /// <summary>
-/// Watches quotas and budgets cross their thresholds: compared under the lock that guards them, so each crossing is seen by exactly one
-/// commit. What is in flight comes and goes, so a process speaks of a threshold again only after the share has been well below.
+/// Detects quotas and budgets that cross a threshold: compared under the lock that guards them, so each crossing is seen by exactly one
+/// commit. Reservations in flight come and go, so a process alerts again only after the share has been well below.
 /// </summary>
 public sealed class Thresholds
 {

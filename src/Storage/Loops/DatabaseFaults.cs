@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace LlmQueue.Storage.Loops;
 
-/// <summary>Tells transient faults of the database from others: whoever meets one tries again.</summary>
+/// <summary>Classifies faults of the database: a transient one is worth another try.</summary>
 public static class DatabaseFaults
 {
     /// <summary>

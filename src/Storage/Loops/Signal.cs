@@ -1,8 +1,8 @@
 namespace LlmQueue.Storage.Loops;
 
 /// <summary>
-/// Wakes a loop of this process that waits for work: an auto-reset event that can be awaited. Setting it twice before anybody waits wakes
-/// once, as whoever wakes looks at everything there is.
+/// A wake-up signal for a loop of this process: an auto-reset event that can be awaited. Setting it twice before anybody waits wakes once,
+/// as the loop looks at everything there is.
 /// </summary>
 public class Signal
 {

@@ -26,7 +26,7 @@ public sealed class First : Migration
         -- The lines: one index range a line, in the order in which its tasks are served.
         create index tasks_line on tasks (line, priority, start_tag, id) where state = 'WaitingForCapacity' and granted_at is null;
         create index tasks_due on tasks (due_at) where state in ('WaitingToRetry', 'WaitingForBudget');
-        -- What the Rescuer looks over: only tasks on their way, by when their bell last rang.
+        -- What the Rescuer looks over: only tasks that have not ended, by when a command was last sent for them.
         create index tasks_open on tasks (state, rung_at) where state in ('Submitted', 'Classifying', 'WaitingForCapacity', 'WaitingForBudget', 'WaitingToRetry', 'Calling');
         create index tasks_deadline on tasks (deadline) where deadline is not null and ended_at is null;
         create index tasks_summary on tasks (summary_id, summary_role, page_number, part_number) where summary_id is not null;
@@ -73,7 +73,7 @@ public sealed class First : Migration
         -- Sums of a model's counted tokens over estimated units, for a least-squares fit.
         create table calibrations (model text primary key, n double precision not null, u double precision not null, t double precision not null, uu double precision not null, ut double precision not null);
         create table lines (id text primary key, buckets text not null, spread boolean not null);
-        -- The present of the fair order, moved by the Pacer.
+        -- The present of the fair order, moved by the capacity scheduler.
         insert into tenants (name, weight, virtual_finish) values ('', 1, 0);
 
         create table summaries (

@@ -5,33 +5,34 @@ using Microsoft.Extensions.Logging;
 namespace LlmQueue.Storage.Outbox;
 
 /// <summary>
-/// Rings bells after a commit, each at the queue of whoever answers it. A bell that is lost is rung again by redelivery or by the Rescuer.
+/// Sends commands after a commit, each to the queue that <see cref="QueueNames"/> gives it. A command that is lost is sent again by
+/// redelivery or by the rescuer.
 /// </summary>
 public sealed class CommandSender(IServiceProvider services, ILogger<CommandSender> logger)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan SendTimeout = TimeSpan.FromSeconds(5);
 
-    /// <summary>Never fails: what cannot be rung now stands in its row, and the Rescuer rings for it.</summary>
+    /// <summary>Never fails: a command that cannot be sent now follows from its row, and the rescuer sends it.</summary>
     /// <returns>False when the broker did not take them all.</returns>
-    public async Task<bool> Send(IReadOnlyCollection<object> bells, CancellationToken cancellationToken)
+    public async Task<bool> Send(IReadOnlyCollection<object> commands, CancellationToken cancellationToken)
     {
-        // A process that only writes rows has no bus; whoever works on them finds them.
-        if (bells.Count == 0 || services.GetService(typeof(IBus)) is not IBus bus)
+        // A process that only writes rows has no bus; the workers find the rows.
+        if (commands.Count == 0 || services.GetService(typeof(IBus)) is not IBus bus)
             return true;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(Patience);
+        limit.CancelAfter(SendTimeout);
         try
         {
-            await Task.WhenAll(bells.Select(async bell =>
+            await Task.WhenAll(commands.Select(async command =>
             {
-                var endpoint = await bus.GetSendEndpoint(QueueNames.AddressOf(bell));
-                await endpoint.Send(bell, bell.GetType(), limit.Token);
+                var endpoint = await bus.GetSendEndpoint(QueueNames.AddressOf(command));
+                await endpoint.Send(command, command.GetType(), limit.Token);
             }));
             return true;
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            logger.LogWarning("{Count} bells could not be rung ({Reason}); their rows are found by the next sweep.", bells.Count,
+            logger.LogWarning("{Count} commands could not be sent ({Reason}); the next sweep finds their rows.", commands.Count,
                 e.Message);
             return false;
         }

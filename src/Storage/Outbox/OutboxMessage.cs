@@ -3,7 +3,8 @@ using System.Text.Json;
 namespace LlmQueue.Storage.Outbox;
 
 /// <summary>
-/// An event for the outside, as the object that is published and, should this process die first, as the row that is published instead.
+/// A message of the transactional outbox: an event as the object that is published and, should this process die first, as the row that is
+/// published instead.
 /// </summary>
 public sealed record OutboxMessage(Guid Id, object Message, DateTime At)
 {

@@ -10,8 +10,9 @@ using Npgsql;
 namespace LlmQueue.Storage.Outbox;
 
 /// <summary>
-/// Publishes committed events and deletes their rows. Nobody's message waits for it: the row stands for an event until the broker has
-/// confirmed it, and what a dead process left behind is published by <see cref="PublishLeftBehind"/>.
+/// The publisher of the transactional outbox: events are rows of the transaction that made them true; they are published after the commit
+/// and their rows deleted. No message waits for it: the row stays until the broker has confirmed the event, and what a dead process left
+/// behind is published by <see cref="PublishLeftBehind"/>.
 /// </summary>
 public sealed class OutboxPublisher : BackgroundService
 {
@@ -36,10 +37,10 @@ public sealed class OutboxPublisher : BackgroundService
         _loop = new GroupLoop<OutboxMessage>(new GroupHandling<OutboxMessage> { MaxGroup = MaxBatch, Handle = TryPublish }, clock, logger);
     }
 
-    public void Publish(IEnumerable<OutboxMessage> announcements)
+    public void Publish(IEnumerable<OutboxMessage> messages)
     {
-        foreach (var announcement in announcements)
-            _loop.TryAdd(announcement);
+        foreach (var message in messages)
+            _loop.TryAdd(message);
     }
 
     /// <summary>Publishes events whose process died, or could not reach the broker, after they were committed.</summary>
@@ -94,6 +95,6 @@ public sealed class OutboxPublisher : BackgroundService
     private static object Read(OutboxRow row) =>
         Types.TryGetValue(row.Type, out var type)
             ? JsonSerializer.Deserialize(row.Body, type, StoredJson.Options)
-                ?? throw new InvalidDataException($"Announcement {row.Id} is empty.")
-            : throw new InvalidDataException($"Announcement {row.Id} is of the unknown type '{row.Type}'; a newer program wrote it.");
+                ?? throw new InvalidDataException($"Outbox row {row.Id} is empty.")
+            : throw new InvalidDataException($"Outbox row {row.Id} is of the unknown type '{row.Type}'; a newer program wrote it.");
 }

@@ -1,6 +1,8 @@
 namespace LlmQueue.Storage.Outbox;
 
-/// <summary>An event for the outside world, in the transaction that made it true; deleted once the broker has confirmed it.</summary>
+/// <summary>
+/// A row of the transactional outbox: an event, written in the transaction that made it true; deleted once the broker has confirmed it.
+/// </summary>
 public sealed class OutboxRow
 {
     public Guid Id { get; set; }

@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace LlmQueue.Storage.Rankings;
 
-/// <summary>What one worker has seen of one subject and kind since it last told.</summary>
+/// <summary>The runs of one subject and kind that one worker has seen since it last shared them.</summary>
 /// <param name="Subject">As in <see cref="RankingRow"/>.</param>
 /// <param name="Kind">The kind of task.</param>
 /// <param name="Runs">Of all models together.</param>

@@ -34,7 +34,7 @@ public sealed class RankingRow
     public static string AgentsOf(string tenant) => $"agent:{tenant}/";
 }
 
-/// <summary>What somebody said of a task's answer. One a task: what comes later stands.</summary>
+/// <summary>Feedback on a task's answer. One a task: a later one replaces it.</summary>
 public sealed class FeedbackRow
 {
     public Guid TaskId { get; set; }

@@ -61,7 +61,7 @@ public static class RankingRule
     }
 }
 
-/// <summary>The standing comparison.</summary>
+/// <summary>The comparison of the choices made with the best single model.</summary>
 /// <param name="Value">The mean score of the choices made.</param>
 /// <param name="BestModel">The best single model.</param>
 /// <param name="BestValue">Its score: what always choosing it would have been worth. The difference is the price of finding out.</param>

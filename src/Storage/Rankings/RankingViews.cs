@@ -2,7 +2,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Storage.Rankings;
 
-/// <summary>What is known of the models that have worked on one kind of task.</summary>
+/// <summary>The ranking of the models for one kind of task.</summary>
 /// <param name="Subject">"all" for tasks without an agent, "agent:TENANT/AGENT", or "pool" for pages of summaries.</param>
 /// <param name="Kind">The kind of task.</param>
 /// <param name="Runs">Of all models together. Before 10 nothing is learned.</param>
@@ -13,7 +13,7 @@ namespace LlmQueue.Storage.Rankings;
 public sealed record RankingView(
     string Subject, string Kind, long Runs, double? Value, string? BestModel, double? BestValue, IReadOnlyList<RankedModel> Models);
 
-/// <summary>One model's standing.</summary>
+/// <summary>A model's place in the ranking.</summary>
 /// <param name="Model">As <c>provider:model</c>.</param>
 /// <param name="Score">0 to 1: success 0.4, speed 0.3, quality 0.3; null before its fifth run.</param>
 /// <param name="Runs">All it ever made.</param>

@@ -6,11 +6,11 @@ using MassTransit.Saga;
 namespace LlmQueue.Storage.Sagas;
 
 /// <summary>
-/// MassTransit's saga repository over group commits. The machine runs on a row of its own and only records; what it recorded is committed
-/// when it has finished, together with whatever else is ready. A conflict or a lack of room runs the machine again on the fresh row:
-/// nothing it did has left the process. The token of the delivery is not asked: it is canceled when the broker goes away, and what has
-/// begun is as true without the broker. The message comes again and finds that everything is done; an answer that came with no message
-/// would be lost, and so would the bells of a commit that nobody awaits.
+/// MassTransit's saga repository over group commits. The state machine runs on a row of its own and only records; what it recorded is
+/// committed when it has finished, together with whatever else is ready. A conflict or a lack of capacity runs the machine again on the
+/// fresh row: nothing it did has left the process. The delivery's cancellation token is not used: it is canceled when the broker goes away,
+/// and what has begun is as true without the broker. The message comes again and finds that everything is done; an outcome that came with
+/// no message would be lost, and so would the commands of a commit that nobody awaits.
 /// </summary>
 public sealed class GroupedSagaRepositoryContextFactory<TSaga>(ISagaStore<TSaga> store, TimeProvider clock)
     : ISagaRepositoryContextFactory<TSaga>

@@ -2,7 +2,7 @@ using MassTransit;
 
 namespace LlmQueue.Storage.Sagas;
 
-/// <summary>The id of a saga whose producer may not have given one.</summary>
+/// <summary>Determines the id of a saga whose producer may not have given one.</summary>
 public static class MessageIdentity
 {
     /// <summary>The producer's id, else the message's, else one that is made once for this delivery.</summary>

@@ -5,7 +5,7 @@ using MassTransit;
 
 namespace LlmQueue.Storage.Sagas;
 
-/// <summary>What a saga's repository asks of the store.</summary>
+/// <summary>The persistence of a saga: load a row, commit a unit of work, send its commands.</summary>
 public interface ISagaStore<TRow> where TRow : class, ISaga
 {
     /// <summary>A row of the caller's own, as last committed; null when there is none.</summary>
@@ -14,11 +14,11 @@ public interface ISagaStore<TRow> where TRow : class, ISaga
     /// <summary>Returns when the transition is durable, or must be decided again.</summary>
     Task<CommitOutcome> Commit(UnitOfWork transition);
 
-    /// <summary>Rings what a commit has made due. Never fails: a bell that is lost stands in its row.</summary>
-    Task Send(IReadOnlyCollection<object> bells);
+    /// <summary>Sends the commands of a commit. Never fails: a command that is lost follows from its row.</summary>
+    Task Send(IReadOnlyCollection<object> commands);
 }
 
-/// <summary>PostgreSQL, in groups.</summary>
+/// <summary>Saga persistence in PostgreSQL, in groups.</summary>
 public sealed class GroupedSagaStore<TRow>(GroupCommit commits, GroupLoads<TRow> loads, CommandSender commandSender)
     : ISagaStore<TRow>
     where TRow : class, ISaga
@@ -27,5 +27,5 @@ public sealed class GroupedSagaStore<TRow>(GroupCommit commits, GroupLoads<TRow>
 
     public Task<CommitOutcome> Commit(UnitOfWork transition) => commits.Commit(transition);
 
-    public Task Send(IReadOnlyCollection<object> bells) => commandSender.Send(bells, CancellationToken.None);
+    public Task Send(IReadOnlyCollection<object> commands) => commandSender.Send(commands, CancellationToken.None);
 }

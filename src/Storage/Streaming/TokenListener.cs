@@ -8,7 +8,7 @@ using Npgsql;
 namespace LlmQueue.Storage.Streaming;
 
 /// <summary>
-/// Hears what is being said, on one connection for all who wait; there is none until somebody listens for the first time.
+/// Receives the pieces of streamed answers, on one database connection for all readers; it is opened when the first reader comes.
 /// </summary>
 public sealed class TokenListener(NpgsqlDataSource database, TimeProvider clock, ILogger<TokenListener> logger) : BackgroundService
 {
@@ -92,7 +92,7 @@ public sealed class TokenListener(NpgsqlDataSource database, TimeProvider clock,
     }
 }
 
-/// <summary>The pieces of one answer as they are heard.</summary>
+/// <summary>A subscription to the pieces of one answer.</summary>
 public sealed class TokenSubscription(ChannelReader<TokenChunk> pieces, Action forget) : IDisposable
 {
     public ChannelReader<TokenChunk> Pieces => pieces;

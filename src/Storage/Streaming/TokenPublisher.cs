@@ -14,9 +14,9 @@ namespace LlmQueue.Storage.Streaming;
 public sealed record TokenChunk(Guid TaskId, int Attempt, int Offset, string Text);
 
 /// <summary>
-/// Tells whoever listens what a provider has said so far. Only for the eye: nothing is stored, a piece may be lost, and the answer
-/// itself comes from its row. Pieces of all answers go out together every 40 ms: a NOTIFY takes a lock of the whole database, so there
-/// must be few of them.
+/// Publishes the pieces of an answer while the provider sends them. They are for display only: nothing is stored, a piece may be lost, and
+/// the answer itself comes from its row. Pieces of all answers go out together every 40 ms: a NOTIFY takes a lock of the whole database, so
+/// there must be few of them.
 /// </summary>
 public sealed class TokenPublisher(NpgsqlDataSource database, TimeProvider clock, ILogger<TokenPublisher> logger)
 {

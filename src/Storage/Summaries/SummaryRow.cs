@@ -21,7 +21,7 @@ public sealed class SummaryRow : SagaStateMachineInstance
 
     /// <summary>Counts stages: plan, pages, each merge level, synthesis, answer. The fencing token of StageSettled.</summary>
     public int Stage { get; set; }
-    /// <summary>Tasks of the present stage that have not ended; the commit that takes the last one off rings the bell.</summary>
+    /// <summary>Tasks of the current stage that have not ended; the commit that takes the last one off sends StageSettled.</summary>
     public int OpenTasks { get; set; }
     public int StageTasks { get; set; }
 
@@ -50,7 +50,7 @@ public static class SummaryStates
     public static readonly IReadOnlyList<string> Ends = [Completed, Failed, Canceled];
 }
 
-/// <summary>What a page can be besides the states of its tasks.</summary>
+/// <summary>States of a page besides those of its tasks.</summary>
 public static class PageStates
 {
     /// <summary>No model could take it in time; sentences of its own stand in for a summary.</summary>

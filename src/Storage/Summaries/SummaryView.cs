@@ -3,7 +3,7 @@ using LlmQueue.Contracts;
 
 namespace LlmQueue.Storage.Summaries;
 
-/// <summary>Where a summary stands: everything that a progress line says. Cheap, whatever the number of pages.</summary>
+/// <summary>The progress of a summary: everything that a progress line shows. Cheap, whatever the number of pages.</summary>
 public record SummaryProgress
 {
     public required Guid Id { get; init; }

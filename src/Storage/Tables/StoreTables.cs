@@ -39,7 +39,7 @@ public sealed class StoreTables(IModel model)
     private readonly RowTable<AttemptRow> _attempts = new(model);
     private readonly RowTable<HistoryRow> _history = new(model);
     private readonly RowTable<PayloadRow> _payloads = new(model);
-    private readonly RowTable<OutboxRow> _announcements = new(model);
+    private readonly RowTable<OutboxRow> _outbox = new(model);
     private readonly RowTable<WebhookRow> _webhooks = new(model);
     private readonly RowTable<TokenBucket> _buckets = new(model);
     private readonly RowTable<Budget> _budgets = new(model);
@@ -72,7 +72,7 @@ public sealed class StoreTables(IModel model)
 
     public NpgsqlBatchCommand InsertPayloads(IReadOnlyList<PayloadRow> rows) => _payloads.Insert(rows, Twice);
 
-    public NpgsqlBatchCommand InsertAnnouncements(IReadOnlyList<OutboxRow> rows) => _announcements.Insert(rows, Twice);
+    public NpgsqlBatchCommand InsertOutbox(IReadOnlyList<OutboxRow> rows) => _outbox.Insert(rows, Twice);
 
     public NpgsqlBatchCommand InsertWebhooks(IReadOnlyList<WebhookRow> rows) => _webhooks.Insert(rows, Twice);
 

@@ -5,15 +5,15 @@ using Npgsql;
 namespace LlmQueue.Storage.Tasks;
 
 /// <summary>
-/// A wish to cancel is a row before it is a message: when a method returns, it is durable, and the bell that follows may be lost with its
-/// broker. The Rescuer rings again for whoever has not ended, and takes the row away once it has.
+/// Requests for cancellation. Each is a row before it is a message: when a method returns, it is durable, and the command that follows may
+/// be lost with its broker. The rescuer sends it again while the task or summary has not ended, and deletes the row once it has.
 /// </summary>
 public sealed class Cancellations(NpgsqlDataSource database, CommandSender commandSender, TimeProvider clock)
 {
-    /// <summary>Longer than a broker that answers needs; the wish is safe without it.</summary>
-    private static readonly TimeSpan LongestRinging = TimeSpan.FromMilliseconds(250);
+    /// <summary>Longer than a broker that answers needs; the request is durable without it.</summary>
+    private static readonly TimeSpan LongestSend = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>Wishes that are met go, the others are read: of a task, or of a summary.</summary>
+    /// <summary>Deletes the requests whose subject has ended and reads the others: of a task, or of a summary.</summary>
     private const string Unmet = """
         with met as (delete from cancellations c where not exists (select 1 from tasks t where t.id = c.subject_id and t.ended_at is null)
                 and not exists (select 1 from summaries s where s.id = c.subject_id and s.ended_at is null))
@@ -27,32 +27,32 @@ public sealed class Cancellations(NpgsqlDataSource database, CommandSender comma
 
     public Task<Guid> Summary(Guid id, CancellationToken cancellationToken) => Ask(id, new CancelSummary(id), cancellationToken);
 
-    /// <summary>The bells of all that were asked for and have not ended.</summary>
-    public static async Task<IReadOnlyList<object>> Bells(NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <summary>The commands for everything that is to be canceled and has not ended.</summary>
+    public static async Task<IReadOnlyList<object>> Commands(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Unmet, connection);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        var bells = new List<object>();
+        var commands = new List<object>();
         while (await reader.ReadAsync(cancellationToken))
-            bells.Add(reader.GetBoolean(1) ? new CancelTask(reader.GetGuid(0)) : new CancelSummary(reader.GetGuid(0)));
-        return bells;
+            commands.Add(reader.GetBoolean(1) ? new CancelTask(reader.GetGuid(0)) : new CancelSummary(reader.GetGuid(0)));
+        return commands;
     }
 
-    private async Task<Guid> Ask(Guid subject, object bell, CancellationToken cancellationToken)
+    private async Task<Guid> Ask(Guid subject, object command, CancellationToken cancellationToken)
     {
-        await using (var command = database.CreateCommand("insert into cancellations (subject_id) values ($1) on conflict do nothing"))
+        await using (var insert = database.CreateCommand("insert into cancellations (subject_id) values ($1) on conflict do nothing"))
         {
-            command.Parameters.AddWithValue(subject);
-            await command.ExecuteNonQueryAsync(cancellationToken);
+            insert.Parameters.AddWithValue(subject);
+            await insert.ExecuteNonQueryAsync(cancellationToken);
         }
 
         try
         {
-            await commandSender.Send([bell], CancellationToken.None).WaitAsync(LongestRinging, clock, cancellationToken);
+            await commandSender.Send([command], CancellationToken.None).WaitAsync(LongestSend, clock, cancellationToken);
         }
         catch (TimeoutException)
         {
-            // It goes on ringing; what it does not reach, the Rescuer does.
+            // The send goes on; a command that does not arrive is sent again by the rescuer.
         }
 
         return subject;

@@ -4,8 +4,8 @@ using Microsoft.EntityFrameworkCore;
 namespace LlmQueue.Storage.Tasks;
 
 /// <summary>
-/// When waiting tasks are expected to move, told anew from where they stand now: what was told when they came to wait has aged with every
-/// refusal, every limit that was learned and every task that went before them. Reads the few rows of limits, never the lines.
+/// Estimates anew when waiting tasks move, from their present places: the estimate of the moment they were enqueued has aged with every
+/// refusal, every limit that was learned and every task that went before them. Reads the few rows of limits, never the wait queues.
 /// </summary>
 internal sealed class Expectations
 {
@@ -25,7 +25,7 @@ internal sealed class Expectations
         _activeTenants = tenants.Count(t => t.VirtualFinish > _present);
     }
 
-    /// <summary>Null when none of the rows stands in a line: then nothing is read.</summary>
+    /// <summary>Null when none of the rows is in a wait queue: then nothing is read.</summary>
     public static async Task<Expectations?> For(QueueDb db, IReadOnlyList<TaskRow> rows, DateTime now, CancellationToken cancellationToken)
     {
         var lines = rows.Where(StandsInLine).Select(r => r.Wait.QueueId!).Distinct().ToList();
@@ -40,7 +40,7 @@ internal sealed class Expectations
             await db.Tenants.AsNoTracking().ToListAsync(cancellationToken), now);
     }
 
-    /// <summary>As told now for one that stands in a line, else as its row says.</summary>
+    /// <summary>A new estimate for a task in a wait queue, else what its row says.</summary>
     public DateTime? Of(TaskRow row)
     {
         if (!StandsInLine(row) || !_lines.TryGetValue(row.Wait.QueueId!, out var line))

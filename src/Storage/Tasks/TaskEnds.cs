@@ -6,8 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace LlmQueue.Storage.Tasks;
 
 /// <summary>
-/// Tells those who wait for tasks that they have ended: one statement for all of them, every 30 ms while anybody waits, and none while
-/// nobody does. The row is asked and not the bus: an event may come late or twice, and every process would hear of every task.
+/// Waits for the end of tasks on behalf of callers: one statement for all of them, every 30 ms while anybody waits, and none while nobody
+/// does. The row is asked and not the bus: an event may come late or twice, and every process would receive every task's.
 /// </summary>
 public sealed class TaskEnds(IDbContextFactory<QueueDb> contexts, TimeProvider clock, ILogger<TaskEnds> logger)
 {

@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Storage.Tasks;
 
-/// <summary>A moment of a task's life, in its place.</summary>
+/// <summary>A history entry with its position.</summary>
 /// <param name="Place">Sorts the moments; a reader that was cut off asks for what comes after the last it saw.</param>
 /// <param name="Entry">What happened.</param>
 public sealed record TaskMoment(long Place, HistoryView Entry);

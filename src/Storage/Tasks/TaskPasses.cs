@@ -6,7 +6,8 @@ using MassTransit;
 namespace LlmQueue.Storage.Tasks;
 
 /// <summary>
-/// What a call of a task is for, when it takes more than one. Each is an ordinary call: reserved, admitted, claimed, settled.
+/// The passes of a task that takes more than one call: what each call is for. Each is an ordinary call: reserved, admitted, claimed,
+/// settled.
 /// </summary>
 public static class TaskPasses
 {

@@ -2,7 +2,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Storage.Tasks;
 
-/// <summary>Reads what lies beside a task's row: its prompt and what its passes gave. They are written once and never change.</summary>
+/// <summary>Reads the payloads of a task: its prompt and what its passes gave. They are written once and never change.</summary>
 public class TaskPayloads(IDbContextFactory<QueueDb> contexts)
 {
     /// <summary>Null when there is no such part.</summary>

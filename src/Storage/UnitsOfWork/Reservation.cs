@@ -2,7 +2,7 @@ using LlmQueue.Limits;
 
 namespace LlmQueue.Storage.UnitsOfWork;
 
-/// <summary>Room taken in a bucket and money taken from budgets for one call.</summary>
+/// <summary>A reservation for one call: capacity of a bucket and money of budgets.</summary>
 /// <param name="Bucket">The bucket.</param>
 /// <param name="Demand">Requests and tokens.</param>
 /// <param name="Usd">The call's highest price in US dollars; null when a price is unknown.</param>

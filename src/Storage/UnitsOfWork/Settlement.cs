@@ -2,7 +2,7 @@ using LlmQueue.Limits;
 
 namespace LlmQueue.Storage.UnitsOfWork;
 
-/// <summary>The end of a reservation, and what the answer taught about the bucket.</summary>
+/// <summary>The settlement of a reservation: what the call really used, and what the answer taught about the bucket.</summary>
 public sealed record Settlement
 {
     public required Reservation Reserved { get; init; }
@@ -31,14 +31,14 @@ public sealed record Settlement
     public bool WasAnswered { get; init; }
 }
 
-/// <summary>A refusal: the bucket is closed until a time.</summary>
+/// <summary>A refusal closes the bucket until a time.</summary>
 public sealed record Closing(DateTime Until, string Reason, LimitWindow? Window)
 {
     /// <summary>False when no limit was reached (no credit, the provider is full): the levels stand.</summary>
     public bool IsLimit { get; init; } = true;
 }
 
-/// <summary>One call through one key, or a part of one.</summary>
+/// <summary>The use of one key by one call, or by a part of one.</summary>
 public sealed record KeyUse(string Alias, long InputTokens, long OutputTokens, bool Throttled, bool Fault, string? RefusedReason)
 {
     /// <summary>0 for a member of a shared reservation: the call is its lead's.</summary>

@@ -12,7 +12,7 @@ namespace LlmQueue.Storage.UnitsOfWork;
 /// <param name="AsMember">What it adds to the lead's call.</param>
 public sealed record SharedReservation(string Group, int MaxSize, ReservationCost AsLead, ReservationCost AsMember);
 
-/// <summary>What a reservation takes.</summary>
+/// <summary>The cost of a reservation.</summary>
 /// <param name="Demand">Requests and tokens.</param>
 /// <param name="Usd">The highest price in US dollars; null when a price is unknown.</param>
 public sealed record ReservationCost(ResourceDemand Demand, decimal? Usd);

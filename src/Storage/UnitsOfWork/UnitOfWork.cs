@@ -6,8 +6,8 @@ using LlmQueue.Storage.Webhooks;
 namespace LlmQueue.Storage.UnitsOfWork;
 
 /// <summary>
-/// A unit of work: everything one transition changes, committed as a whole or not at all, together with whatever other transitions are
-/// ready at that moment. The bells it rings go out after the commit and before the message that caused it is acknowledged.
+/// A unit of work: everything one transition changes, committed as a whole or not at all, in a group with whatever other transitions are
+/// ready at that moment. Its commands are sent after the commit and before the message that caused it is acknowledged.
 /// </summary>
 public sealed class UnitOfWork(DateTime now)
 {
@@ -18,7 +18,7 @@ public sealed class UnitOfWork(DateTime now)
     public SummaryRow? Summary { get; set; }
     public bool SummaryIsNew { get; set; }
 
-    /// <summary>Tasks born in this transition: pages of a summary, tasks of a request.</summary>
+    /// <summary>Tasks created in this transition: pages of a summary, tasks of a request.</summary>
     public List<TaskRow> Created { get; } = [];
     public List<AttemptRow> Opened { get; } = [];
     public List<AttemptRow> Ended { get; } = [];
@@ -26,7 +26,7 @@ public sealed class UnitOfWork(DateTime now)
     public List<PayloadRow> Payloads { get; } = [];
     public List<OutboxMessage> OutboxMessages { get; } = [];
     public List<WebhookRow> Webhooks { get; } = [];
-    /// <summary>Tasks whose end is wished for; see Intake.Cancellations.</summary>
+    /// <summary>Tasks that are to be canceled; see <see cref="Tasks.Cancellations"/>.</summary>
     public List<Guid> Cancellations { get; } = [];
     public Reservation? Reservation { get; private set; }
     /// <summary>
@@ -37,7 +37,7 @@ public sealed class UnitOfWork(DateTime now)
     public StageDecision? Stage { get; set; }
     public Settlement? Settlement { get; set; }
     public Enqueue? Enqueue { get; set; }
-    /// <summary>The line that the task leaves without having been granted room.</summary>
+    /// <summary>The wait queue that the task leaves without having been granted capacity.</summary>
     public Dequeue? Dequeue { get; set; }
     /// <summary>Budgets whose count of waiting tasks changes, by how much.</summary>
     public Dictionary<string, int> BudgetWaiters { get; } = [];
@@ -97,7 +97,8 @@ public sealed class UnitOfWork(DateTime now)
     }
 
     public void Record(Guid subject, string entry, string state, string? reason = null) =>
-        // The ordinal only tells entries of one subject and version apart; a transition that gives birth to thousands records one for each.
+        // The ordinal only tells entries of one subject and version apart; a transition that creates thousands of tasks records one for
+        // each.
         History.Add(new HistoryRow
         {
             SubjectId = subject, Ordinal = (short)(History.Count % short.MaxValue), At = Now, Entry = entry, State = state, Reason = reason,
@@ -105,7 +106,7 @@ public sealed class UnitOfWork(DateTime now)
 
     public void Publish(object message) => OutboxMessages.Add(new OutboxMessage(Guid.CreateVersion7(), message, Now));
 
-    public void Send(object doorbell) => Commands.Add(doorbell);
+    public void Send(object command) => Commands.Add(command);
 
     /// <summary>Gives the subject's history its version: the number is only known when the row's is.</summary>
     internal void Seal()
@@ -122,5 +123,7 @@ public sealed class UnitOfWork(DateTime now)
     }
 }
 
-/// <summary>Who said what a task is, the model it goes to first by that, and the one it would have gone to if nobody had.</summary>
+/// <summary>
+/// For metrics: which stage classified the task, the model it goes to first by that, and the one it would have gone to without.
+/// </summary>
 public sealed record StageDecision(string Stage, string Model, string Without);

@@ -2,10 +2,12 @@ using Npgsql;
 
 namespace LlmQueue.Storage.Webhooks;
 
-/// <summary>A call that is due, and what it tells; of a batch the caller reads the rest.</summary>
+/// <summary>A due delivery with what it tells; the rest of a batch is read by the caller.</summary>
 public sealed record DueWebhook(WebhookRow Row, string? State, string? Reason, string? Metadata, bool AddressIsGone);
 
-/// <summary>Which calls are due, and what came of them. Any worker may make any call; one that dies with it has only delayed it.</summary>
+/// <summary>
+/// The due webhook deliveries and their results. Any worker may make any delivery; one that dies with it has only delayed it.
+/// </summary>
 public sealed class WebhookRepository(NpgsqlDataSource database)
 {
     /// <summary>Longer than a call may take: then its worker is gone.</summary>

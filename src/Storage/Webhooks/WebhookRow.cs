@@ -1,7 +1,7 @@
 namespace LlmQueue.Storage.Webhooks;
 
 /// <summary>
-/// A call that tells a tenant's address that a task or a batch has ended: written in the transaction that ended it, kept until it
+/// A webhook delivery: tells a tenant's address that a task or a batch has ended. Written in the transaction that ended it, kept until it
 /// was taken or given up.
 /// </summary>
 public sealed class WebhookRow
@@ -32,7 +32,7 @@ public sealed class WebhookRow
     public bool Delivered { get; set; }
 }
 
-/// <summary>One try of a webhook, and what came of it. A try whose worker died with it has no row.</summary>
+/// <summary>One try of a webhook delivery. A try whose worker died with it has no row.</summary>
 public sealed class WebhookTryRow
 {
     public Guid WebhookId { get; set; }

@@ -8,24 +8,27 @@ using LlmQueue.Worker.Ranking;
 
 namespace LlmQueue.Worker.Admission;
 
-/// <summary>Decides on this process's view of the limits and holds what it decided until the commit has made it true, or not.</summary>
+/// <summary>
+/// The admission controller. It decides on this process's view of the limits and holds what it decided until the commit has made it true,
+/// or not.
+/// </summary>
 public sealed class AdmissionController(
     BucketDirectory directory, LimitViews views, BudgetRepository budgets, CallEstimates estimates, PagePool pool, WorkerOptions options)
 {
     /// <summary>Admits the task if it can: then its reservation is in the transition and its row names the bucket.</summary>
-    public async ValueTask<AdmissionDecision> Decide(TaskRow task, UnitOfWork transition, AdmissionRequest errand)
+    public async ValueTask<AdmissionDecision> Decide(TaskRow task, UnitOfWork transition, AdmissionRequest request)
     {
         var now = transition.Now;
         var drawn = budgets.Of(task.Tenant, task.Agent, task.Kind, now);
         await budgets.Open(drawn);
-        var wanted = Candidates(errand, now);
+        var wanted = Candidates(request, now);
         var (share, tightest) = TightestOf(drawn);
-        var ordered = OrderRule.Decide(wanted, errand.LoadBalanced, IsBound(task), share, tightest, now,
-            errand.LoadBalanced ? Weight(wanted, task.Complexity) : null);
+        var ordered = OrderRule.Decide(wanted, request.LoadBalanced, IsBound(task), share, tightest, now,
+            request.LoadBalanced ? Weight(wanted, task.Complexity) : null);
         var candidates = ordered.Candidates;
         var decision = AdmissionRule.Decide(candidates, ordered.IsSpread, now);
-        // Whoever could not pay anywhere does not stand in a line: at its head it would be sent away, come back behind the others
-        // and turn in circles.
+        // A task that could not pay anywhere does not enter a wait queue: at its head it would be sent away, enqueued again behind the
+        // others, and so on without end.
         if (decision is AdmissionDecision.NoRoom full
             && WhyNoMoney([.. candidates.Where(c => full.Buckets.Contains(c.BucketId))], drawn, now) is { } broke)
             return AtLimit(broke);
@@ -61,7 +64,7 @@ public sealed class AdmissionController(
 
         if (noMoney is not null)
             return AtLimit(noMoney);
-        // Others took the room between the look and the hold: the task stands behind them.
+        // Others took the capacity between the look and the hold: the task waits behind them.
         return new AdmissionDecision.NoRoom([
             .. candidates.Where(c => c.Bucket.DisabledReason is null && BucketRule.CanEverFit(c.Bucket, c.Demand)).Select(c => c.BucketId)],
             AdmissionRule.WhyClosed(open.InOrder[0], now), now, AdmissionRule.Mean(candidates));
@@ -82,11 +85,11 @@ public sealed class AdmissionController(
 
     private static bool IsBound(TaskRow task) => task.HighStakes || task.RequestedModel is not null;
 
-    /// <summary>The ways the task's chain leads, in order, with what each would take and cost.</summary>
-    public List<Candidate> Candidates(AdmissionRequest errand, DateTime now)
+    /// <summary>The candidates of the task's chain, in order, with what each would take and cost.</summary>
+    public List<Candidate> Candidates(AdmissionRequest request, DateTime now)
     {
         var candidates = new List<Candidate>();
-        foreach (var id in errand.Chain)
+        foreach (var id in request.Chain)
         {
             foreach (var info in directory.Of(id))
             {
@@ -97,8 +100,8 @@ public sealed class AdmissionController(
                     row.DisabledReason ??= DisabledReason.NoKeyAccepted($"{info.Keys[0].Alias} was refused "
                         + $"({views.WhyKeyRefused(info.Keys[0].Alias)}). Put a valid key into the environment and start again");
                 candidates.Add(new Candidate(info.Id, info.Model, row,
-                    estimates.Demand(info.Model, errand.Kind, errand.InputUnits, errand.OutputTokens) with { Requests = errand.Requests },
-                    estimates.MostUsd(info.Model, errand.InputUnits, errand.OutputTokens)));
+                    estimates.Demand(info.Model, request.Kind, request.InputUnits, request.OutputTokens) with { Requests = request.Requests },
+                    estimates.MostUsd(info.Model, request.InputUnits, request.OutputTokens)));
             }
         }
 

@@ -19,7 +19,7 @@ public static class AdmissionRule
             return new AdmissionDecision.Impossible(
                 $"Every model that may answer is gone: {Sentence(gone[0])}. Name a model in service, or mend the catalogue's routes.");
 
-        // Who is gone opens for nobody: a task that fits nowhere else would stand in a line without a bucket.
+        // A bucket whose model is gone never opens: a task that fits nowhere else would wait in a queue without a bucket.
         var fitting = candidates.Except(gone).Where(c => BucketRule.CanEverFit(c.Bucket, c.Demand)).ToList();
         if (fitting.Count == 0)
             return new AdmissionDecision.Impossible(TooLarge([.. candidates.Except(gone)]));
@@ -43,12 +43,12 @@ public static class AdmissionRule
             Mean(usable));
     }
 
-    /// <summary>What a call takes on average over the ways it may go.</summary>
+    /// <summary>The mean demand of a call over its candidates.</summary>
     public static double Mean(IReadOnlyList<Candidate> candidates) =>
         candidates.Count == 0 ? 0 : candidates.Average(c => (double)c.Demand.Tokens);
 
     /// <summary>
-    /// A pool's ways, the one with the largest weighted share of free room first; of equal ones, as where nothing is limited, the one
+    /// Orders a pool's candidates by weighted share of free capacity, largest first; of equal ones, as where nothing is limited, the one
     /// with fewer calls open.
     /// </summary>
     public static List<Candidate> Emptiest(IEnumerable<Candidate> ways, Func<Candidate, double>? weight, DateTime now) =>

@@ -4,7 +4,7 @@ using LlmQueue.Limits;
 
 namespace LlmQueue.Worker.Admission;
 
-/// <summary>The ways to a model: a bucket for each organisation whose keys can call it. A changed catalogue brings others.</summary>
+/// <summary>The buckets of each model: one for each organisation whose keys can call it. A changed catalogue brings others.</summary>
 public sealed class BucketDirectory(ModelCatalogue catalogue, IReadOnlyDictionary<string, ProviderSettings> providers)
 {
     private volatile BucketWays _now = new(catalogue, providers);
@@ -15,14 +15,14 @@ public sealed class BucketDirectory(ModelCatalogue catalogue, IReadOnlyDictionar
 
     public BucketInfo? Find(string id) => _now.Find(id);
 
-    /// <summary>The ways as another catalogue has them.</summary>
+    /// <summary>The buckets as another catalogue has them.</summary>
     public BucketWays Of(ModelCatalogue next) => new(next, providers);
 
-    /// <summary>These count from now on; their buckets are open.</summary>
+    /// <summary>Makes these the current ones; their rows exist already.</summary>
     public void Take(BucketWays ways) => _now = ways;
 }
 
-/// <summary>The ways of one catalogue. Immutable.</summary>
+/// <summary>The buckets of one catalogue. Immutable.</summary>
 public sealed class BucketWays
 {
     private readonly Dictionary<string, BucketInfo> _byId = new(StringComparer.Ordinal);
@@ -49,7 +49,7 @@ public sealed class BucketWays
     public BucketInfo? Find(string id) => _byId.GetValueOrDefault(id);
 }
 
-/// <summary>A bucket with what this process knows of it besides its levels.</summary>
+/// <summary>A bucket as the catalogue and the settings describe it.</summary>
 /// <param name="Id">provider/organisation/model.</param>
 /// <param name="Model">The model.</param>
 /// <param name="Organisation">Whose limits it is.</param>

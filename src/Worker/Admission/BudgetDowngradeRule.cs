@@ -2,14 +2,14 @@ using LlmQueue.Limits;
 
 namespace LlmQueue.Worker.Admission;
 
-/// <summary>The ways a task may go once the budget has had its say.</summary>
+/// <summary>A task's candidates after the budget was considered.</summary>
 /// <param name="Candidates">In the order in which they are to be taken.</param>
 /// <param name="Why">What the budget changed about them, as a sentence; null when nothing.</param>
 public sealed record BudgetDowngrade(IReadOnlyList<Candidate> Candidates, string? Why);
 
 /// <summary>
-/// Approaching a budget's limit the queue spends less on purpose and says so: from 90 % the cheaper model first, from 95 % the
-/// cheapest only. Pure.
+/// Downgrades near a budget's limit: from 90 % the cheaper model goes first, from 95 % only the cheapest is left. The reason stands in the
+/// task's history. Pure.
 /// </summary>
 public static class BudgetDowngradeRule
 {

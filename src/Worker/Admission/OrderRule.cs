@@ -2,15 +2,15 @@ using LlmQueue.Limits;
 
 namespace LlmQueue.Worker.Admission;
 
-/// <summary>The ways a task may go, in the order in which they are tried.</summary>
+/// <summary>A task's candidates in the order in which they are tried.</summary>
 /// <param name="Candidates">First the one to be taken if it has room.</param>
 /// <param name="Why">What money or a day's quota changed about them, as a sentence; null when nothing.</param>
 /// <param name="IsSpread">True when the order is a pool's: no way is anybody's first choice.</param>
 public sealed record WaysInOrder(IReadOnlyList<Candidate> Candidates, string? Why, bool IsSpread);
 
 /// <summary>
-/// The one order of a task's ways, for who comes (AdmissionDesk) and for who has waited (the Pacer) alike: money has the first word, then
-/// the days' quotas, then the chain's own order, or the pool's emptiest. Pure.
+/// The one order of a task's candidates, used by the admission controller for new tasks and by the capacity scheduler for waiting ones:
+/// budgets first, then the quotas of the day, then the chain's own order, or the pool's emptiest. Pure.
 /// </summary>
 public static class OrderRule
 {
@@ -35,8 +35,8 @@ public static class OrderRule
 }
 
 /// <summary>
-/// A day's quota that runs out is spared before it is gone, so that what must have that model still finds it: from 80 % a model with more
-/// left goes first (warn and shift), from 90 % the rest fall back whatever is left elsewhere (critical), from 95 % the models of another
+/// Spares a quota of the day before it is used up, so that tasks which must have that model still find it: from 80 % a model with more left
+/// goes first (warn and shift), from 90 % the model goes last whatever is left elsewhere (critical), from 95 % the models of another
 /// provider, or of another organisation, go before all others of its own (emergency). Pure.
 /// </summary>
 public static class QuotaRule

@@ -5,7 +5,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Worker.Admission;
 
-/// <summary>Which buckets serve a line. Lines are few and never change, so each is read once.</summary>
+/// <summary>The buckets of each wait queue. Wait queues are few and never change, so each is read once.</summary>
 public sealed class WaitQueueDirectory(IDbContextFactory<QueueDb> contexts)
 {
     private readonly ConcurrentDictionary<string, WaitQueue> _lines = new(StringComparer.Ordinal);

@@ -8,8 +8,8 @@ using LlmQueue.Storage.Intake;
 namespace LlmQueue.Worker.Batches;
 
 /// <summary>
-/// One line of an input file. What makes a line no request at all (no JSON, no name, another address) fails the batch: the file is not what
-/// it claims to be. What is wrong with the request itself is that request's answer, in the error file under its name.
+/// Reads one line of a batch's input file. What makes a line no request at all (no JSON, no name, another address) fails the batch: the
+/// file is not what it claims to be. What is wrong with the request itself is that request's result, in the error file under its name.
 /// </summary>
 public sealed class BatchLine(ModelChecks models, TimeProvider clock)
 {

@@ -6,8 +6,9 @@ using Microsoft.Extensions.Logging;
 namespace LlmQueue.Worker.Batches;
 
 /// <summary>
-/// The loop that moves batches on, whenever one is ready and at intervals. It removes expired files by the hour. Each step can be done
-/// again from the row, and a worker that dies in one gives its lock back: whichever worker looks next goes on.
+/// The batch processor: imports the files of batches, sees when their tasks have ended, ends those that are canceled or out of time, and
+/// writes the results. Every step can be repeated from the row; a process that dies in one gives its lock back, and whichever worker looks
+/// next goes on.
 /// </summary>
 public sealed class BatchProcessor(
     BatchRepository batches, BatchSteps steps, ExpiredFiles expiredFiles, Signal<BatchRow> batchMoves, TimeProvider clock,

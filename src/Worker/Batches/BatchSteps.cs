@@ -10,7 +10,7 @@ namespace LlmQueue.Worker.Batches;
 /// asked to end, its results are written.
 /// </summary>
 public sealed class BatchSteps(
-    BatchRepository batches, BatchReader reader, BatchEnding ending, BatchLock locks, CommandSender commandSender, LineBell lineBell)
+    BatchRepository batches, BatchReader reader, BatchEnding ending, BatchLock locks, CommandSender commandSender, CapacitySignal capacitySignal)
 {
     private const int EndedTogether = 1_000;
 
@@ -28,7 +28,7 @@ public sealed class BatchSteps(
         {
             case BatchStatuses.Validating:
                 if (await reader.Read(batch, cancellationToken))
-                    lineBell.Send();
+                    capacitySignal.Send();
                 return true;
             case BatchStatuses.InProgress when hasEnded:
                 await batches.BeginToEnd(batch.Id, cancellationToken);

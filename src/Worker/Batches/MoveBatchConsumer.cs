@@ -6,8 +6,8 @@ using MassTransit;
 namespace LlmQueue.Worker.Batches;
 
 /// <summary>
-/// Hears that a batch is to be moved, and wakes this worker's mill. One worker of all hears it; a bell that is lost costs the wait
-/// until the next look.
+/// Receives MoveBatch and wakes this worker's batch processor. One worker of all receives it; a command that is lost costs the wait until
+/// the processor's next look.
 /// </summary>
 public sealed class MoveBatchConsumer(Signal<BatchRow> batchMoves) : IConsumer<MoveBatch>
 {

@@ -7,10 +7,10 @@ using Microsoft.Extensions.Logging;
 namespace LlmQueue.Worker.Calling;
 
 /// <summary>
-/// Answers CallProvider: claims the attempt, makes the call, and raises the outcome to the machine itself. No message lies between the
-/// answer and its commit: what the provider has been paid for is durable as soon as the database can make it so. A claimed call belongs to
-/// this worker, not to the message that asked for it: when the broker goes away it is finished all the same, and the message that then
-/// comes again finds it taken.
+/// Consumes CallProvider: claims the attempt, makes the call, and raises the outcome to the state machine in this process. No message lies
+/// between the answer and its commit: what the provider has been paid for is durable as soon as the database can make it so. A claimed call
+/// belongs to this worker, not to the message that asked for it: when the broker goes away it is finished all the same, and the message
+/// that then comes again finds it claimed.
 /// </summary>
 public sealed class CallConsumer(
     Claims claims, ClaimedCalls calls, CallSlots slots, IOutcomeReceiver outcomes, DrainTimeout drain, ILogger<CallConsumer> logger)

@@ -6,7 +6,7 @@ using LlmQueue.Worker.Probes;
 
 namespace LlmQueue.Worker.Calling;
 
-/// <summary>Makes a claimed call, whichever way it was claimed, and raises what came of it.</summary>
+/// <summary>Makes a claimed call, whichever way it was claimed, and raises its outcome.</summary>
 public sealed class ClaimedCalls(
     TaskCalls tasks, ClassificationCalls classifications, LimitViews views, ProbeTimers probes, TimeProvider clock)
 {

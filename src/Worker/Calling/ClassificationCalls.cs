@@ -9,7 +9,9 @@ using LlmQueue.Worker.Outcomes;
 
 namespace LlmQueue.Worker.Calling;
 
-/// <summary>Makes one call for every classification question of a batched request; each task hears of its own share.</summary>
+/// <summary>
+/// Makes one call for every classification question of a batched request and gives each task its own part of the outcome.
+/// </summary>
 public sealed class ClassificationCalls(
     Claims claims, GuardedCalls guarded, ProviderCalls providers, CurrentCatalogue catalogue, WorkerOptions options, TimeProvider clock)
 {

@@ -52,12 +52,12 @@ public sealed class BatchedQuestions(CallEstimates estimates, QueueMetrics metri
     {
         var output = ClassifierPrompt.OutputTokens(leads);
         return new ReservationCost(
-            estimates.Demand(model, ClassifierPrompt.AdmissionRequest, units, output) with { Requests = leads ? 1 : 0 },
+            estimates.Demand(model, ClassifierPrompt.CallKind, units, output) with { Requests = leads ? 1 : 0 },
             estimates.MostUsd(model, units, output));
     }
 }
 
-/// <summary>A question in the estimate's units.</summary>
+/// <summary>The size of a question in the estimate's units.</summary>
 /// <param name="AsLead">With the instructions that surround it in a call of its own.</param>
 /// <param name="AsMember">What it adds to another's call.</param>
 public readonly record struct QuestionSize(double AsLead, double AsMember);

@@ -7,9 +7,8 @@ using Npgsql;
 namespace LlmQueue.Worker.Classification;
 
 /// <summary>
-/// What the small model said of prompts, by the prompt's hash: in memory, the least recently used forgotten first, and in one table
-/// from which workers learn of each other. Only answers are kept, never failures. Nothing waits for the table: what is lost in a
-/// crash is asked again.
+/// The cache of the small model's classifications, by prompt hash: in memory with eviction of the least recently used, and in one table
+/// through which workers share. Only answers are kept, never failures. Nothing waits for the table: what is lost in a crash is asked again.
 /// </summary>
 public sealed class ClassificationCache(NpgsqlDataSource database, TimeProvider clock, ILogger<ClassificationCache> logger)
     : BackgroundService

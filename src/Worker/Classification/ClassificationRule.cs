@@ -3,11 +3,12 @@ using LlmQueue.Contracts;
 namespace LlmQueue.Worker.Classification;
 
 /// <summary>
-/// Stage 0 without a call: what the producer said wins, then words and shape. Null means the rules are unsure and the model is asked.
+/// The first stage of classification, without a call: what the producer said wins, then words and shape. Null means the rules are unsure
+/// and the model is asked.
 /// </summary>
 public static class ClassificationRule
 {
-    /// <summary>Below this the rules don't speak.</summary>
+    /// <summary>Below this confidence the rules give no answer.</summary>
     public const double Sure = 0.6;
 
     // Instructions stand at the beginning or at the end; what is between is the material, and its words are not what is asked for.
@@ -56,7 +57,7 @@ public static class ClassificationRule
         };
     }
 
-    /// <summary>When nobody knows: a kind no row is made for, so that the table's last row counts.</summary>
+    /// <summary>The classification when nobody knows: a kind no row is made for, so that the table's last row counts.</summary>
     public static Classification Default(string? kind, string? complexity) =>
         new(Said(kind) ?? Unknown, Said(complexity) ?? "medium", 0, Stages.Default);
 

@@ -3,11 +3,10 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using LlmQueue.Contracts;
 using LlmQueue.Storage;
-using LlmQueue.Worker.Admission;
 
 namespace LlmQueue.Worker.Classification;
 
-/// <summary>The question to the small model, and the reader of its answer.</summary>
+/// <summary>The prompt for the small model, and the reader of its answer.</summary>
 public static partial class ClassifierPrompt
 {
     // Room for the hidden reasoning that some small models spend before they answer, and for one object.
@@ -16,8 +15,8 @@ public static partial class ClassifierPrompt
     /// <summary>The longest answer, by what a question adds to it: a call of its own, or a place in another's.</summary>
     public static int OutputTokens(bool leads) => leads ? OwnCallTokens : EntryTokens;
 
-    /// <summary>What the question itself is, where answers of a kind are of a length.</summary>
-    public const string AdmissionRequest = "what is it";
+    /// <summary>The kind of call under which the question itself is counted, where answers of a kind have a typical length.</summary>
+    public const string CallKind = "what is it";
 
     /// <summary>The kinds the model chooses from; what it answers besides these is not taken.</summary>
     public static IReadOnlyList<string> Kinds { get; } =

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace LlmQueue.Worker.Classification;
 
-/// <summary>What makes a request hard or easy, by its words and its shape: points above and below a medium one.</summary>
+/// <summary>Scores how hard a request is, by its words and its shape: points above and below a medium one.</summary>
 internal static partial class ComplexityWords
 {
     public static int Points(string text) =>

@@ -4,8 +4,8 @@ using LlmQueue.Limits;
 namespace LlmQueue.Worker.Classification;
 
 /// <summary>
-/// The words by which a kind of task shows, in English, German, French and Spanish. A strong one names the work; a weak
-/// one only goes with it.
+/// The words that identify a kind of task, in English, German, French and Spanish. A strong one names the work; a weak one counts only
+/// beside others.
 /// </summary>
 internal static partial class KindWords
 {

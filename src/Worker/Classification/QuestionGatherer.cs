@@ -7,8 +7,8 @@ using LlmQueue.Storage.UnitsOfWork;
 namespace LlmQueue.Worker.Classification;
 
 /// <summary>
-/// Holds back commits of questions to the small model for a moment, so that those that may share a call meet in one commit. Everything else
-/// is committed as it comes.
+/// Gathers questions to the small model for request batching: it delays their commits for a moment, so that those that may share a call
+/// meet in one commit. Everything else is committed as it comes.
 /// </summary>
 public sealed class QuestionGatherer(GroupedSagaStore<TaskRow> store, GroupCommit commits, TimeProvider clock) : ISagaStore<TaskRow>
 {
@@ -20,7 +20,7 @@ public sealed class QuestionGatherer(GroupedSagaStore<TaskRow> store, GroupCommi
 
     public Task<TaskRow?> Load(Guid id) => store.Load(id);
 
-    public Task Send(IReadOnlyCollection<object> bells) => store.Send(bells);
+    public Task Send(IReadOnlyCollection<object> commands) => store.Send(commands);
 
     public Task<CommitOutcome> Commit(UnitOfWork transition) =>
         BatchedQuestions.IsShared(transition) ? Gather(transition) : store.Commit(transition);

@@ -7,7 +7,7 @@ using Npgsql;
 namespace LlmQueue.Worker.Estimation;
 
 /// <summary>
-/// What each model's own counts have taught about the prompt's estimate: tokens = a + b × units, fitted by least squares over its answers,
+/// The calibration of the prompt estimate, by each model's own counts: tokens = a + b × units, fitted by least squares over its answers,
 /// the older ones fading.
 /// </summary>
 public sealed class Calibrations
@@ -77,7 +77,7 @@ public sealed class Calibrations
     private static IEnumerable<Measurement<double>> Measure(double share) =>
         Recent.Select(r => new Measurement<double>(r.Value.Percentile(share), new KeyValuePair<string, object?>("llm.model", r.Key)));
 
-    /// <summary>The last so many, the oldest overwritten.</summary>
+    /// <summary>A ring buffer of the latest errors.</summary>
     private sealed class RecentErrors
     {
         private readonly double[] _errors = new double[512];

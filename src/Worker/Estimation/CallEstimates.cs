@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 
 namespace LlmQueue.Worker.Estimation;
 
-/// <summary>What a call will take and cost, before it is made; what the answers teach is shared by all workers.</summary>
+/// <summary>Estimates what a call will take and cost before it is made; what the answers teach is shared by all workers.</summary>
 public sealed class CallEstimates(Calibrations calibrations, OutputUses outputs, TimeProvider clock, ILogger<CallEstimates> logger)
     : BackgroundService
 {

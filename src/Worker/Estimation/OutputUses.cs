@@ -4,9 +4,9 @@ using Npgsql;
 namespace LlmQueue.Worker.Estimation;
 
 /// <summary>
-/// How long answers really are, by model and kind of task: most tasks ask for far more room than they use. What is learned is reserved
-/// only where the provider counts answers as they are; one that charges the longest answer on arrival is believed. Money is always
-/// reserved for the longest.
+/// The real length of answers, by model and kind of task: most tasks ask for far more tokens than they use. What is learned is reserved
+/// only where the provider counts answers as they are; for one that charges the longest answer on arrival the longest is reserved. Money is
+/// always reserved for the longest.
 /// </summary>
 public sealed class OutputUses
 {

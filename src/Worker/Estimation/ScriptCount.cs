@@ -1,8 +1,8 @@
 namespace LlmQueue.Worker.Estimation;
 
 /// <summary>
-/// One pass over a text: how many characters of which script, and what digits, punctuation and white space cost apart.
-/// The rates are characters for a token, from parallel texts counted by six models (median of the table, rounded to the careful side).
+/// Counts the characters of each script in one pass over a text, and apart from them what digits, punctuation and white space cost. The
+/// rates are characters for a token, from parallel texts counted by six models (median of the table, rounded to the careful side).
 /// </summary>
 internal struct ScriptCount
 {

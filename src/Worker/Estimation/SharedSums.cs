@@ -4,9 +4,9 @@ using Npgsql;
 namespace LlmQueue.Worker.Estimation;
 
 /// <summary>
-/// Running sums that all workers learn together: each adds what it saw to one row a key and takes what all have seen, so that all learn
-/// from all and a restart forgets nothing. The first column counts; when it passes <paramref name="fading"/> all are halved, so that
-/// what is old counts less.
+/// Sums that all workers learn together: each adds what it saw to one row a key and reads what all have seen, so that all learn from all
+/// and a restart forgets nothing. The first column counts; when it passes <paramref name="fading"/> all are halved, so that old samples
+/// count less.
 /// </summary>
 /// <param name="database">The database.</param>
 /// <param name="table">The table: a text key named id, and the columns.</param>

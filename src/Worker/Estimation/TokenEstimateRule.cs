@@ -2,7 +2,9 @@ using LlmQueue.Contracts;
 
 namespace LlmQueue.Worker.Estimation;
 
-/// <summary>How a model's own counts differ from the estimate, learned from its answers: tokens = A + B × units.</summary>
+/// <summary>
+/// The calibration of a model: how its own counts differ from the estimate, learned from its answers: tokens = A + B × units.
+/// </summary>
 /// <param name="A">Tokens of the model's chat template, whatever the prompt.</param>
 /// <param name="B">Tokens for a unit of text.</param>
 /// <param name="Samples">Answers it was learned from.</param>
@@ -19,8 +21,8 @@ public sealed record TokenCalibration(double A, double B, int Samples)
 }
 
 /// <summary>
-/// Tokens of a prompt without a tokenizer. Characters divided by four over-counts English by a tenth and under-counts Korean by 60 %,
-/// Ukrainian by up to 47 % and Finnish by up to 39 %; too few is the dangerous side, so each script counts for itself.
+/// Estimates the tokens of a prompt without a tokenizer. Characters divided by four over-counts English by a tenth and under-counts Korean
+/// by 60 %, Ukrainian by up to 47 % and Finnish by up to 39 %; too few is the dangerous side, so each script counts for itself.
 /// </summary>
 public static class TokenEstimateRule
 {

@@ -6,7 +6,8 @@ using Npgsql;
 namespace LlmQueue.Worker.Leases;
 
 /// <summary>
-/// Says that this worker lives. One statement every few seconds keeps all its claims; a worker that says nothing loses them.
+/// The heartbeat that extends the lease of this worker. One statement every few seconds keeps all its claims; a worker that sends none
+/// loses them.
 /// </summary>
 public sealed class Heartbeat(
     NpgsqlDataSource database, WorkerIdentity identity, WorkerOptions options, TimeProvider clock,
@@ -33,7 +34,7 @@ public sealed class Heartbeat(
         }
     }
 
-    /// <summary>True while nobody can take this worker for gone: what it claims without saying that it lives stays its own.</summary>
+    /// <summary>True while nobody can take this worker for gone: what it claims without a new heartbeat stays its own.</summary>
     public bool IsHeard
     {
         get

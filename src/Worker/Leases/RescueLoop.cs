@@ -6,11 +6,11 @@ using Microsoft.Extensions.Logging;
 namespace LlmQueue.Worker.Leases;
 
 /// <summary>
-/// The Rescuer's sweep, in the worker whose Pacer leads. As a Quartz job it took some thirty statements every five seconds to agree on who
-/// sweeps, more than the sweep itself, and a killed worker's turn came back only when its check-in was missed.
+/// Runs the rescuer's sweep, in the worker whose capacity scheduler leads. As a Quartz job it took some thirty statements every five
+/// seconds to agree on who sweeps, more than the sweep itself, and a killed worker's turn came back only when its check-in was missed.
 /// </summary>
 public sealed class RescueLoop(
-    Rescuer rescuer, CapacityScheduler pacer, WorkerOptions options, TimeProvider clock, ILogger<RescueLoop> logger) : BackgroundService
+    Rescuer rescuer, CapacityScheduler scheduler, WorkerOptions options, TimeProvider clock, ILogger<RescueLoop> logger) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -18,7 +18,7 @@ public sealed class RescueLoop(
         try
         {
             while (await timer.WaitForNextTickAsync(stoppingToken))
-                if (pacer.Leads)
+                if (scheduler.Leads)
                     await Sweep(stoppingToken);
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)

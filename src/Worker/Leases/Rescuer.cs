@@ -7,8 +7,8 @@ using Npgsql;
 namespace LlmQueue.Worker.Leases;
 
 /// <summary>
-/// Finds what a crash, a lost message or a dead worker left behind and rings for it. It changes no state: it only says "look at this row",
-/// so it can do no harm however often it runs, and wherever.
+/// The rescuer: finds the rows that a crash, a lost message or a dead worker left behind and sends their command again. It changes no
+/// state: a command only says "look at this row", so it can do no harm however often it runs, and wherever.
 /// </summary>
 public sealed class Rescuer(
     NpgsqlDataSource database, UnansweredRows unanswered, CommandSender commandSender, OutboxPublisher outbox, Heartbeat heartbeat,
@@ -18,11 +18,11 @@ public sealed class Rescuer(
     private static readonly TimeSpan AnsweredWithin = TimeSpan.FromSeconds(15);
 
     /// <param name="cancellationToken">Stops the sweep.</param>
-    /// <param name="afterStart">True at the start of a host that is alone: every bell of the former process is lost, and all its
-    /// workers are gone.</param>
+    /// <param name="afterStart">True at the start of a host that is alone: every command of the former process is lost, and all its workers
+    /// are gone.</param>
     public async Task<int> Sweep(bool afterStart, CancellationToken cancellationToken)
     {
-        var bells = new List<object>();
+        var commands = new List<object>();
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         if (afterStart)
         {
@@ -32,18 +32,18 @@ public sealed class Rescuer(
             await forget.ExecuteNonQueryAsync(cancellationToken);
         }
 
-        bells.AddRange(await unanswered.Read(connection, afterStart || heartbeat.IsSteady,
+        commands.AddRange(await unanswered.Read(connection, afterStart || heartbeat.IsSteady,
             afterStart ? TimeSpan.Zero : AnsweredWithin, cancellationToken));
         await NoteDeadlines(connection, cancellationToken);
-        if (bells.Count > 0)
+        if (commands.Count > 0)
         {
-            logger.LogInformation("The Rescuer rings for {Count} rows: {Kinds}", bells.Count,
-                string.Join(", ", bells.GroupBy(b => b.GetType().Name).Select(g => $"{g.Count()} {g.Key}")));
-            await commandSender.Send(bells, cancellationToken);
+            logger.LogInformation("The rescuer sends commands for {Count} rows: {Kinds}", commands.Count,
+                string.Join(", ", commands.GroupBy(c => c.GetType().Name).Select(g => $"{g.Count()} {g.Key}")));
+            await commandSender.Send(commands, cancellationToken);
         }
 
         var published = afterStart ? 0 : await outbox.PublishLeftBehind(cancellationToken);
-        return bells.Count + published;
+        return commands.Count + published;
     }
 
     /// <summary>Summaries that somebody waits for: their bell rings at its moment, whoever had it in mind before.</summary>

@@ -67,7 +67,7 @@ public sealed class UnansweredRows(WorkerOptions options)
         commands.AddRange(await Read(connection, UnansweredGrants, r => new CapacityGranted(r.GetGuid(0), r.GetInt32(1) + 1),
             cancellationToken, unanswered));
         commands.AddRange(await Read(connection, PastDeadline, r => new DeadlinePassed(r.GetGuid(0)), cancellationToken));
-        commands.AddRange(await Cancellations.Bells(connection, cancellationToken));
+        commands.AddRange(await Cancellations.Commands(connection, cancellationToken));
         commands.AddRange(await Read(connection, SettledStages, SummaryCommand, cancellationToken, unanswered));
         return commands;
     }

@@ -1,6 +1,6 @@
 namespace LlmQueue.Worker.Leases;
 
-/// <summary>Who this process is: a claim names it, its heartbeat keeps the claim alive.</summary>
+/// <summary>The identity of this worker process: a claim names it, its heartbeat keeps the claim alive.</summary>
 public sealed class WorkerIdentity
 {
     public Guid Id { get; } = Guid.CreateVersion7();

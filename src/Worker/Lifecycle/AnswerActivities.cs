@@ -8,7 +8,10 @@ using MassTransit;
 
 namespace LlmQueue.Worker.Lifecycle;
 
-/// <summary>Keeps what a call gave: the answer, or what its pass was for, and then the next pass begins or none is needed.</summary>
+/// <summary>
+/// Activities for the result of a call: it is kept as the answer, or as the result of its pass, and the next pass begins where one is
+/// needed.
+/// </summary>
 public sealed class AnswerActivities(PayloadReader payloads, ModelRanking ranking)
 {
     /// <summary>Keeps what an answered call gave; nothing is done after another outcome.</summary>

@@ -10,7 +10,7 @@ using MassTransit;
 
 namespace LlmQueue.Worker.Lifecycle;
 
-/// <summary>Calls: an attempt is opened on its reservation, or cut off.</summary>
+/// <summary>Activities for calls: an attempt is opened on its reservation, or cut off.</summary>
 public sealed class CallActivities(
     BucketDirectory directory, KeyChoice keys, CallSlots slots, AdmissionController admission, TaskRouter router)
 {

@@ -7,7 +7,7 @@ using MassTransit;
 
 namespace LlmQueue.Worker.Lifecycle;
 
-/// <summary>The ends of a task: each with its reason, its event, its webhook, and a word to the summary that the task belongs to.</summary>
+/// <summary>Activities for the end of a task: its reason, event and webhook, and the count of its summary.</summary>
 internal static class EndActivities
 {
     public static void Complete(BehaviorContext<TaskRow> context) => End(TaskTransition.Of(context), TaskStates.Completed, null);

@@ -8,7 +8,7 @@ using MassTransit;
 
 namespace LlmQueue.Worker.Lifecycle;
 
-/// <summary>The beginning of a task: its message is read into a row.</summary>
+/// <summary>Activities for a new task: its message is read into a row.</summary>
 internal static class IntakeActivities
 {
     /// <summary>Makes the row of a new task; what else was read waits in the message's context for <see cref="Accept"/>.</summary>

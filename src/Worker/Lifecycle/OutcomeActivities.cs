@@ -13,7 +13,7 @@ using MassTransit;
 
 namespace LlmQueue.Worker.Lifecycle;
 
-/// <summary>What follows from the outcome of a call: the rules decide, here it is written into the row.</summary>
+/// <summary>Activities for the outcome of a call: the rules decide what follows, and it is written into the row.</summary>
 public sealed class OutcomeActivities(
     CurrentCatalogue catalogue,
     LimitViews views,

@@ -12,8 +12,8 @@ using MassTransit;
 namespace LlmQueue.Worker.Lifecycle;
 
 /// <summary>
-/// Passes: the next one is written into the task's row as a call like any other, so that a wait, a fault or a restart in it needs no more
-/// than in the first.
+/// Activities for passes: the next one is written into the task's row as a call like any other, so that a wait, a fault or a restart in it
+/// needs no more than in the first.
 /// </summary>
 public sealed class PassActivities(
     PayloadReader payloads,

@@ -16,7 +16,7 @@ using MassTransit;
 namespace LlmQueue.Worker.Lifecycle;
 
 /// <summary>
-/// The end of a call: its reservation is settled with what the provider charged, and limits, estimates and ranking learn from the answer.
+/// Activities that settle a call: its reservation by what the provider charged; limits, estimates and ranking learn from the answer.
 /// </summary>
 public sealed class SettleActivities(
     CurrentCatalogue catalogue,

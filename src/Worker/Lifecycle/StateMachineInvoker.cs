@@ -12,8 +12,8 @@ using MassTransit.Saga;
 namespace LlmQueue.Worker.Lifecycle;
 
 /// <summary>
-/// Raises an event to the task's machine in this process, through the same repository and the same machine as a message would.
-/// A message would cost a hop and leave a paid answer in the air between two commits.
+/// Raises an event to the task's state machine in this process, through the same repository and the same machine as a message would. A
+/// message would cost a hop, and a paid answer would exist in it alone between two commits.
 /// </summary>
 public sealed class StateMachineInvoker(TaskStateMachine machine, ISagaRepositoryContextFactory<TaskRow> repository) : IOutcomeReceiver
 {
@@ -49,9 +49,8 @@ public sealed class StateMachineInvoker(TaskStateMachine machine, ISagaRepositor
 }
 
 /// <summary>
-/// The context of an event that no message brought: it carries payloads, which is all that a repository and a machine ask of it. Whatever
-/// has to do with a delivery
-/// (answering it, publishing from it) throws, as it does where MassTransit itself misses one.
+/// A consume context for an event that no message brought: it carries payloads, which is all that a repository and a state machine ask of
+/// it. Members that concern a delivery (answering it, publishing from it) throw, as they do where MassTransit itself has none.
 /// </summary>
 /// <param name="cause">The delivery, over by now, that led to it: MassTransit's wrappers read it when they are made, and use it only to
 /// answer.</param>

@@ -10,10 +10,9 @@ using MassTransit;
 namespace LlmQueue.Worker.Lifecycle;
 
 /// <summary>
-/// The life of a task. It only says what follows what: what leads to a call is in Planning, what is done is in the activities beside this
-/// file, and what is decided
-/// is in the rules of Classification, Selection, Admission and Recovery.
-/// Every transition is one commit. Every message may come twice, late or never: what is next follows from the row.
+/// The state machine of a task. It only says what follows what: the steps that prepare a call are in Planning, what is done is in the
+/// activities beside this file, and what is decided is in the rules of Classification, Routing, Admission and Recovery. Every transition is
+/// one commit. Every message may come twice, late or never: what is next follows from the row.
 /// </summary>
 public sealed class TaskStateMachine : MassTransitStateMachine<TaskRow>
 {
@@ -138,8 +137,9 @@ public sealed class TaskStateMachine : MassTransitStateMachine<TaskRow>
     }
 
     /// <summary>
-    /// The row is written and nothing has looked at it. The worker that answers StartTask moves it on; the Rescuer rings again. A line of
-    /// a batch waits here for its portion, and the leading Pacer rings for it.
+    /// The row is written and nothing has looked at it. The worker that receives StartTask moves it on; the rescuer sends that command
+    /// again. A line of a batch waits here for its portion, and the batch feeder of the leading capacity scheduler sends the command for
+    /// it.
     /// </summary>
     public State Submitted { get; private set; } = null!;
 
@@ -152,7 +152,7 @@ public sealed class TaskStateMachine : MassTransitStateMachine<TaskRow>
     /// </summary>
     public State Extracting { get; private set; } = null!;
 
-    /// <summary>A call is on its way. The worker that claimed it moves the task on; should that worker die, the Rescuer does.</summary>
+    /// <summary>A call is open. The worker that claimed it moves the task on; should that worker die, the rescuer does.</summary>
     public State Calling { get; private set; } = null!;
 
     /// <summary>
@@ -167,13 +167,15 @@ public sealed class TaskStateMachine : MassTransitStateMachine<TaskRow>
     /// </summary>
     public State Revising { get; private set; } = null!;
 
-    /// <summary>It stands in a line. The Pacer moves it when a bucket of the line has room.</summary>
+    /// <summary>It waits in a wait queue. The capacity scheduler moves it when a bucket of the queue has capacity for it.</summary>
     public State WaitingForCapacity { get; private set; } = null!;
 
-    /// <summary>The budget is spent. The Pacer moves it when money comes back, the budget is raised or its next period begins.</summary>
+    /// <summary>
+    /// The budget is spent. The capacity scheduler moves it when money comes back, the budget is raised or its next period begins.
+    /// </summary>
     public State WaitingForBudget { get; private set; } = null!;
 
-    /// <summary>It rests after a fault. The Pacer moves it when its time has come.</summary>
+    /// <summary>It backs off after a fault. The capacity scheduler moves it when the delay is over.</summary>
     public State WaitingToRetry { get; private set; } = null!;
 
     /// <summary>It has its answer; nobody moves it.</summary>

@@ -9,7 +9,9 @@ using MassTransit;
 
 namespace LlmQueue.Worker.Lifecycle;
 
-/// <summary>Waits: for capacity, for budget, for a back-off to end. Each has its reason, its expected time and its event.</summary>
+/// <summary>
+/// Activities for waits: for capacity, for budget, for the end of a back-off. Each has its reason, its expected time and its event.
+/// </summary>
 public sealed class WaitActivities(WaitQueueDirectory waitQueues)
 {
     public void WaitForCapacity(BehaviorContext<TaskRow> context)
@@ -21,7 +23,7 @@ public sealed class WaitActivities(WaitQueueDirectory waitQueues)
         var wait = new TaskWait { For = "capacity", Reason = why.Reason, QueueId = queue.Id, QueueTokens = why.Tokens };
         var announced = Begin(transition, TaskStates.WaitingForCapacity, wait, why.ExpectedAt);
         var cost = task.PromptTokens + task.CallOutputTokens;
-        transition.Work.Enqueue = new Enqueue(queue, cost, Again: transition.Left is not null) { Expected = announced.Expect };
+        transition.Work.Enqueue = new Enqueue(queue, cost, Again: transition.Left is not null) { Expected = wait.Expect };
     }
 
     public void WaitForBudget(BehaviorContext<TaskRow> context)
@@ -69,7 +71,7 @@ public sealed class WaitActivities(WaitQueueDirectory waitQueues)
         task.Wait = TaskWait.None;
     }
 
-    private static AnnouncedWait Begin(TaskTransition transition, string state, TaskWait wait, DateTime? expectedAt)
+    private static RecordedWait Begin(TaskTransition transition, string state, TaskWait wait, DateTime? expectedAt)
     {
         var (task, work) = (transition.Task, transition.Work);
         (task.Wait, task.CommandSentAt) = (wait with { Since = work.Now }, work.Now);
@@ -79,16 +81,16 @@ public sealed class WaitActivities(WaitQueueDirectory waitQueues)
             TaskId = task.CorrelationId, Tenant = task.Tenant, WaitingFor = wait.For!, Reason = wait.Reason!,
             At = work.Now, Metadata = transition.Metadata,
         });
-        var announced = new AnnouncedWait(task, work);
-        announced.Expect(expectedAt);
-        return announced;
+        var wait = new RecordedWait(task, work);
+        wait.Expect(expectedAt);
+        return wait;
     }
 
     /// <summary>
-    /// The three places that tell of a wait: row, history and event. A task in a wait queue has its expected time only from the commit
-    /// that gives it its place.
+    /// The three places that tell of a wait: row, history and event. A task in a wait queue has its expected time only from the commit that
+    /// gives it its place.
     /// </summary>
-    private sealed class AnnouncedWait(TaskRow task, UnitOfWork work)
+    private sealed class RecordedWait(TaskRow task, UnitOfWork work)
     {
         private readonly HistoryRow _entry = work.History[^1];
         private readonly int _event = work.OutboxMessages.Count - 1;

@@ -18,7 +18,7 @@ public sealed class BudgetRolloverJob(BudgetRepository budgets, TimeProvider clo
     }
 }
 
-/// <summary>Removes what ended long ago, a little at a time.</summary>
+/// <summary>The pruner: removes tasks that ended long ago, a portion at a time.</summary>
 [DisallowConcurrentExecution]
 public sealed class PruneJob(NpgsqlDataSource database, WorkerOptions options, ILogger<PruneJob> logger) : IJob
 {

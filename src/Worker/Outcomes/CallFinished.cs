@@ -1,8 +1,8 @@
 namespace LlmQueue.Worker.Outcomes;
 
 /// <summary>
-/// A call of one attempt has an outcome. Raised to the machine by the worker that made the call: answer, record, settlement and transition
-/// are one commit.
+/// The event that a call has an outcome. Raised to the state machine by the worker that made the call: answer, record, settlement and
+/// transition are one commit.
 /// </summary>
 /// <param name="TaskId">The task.</param>
 /// <param name="Attempt">The attempt; an old one changes nothing.</param>

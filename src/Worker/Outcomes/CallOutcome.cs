@@ -2,7 +2,7 @@ using LlmQueue.Limits;
 
 namespace LlmQueue.Worker.Outcomes;
 
-/// <summary>What came of one call. A closed set: each has exactly one decision in RecoveryRule.</summary>
+/// <summary>The outcome of one call. A closed set: each has exactly one decision in RecoveryRule.</summary>
 public abstract record CallOutcome
 {
     /// <summary>What the provider said of its own count, on whichever answer.</summary>
@@ -14,10 +14,10 @@ public abstract record CallOutcome
     /// <summary>What it tells of the provider's health; null when it tells nothing.</summary>
     public virtual ProviderSign? Sign => ProviderSign.Alive;
 
-    /// <summary>The word kept in the attempt's record.</summary>
+    /// <summary>The outcome's name in the attempt's record.</summary>
     public abstract string Word { get; }
 
-    /// <summary>An answer, whole.</summary>
+    /// <summary>A complete answer.</summary>
     public sealed record Answered(string Text, long InputTokens, long OutputTokens, string? ModelVersion, bool CutShort) : CallOutcome
     {
         /// <summary>How it ended where it is more than a text that came to its end: JSON with finish_reason and tool_calls.</summary>

@@ -9,7 +9,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Worker.PageSummaries;
 
-/// <summary>Opens the tasks of a summary's stage, and cancels those that are of no use any more.</summary>
+/// <summary>Activities for the stages of a summary: opens their tasks, and cancels those that are of no use any more.</summary>
 public sealed class StageActivities(SummaryDeadlines deadlines, IDbContextFactory<QueueDb> contexts)
 {
     /// <summary>Writes the stage's tasks in the same commit that opens it, and sends the command that starts each.</summary>

@@ -8,7 +8,8 @@ using Microsoft.Extensions.Logging;
 namespace LlmQueue.Worker.PageSummaries;
 
 /// <summary>
-/// Rings for a summary at the moment its result must be made of what there is. What a crash forgets, the Rescuer's sweep notes again.
+/// Sends SummaryDeadlineNears at the moment a summary's result must be made of what there is. What a crash forgets, the rescuer's sweep
+/// notes again.
 /// </summary>
 public sealed class SummaryDeadlines(CommandSender commandSender, TimeProvider clock, ILogger<SummaryDeadlines> logger) : BackgroundService
 {

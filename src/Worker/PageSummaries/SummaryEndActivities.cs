@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 
 namespace LlmQueue.Worker.PageSummaries;
 
-/// <summary>The ends of a summary: each with its reason, and the event that carries the result.</summary>
+/// <summary>Activities for the end of a summary: its reason, and the event that carries the result.</summary>
 public sealed class SummaryEndActivities(SummaryResults results, ILogger<SummaryEndActivities> logger)
 {
     private static readonly Meter Meter = new(QueueMetrics.MeterName);

@@ -7,14 +7,14 @@ using LlmQueue.Worker.Routing;
 
 namespace LlmQueue.Worker.PageSummaries;
 
-/// <summary>Which models write page summaries, which one writes the whole, and how much fits one call of each.</summary>
+/// <summary>The models that write page summaries, the one that writes the whole, and how much fits one call of each.</summary>
 public sealed class SummaryPools(
     CurrentCatalogue catalogue, QueueSettings settings, BucketDirectory directory, UsableProviders providers, LimitViews views)
 {
     /// <summary>No page is cut smaller than this for the sake of a model with a tiny limit; such a model just gets none.</summary>
     private const int SmallestCall = 2500;
 
-    /// <summary>Longer parts are summarised worse, whatever the context (reference: MiddleSum), and wait longer for room.</summary>
+    /// <summary>Longer parts are summarised worse, whatever the context (reference: MiddleSum), and wait longer for capacity.</summary>
     private const int LargestCall = 12_000;
 
     public IReadOnlyList<ModelId> Pages(DateOnly today) => Usable(settings.SummaryModels, catalogue.Now.SummaryPool, today);

@@ -9,7 +9,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace LlmQueue.Worker.PageSummaries;
 
-/// <summary>Puts a summary's result together: the event for the outside, and what is to be said of it.</summary>
+/// <summary>Composes a summary's result: the event, and the sentences about what is missing.</summary>
 public sealed class SummaryResults(SummaryReadings readings, PageExtracts extracts, IDbContextFactory<QueueDb> contexts)
 {
     /// <summary>Which pages are not in the result, or only as extracts, as sentences; null when a model wrote all.</summary>

@@ -64,7 +64,7 @@ public sealed class SummaryStateMachine : MassTransitStateMachine<SummaryRow>
             During(end, Ignore(Received), Ignore(Started), Ignore(StageEnded), Ignore(DeadlineNears), Ignore(CancelAsked));
     }
 
-    /// <summary>The rows are written. The worker that answers StartSummary moves it on; the Rescuer rings again.</summary>
+    /// <summary>The rows are written. The worker that receives StartSummary moves it on; the rescuer sends that command again.</summary>
     public State Submitted { get; private set; } = null!;
 
     /// <summary>The caller's model turns the question into a reading guide. The end of that task moves it on.</summary>

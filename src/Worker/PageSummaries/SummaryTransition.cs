@@ -8,9 +8,7 @@ using MassTransit;
 
 namespace LlmQueue.Worker.PageSummaries;
 
-/// <summary>
-/// One transition of a summary while it is decided: its row, the unit of work that will be written, and what was planned.
-/// </summary>
+/// <summary>The context of one transition of a summary: its row, the unit of work that will be written, and what was planned.</summary>
 public sealed class SummaryTransition(SummaryRow summary, UnitOfWork work)
 {
     public SummaryRow Summary => summary;
@@ -38,7 +36,7 @@ public sealed class SummaryTransition(SummaryRow summary, UnitOfWork work)
     }
 }
 
-/// <summary>The beginning of a summary: its message is read into a row.</summary>
+/// <summary>Activities for a new summary: its message is read into a row.</summary>
 internal static class SummaryIntakeActivities
 {
     /// <summary>Makes the row of a new summary; its pages wait in the message's context for <see cref="Accept"/>.</summary>

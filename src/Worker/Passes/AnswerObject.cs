@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace LlmQueue.Worker.Passes;
 
 /// <summary>
-/// Finds the one JSON object in an answer that should have been nothing else: fences, prose and thoughts around it are passed over, what is
-/// in it is not mended.
+/// Finds the JSON object in an answer that should have been nothing else: fences, prose and reasoning around it are passed over, its
+/// content is not repaired.
 /// </summary>
 internal static class AnswerObject
 {

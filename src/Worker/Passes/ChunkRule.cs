@@ -6,9 +6,9 @@ using LlmQueue.Worker.Estimation;
 namespace LlmQueue.Worker.Passes;
 
 /// <summary>
-/// A prompt that fits no call is read in parts: its longest message is cut where a reader would pause, notes are taken of each part,
-/// and the question is put with the notes in the place of what was read. Every prompt that is made here fits the call it is made
-/// for, as estimated. Pure.
+/// Splits a prompt that fits no call into parts: its longest message is cut where a reader would pause, notes are taken of each part, and
+/// the question is put with the notes in the place of what was read. Every prompt that is made here fits the call it is made for, as
+/// estimated. Pure.
 /// </summary>
 public static class ChunkRule
 {

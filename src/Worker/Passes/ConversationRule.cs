@@ -15,8 +15,9 @@ public sealed record Turn(string Asked, string Answer);
 public sealed record Continued(IReadOnlyList<LlmMessage> Messages, int Verbatim, int Summarised);
 
 /// <summary>
-/// What of a conversation goes with its next turn: up to ten turns as they were, and where there are more, or no room, the decisions so far
-/// of the older ones. Whichever model takes over then knows what was settled, and the prompt does not grow for ever. Pure.
+/// Chooses which earlier turns of a conversation go with its next turn: up to ten turns as they were, and where there are more, or too few
+/// tokens, the decisions so far of the older ones. Whichever model takes over then knows what was settled, and the prompt does not grow for
+/// ever. Pure.
 /// </summary>
 public static class ConversationRule
 {
@@ -30,7 +31,7 @@ public static class ConversationRule
 
     private const int LongestAsked = 160, LongestDecision = 300, MostDecisions = 40;
 
-    // What announces that something is settled, in the languages the queue is classified in.
+    // Words that introduce a decision, in the languages the queue is classified in.
     private static readonly string[] Settling =
     [
         "decid", "agree", "settled", "chose", "we will", "we'll", "let's", "must", "never", "always", "from now on", "conclusion",

@@ -4,13 +4,13 @@ using LlmQueue.Contracts;
 
 namespace LlmQueue.Worker.Passes;
 
-/// <summary>What a critic found.</summary>
+/// <summary>A critic's verdict on an answer.</summary>
 /// <param name="Accepts">The answer may go out as it is.</param>
 /// <param name="Issues">What is wrong or missing, a sentence each.</param>
 /// <param name="Score">Rigour, 0 to 1.</param>
 public sealed record Critique(bool Accepts, IReadOnlyList<string> Issues, double Score);
 
-/// <summary>The question to the critic, and the reader of its answer.</summary>
+/// <summary>The prompt for the critic, and the reader of its answer.</summary>
 public static class CritiquePrompt
 {
     /// <summary>Room for the object and for the hidden reasoning that comes before it.</summary>

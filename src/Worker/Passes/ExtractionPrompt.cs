@@ -4,7 +4,7 @@ using LlmQueue.Contracts;
 namespace LlmQueue.Worker.Passes;
 
 /// <summary>
-/// The question to a model that reads images, which compiles them to JSON and concludes nothing; and what the text model is given of it.
+/// The prompt for a model that reads images, which turns them into JSON and concludes nothing; and what the text model is given of it.
 /// </summary>
 public static class ExtractionPrompt
 {

@@ -3,7 +3,7 @@ using LlmQueue.Contracts;
 
 namespace LlmQueue.Worker.Passes;
 
-/// <summary>What is asked of each part of a prompt that is too long for one call, and the question as it is put with the notes.</summary>
+/// <summary>The prompt for each part of a prompt that is too long for one call, and the question with the notes.</summary>
 public static class PartPrompt
 {
     private const int MostOthers = 4;

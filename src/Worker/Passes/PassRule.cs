@@ -3,7 +3,7 @@ using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Worker.Passes;
 
-/// <summary>What follows when a pass has its answer. A closed set.</summary>
+/// <summary>The next pass after an answered one. A closed set.</summary>
 public abstract record PassDecision
 {
     /// <summary>The next pass begins.</summary>
@@ -17,8 +17,8 @@ public abstract record PassDecision
 }
 
 /// <summary>
-/// Draft, critique, revision, verdict: what comes after which. The draft is the answer until a revision has been scored no lower by the
-/// critic that scored the draft; whatever goes wrong on the way there costs the task nothing but the improvement. Pure.
+/// Decides the order of passes: draft, critique, revision, verdict. The draft is the answer until a revision has been scored no lower by
+/// the critic that scored the draft; whatever fails on the way costs the task nothing but the improvement. Pure.
 /// </summary>
 public static class PassRule
 {

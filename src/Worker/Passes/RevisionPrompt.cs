@@ -2,7 +2,7 @@ using LlmQueue.Contracts;
 
 namespace LlmQueue.Worker.Passes;
 
-/// <summary>What the draft's model is asked when a critic found something: the conversation, its own answer, and the issues.</summary>
+/// <summary>The prompt for a revision, sent to the draft's model: the conversation, its own answer, and the issues.</summary>
 public static class RevisionPrompt
 {
     public static IReadOnlyList<LlmMessage> Messages(IReadOnlyList<LlmMessage> question, string draft, IReadOnlyList<string> issues) =>

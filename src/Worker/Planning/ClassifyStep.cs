@@ -53,7 +53,7 @@ public sealed class ClassifyStep(
         var leads = questions.Begin();
         var request = new AdmissionRequest(
             chain, LoadBalanced: false, leads ? size.AsLead : size.AsMember, ClassifierPrompt.OutputTokens(leads),
-            ClassifierPrompt.AdmissionRequest,
+            ClassifierPrompt.CallKind,
             leads ? 1 : 0);
         var admitted = false;
         try

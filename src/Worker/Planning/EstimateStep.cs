@@ -10,7 +10,7 @@ using LlmQueue.Worker.Planning.Transitions;
 namespace LlmQueue.Worker.Planning;
 
 /// <summary>
-/// The first look at a prompt, without a call: its size, whether it has images, and what the rules say it is. Runs once for every task.
+/// Estimates a prompt without a call: its size, whether it has images, and what the rules say it is. Runs once for every task.
 /// </summary>
 public sealed class EstimateStep(CurrentCatalogue catalogue, PayloadReader payloads) : IPlanningStep
 {

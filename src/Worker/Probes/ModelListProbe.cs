@@ -4,7 +4,7 @@ using LlmQueue.Worker.Calling.Wire;
 
 namespace LlmQueue.Worker.Probes;
 
-/// <summary>Asks a provider for its list of models, which costs nothing: whether anybody answers.</summary>
+/// <summary>Probes a provider with a request for its list of models, which costs nothing.</summary>
 public sealed class ModelListProbe(QueueSettings settings, ProviderHttp http)
 {
     /// <summary>Why nobody answers, or null when somebody does, were it with a refusal.</summary>

@@ -11,7 +11,7 @@ namespace LlmQueue.Worker.Probes;
 /// </summary>
 [DisallowConcurrentExecution]
 public sealed class ProbeJob(
-    BucketDirectory directory, ModelListProbe probe, ProbeFindings findings, ProbeTimers timers, LineBell lineBell,
+    BucketDirectory directory, ModelListProbe probe, ProbeFindings findings, ProbeTimers timers, CapacitySignal capacitySignal,
     ILogger<ProbeJob> logger) : IJob
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
@@ -27,6 +27,6 @@ public sealed class ProbeJob(
         if (next is { } at)
             await timers.Set(id, at);
         else
-            lineBell.Send();
+            capacitySignal.Send();
     }
 }

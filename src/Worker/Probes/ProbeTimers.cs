@@ -5,9 +5,9 @@ using Quartz;
 namespace LlmQueue.Worker.Probes;
 
 /// <summary>
-/// Sets a durable timer for the next look at a provider whose breaker is open. The row alone decides when a call may be risked
-/// (BreakerRule); the timer lets a free question go before it, so that a provider that is wholly away costs no task anything. A timer that
-/// is lost, or a worker without Quartz, means that the next probe is a task's call.
+/// Sets a durable timer for the next free probe of a provider whose breaker is open. The row alone decides when a call may be risked
+/// (BreakerRule); the timer lets a free question go before it, so that a provider that is wholly away costs no task anything. Where a timer
+/// is lost, or a worker has no Quartz, the next probe is a task's call.
 /// </summary>
 public sealed class ProbeTimers(IServiceProvider services, TimeProvider clock, ILogger<ProbeTimers> logger)
 {

@@ -2,7 +2,7 @@ using LlmQueue.Storage.Rankings;
 
 namespace LlmQueue.Worker.Ranking;
 
-/// <summary>A chain in the order in which it is to be tried.</summary>
+/// <summary>A chain after ordering.</summary>
 /// <param name="Models">The same models, in another order or not.</param>
 /// <param name="Why">In which words it is told; null where the route's order stands because nothing is learned.</param>
 public sealed record OrderedChain(IReadOnlyList<string> Models, string? Why);
@@ -41,7 +41,7 @@ public static class ChainRule
     /// <param name="chain">The route's models, in its order.</param>
     /// <param name="known">What their runs have taught; models that are not in the chain are left aside.</param>
     /// <param name="samples">False for what has much at stake: it is given the best known, and no experiment.</param>
-    /// <param name="dice">Chance.</param>
+    /// <param name="dice">Random numbers in [0, 1).</param>
     /// <param name="prices">What the task would cost with each of the chain, null where that is unknown; left out: the
     /// same everywhere.</param>
     public static OrderedChain Decide(

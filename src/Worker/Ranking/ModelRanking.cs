@@ -63,7 +63,7 @@ public sealed class ModelRanking : BackgroundService
             book.Add(model, succeeded ? 1 : 0, succeeded ? RankingRule.SpeedOf(took.TotalSeconds) : 0, succeeded ? took.TotalSeconds : 0);
     }
 
-    /// <summary>Counts what a critic gave an answer, from 0 to 1. What people say comes through RankingBook.Rate.</summary>
+    /// <summary>Counts what a critic gave an answer, from 0 to 1. Feedback of people comes through RankingRepository.Rate.</summary>
     public void Rate(TaskRow task, string model, double score) => Book(task, open: true)?.Rate(model, Math.Clamp(score, 0, 1));
 
     /// <summary>Reads what was learned before; call it before the host runs.</summary>

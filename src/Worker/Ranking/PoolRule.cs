@@ -2,22 +2,22 @@ using LlmQueue.Storage.Rankings;
 
 namespace LlmQueue.Worker.Ranking;
 
-/// <summary>One way a page may go, and what is known of it.</summary>
+/// <summary>A model of a pool, with what is known of it.</summary>
 /// <param name="Id">As provider:model.</param>
 /// <param name="UsdPerMillion">Its price for a million tokens of input and output together; null is unknown.</param>
 /// <param name="TokensPerMinute">Its limit; null is none.</param>
 /// <param name="Runs">Its page summaries so far.</param>
 public sealed record PoolModel(string Id, decimal? UsdPerMillion, double? TokensPerMinute, ModelRuns Runs);
 
-/// <summary>How much a model is preferred for a page over an equally empty one: 1 is usual.</summary>
+/// <summary>The weight of a model for a page, against an equally empty one: 1 is usual.</summary>
 /// <param name="Weight">What its free share is multiplied with. Never 0: nobody is banned, and whoever alone has room is used.</param>
 /// <param name="Why">Why it is not 1; null when it is.</param>
 public sealed record PoolWeight(double Weight, string? Why);
 
 /// <summary>
-/// Which models of a pool a page prefers, among those that have room: simple pages those that cost least for what they can take in a
-/// minute, dense ones the dearest, for want of a better measure of strength; and whoever answers late or not at all gives way. It only
-/// chooses among open buckets, so a backlog uses every one of them whatever their weights. Pure.
+/// Weights the models of a pool for a page: simple pages prefer those that cost least for what they can take in a minute, dense ones the
+/// dearest, for want of a better measure of strength; a model that answers late or not at all gives way. It only chooses among open
+/// buckets, so a backlog uses every one of them whatever their weights. Pure.
 /// </summary>
 public static class PoolRule
 {

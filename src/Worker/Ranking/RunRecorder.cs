@@ -3,7 +3,7 @@ using LlmQueue.Storage.Rankings;
 namespace LlmQueue.Worker.Ranking;
 
 /// <summary>
-/// One subject's and kind's runs as this worker knows them: what all had told when it last looked, and what it has seen itself since.
+/// Records the runs of one subject and kind: what all workers had shared at the last look, and what this worker has seen since.
 /// </summary>
 public sealed class RunRecorder
 {

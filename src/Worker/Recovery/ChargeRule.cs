@@ -4,7 +4,7 @@ using LlmQueue.Worker.Outcomes;
 
 namespace LlmQueue.Worker.Recovery;
 
-/// <summary>What a call has cost, by what came of it.</summary>
+/// <summary>The charge of a call, by its outcome.</summary>
 public static class ChargeRule
 {
     /// <summary>What the provider has charged: nothing for what it refused, everything for what may have arrived.</summary>

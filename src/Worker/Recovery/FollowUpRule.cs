@@ -22,7 +22,7 @@ public sealed record FollowUp(AfterCall Next, string? Reason, int Faults, int Ou
     public bool EndsPool { get; init; }
 }
 
-/// <summary>What follows a call: which models are tried next and in which order, or how the task ends. Pure.</summary>
+/// <summary>Decides the follow-up of a call: which models are tried next and in which order, or how the task ends. Pure.</summary>
 public static class FollowUpRule
 {
     /// <param name="decision">What is done about the outcome; see <see cref="RecoveryRule"/>.</param>

@@ -2,12 +2,12 @@ using LlmQueue.Worker.Outcomes;
 
 namespace LlmQueue.Worker.Recovery;
 
-/// <summary>How an outcome is told in a task's history.</summary>
+/// <summary>Texts for the outcomes of calls in a task's history.</summary>
 public static class OutcomeText
 {
     extension(CallOutcome outcome)
     {
-        /// <summary>The word of the entry in the history.</summary>
+        /// <summary>The name of the history entry.</summary>
         public string Entry => outcome switch
         {
             CallOutcome.Throttled => "Throttled",
@@ -20,7 +20,7 @@ public static class OutcomeText
             _ => "Faulted",
         };
 
-        /// <summary>What is to be known beyond the word; null where that says all.</summary>
+        /// <summary>The reason of the history entry; null where its name says all.</summary>
         public string? Told => outcome switch
         {
             CallOutcome.Answered { CutShort: true } => "cut short at maxOutputTokens",

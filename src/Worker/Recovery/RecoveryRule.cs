@@ -11,9 +11,9 @@ public static class RecoveryRule
 
     /// <param name="outcome">What came of the call.</param>
     /// <param name="trial">What the task has behind it.</param>
-    /// <param name="options">Limits of patience.</param>
-    /// <param name="chance">A number in [0, 1): jitter is only ever added.</param>
-    public static RecoveryDecision Decide(CallOutcome outcome, Trial trial, WorkerOptions options, double chance)
+    /// <param name="options">How many faults and how much time a task has.</param>
+    /// <param name="jitter">A number in [0, 1): jitter is only ever added.</param>
+    public static RecoveryDecision Decide(CallOutcome outcome, Trial trial, WorkerOptions options, double jitter)
     {
         var model = trial.Model;
         return outcome switch
@@ -33,12 +33,12 @@ public static class RecoveryRule
                 new RecoveryDecision.LeaveModel($"{model} does not take the request: {unsupported.Detail}"),
             CallOutcome.OutputSpent spent => More(spent, trial),
             CallOutcome.BadRequest bad => new RecoveryDecision.GiveUp($"{model} finds the request wrong: {bad.Detail}"),
-            CallOutcome.Malformed malformed => Fault($"{model} gave no usable answer: {malformed.Detail}", outcome, trial, options, chance),
+            CallOutcome.Malformed malformed => Fault($"{model} gave no usable answer: {malformed.Detail}", outcome, trial, options, jitter),
             CallOutcome.TimedOut timedOut =>
-                Fault($"{model} did not answer within {timedOut.After.TotalSeconds:0.#} s", outcome, trial, options, chance),
+                Fault($"{model} did not answer within {timedOut.After.TotalSeconds:0.#} s", outcome, trial, options, jitter),
             CallOutcome.Unreachable unreachable =>
-                Fault($"{model} could not be reached: {unreachable.Detail}", outcome, trial, options, chance),
-            CallOutcome.Abandoned abandoned => Fault(abandoned.Detail, outcome, trial, options, chance),
+                Fault($"{model} could not be reached: {unreachable.Detail}", outcome, trial, options, jitter),
+            CallOutcome.Abandoned abandoned => Fault(abandoned.Detail, outcome, trial, options, jitter),
             _ => throw new InvalidOperationException($"No decision is written for {outcome.GetType().Name}."),
         };
     }
@@ -47,7 +47,7 @@ public static class RecoveryRule
     /// Whose fault it was decides whether it may end the task. One that the provider met with everybody is an outage: the task goes on
     /// trying until its time is over. One that only this task met, or that is in what the model wrote, counts towards MaxFaults.
     /// </summary>
-    private static RecoveryDecision Fault(string reason, CallOutcome outcome, Trial trial, WorkerOptions options, double chance)
+    private static RecoveryDecision Fault(string reason, CallOutcome outcome, Trial trial, WorkerOptions options, double jitter)
     {
         var isOutage = outcome.IsProvidersFault && !trial.OthersWereAnswered;
         if (isOutage && !trial.HasTime)
@@ -56,7 +56,7 @@ public static class RecoveryRule
         if (!isOutage && trial.Faults - trial.Outages + 1 >= options.MaxFaults)
             return new RecoveryDecision.GiveUp($"{options.MaxFaults} calls met a fault, the last: {reason}");
         var pause = TimeSpan.FromTicks(Math.Min(LongestPause.Ticks, options.FirstBackOff.Ticks << Math.Min(trial.Faults, 16)));
-        return new RecoveryDecision.TryAgain(reason, pause + (pause * (chance / 2)), isOutage);
+        return new RecoveryDecision.TryAgain(reason, pause + (pause * (jitter / 2)), isOutage);
     }
 
     /// <summary>Each time four times as much, so that a few calls find what the model needs; at its limit another model is asked.</summary>

@@ -5,7 +5,7 @@ using LlmQueue.Worker.Admission;
 
 namespace LlmQueue.Worker.Routing;
 
-/// <summary>Round-robin among the healthy keys of a bucket. They share its limits; turns spread the blame and the log lines.</summary>
+/// <summary>Chooses a key: round-robin among the healthy keys of a bucket, which share its limits.</summary>
 public sealed class KeyChoice(LimitViews views)
 {
     private readonly ConcurrentDictionary<string, int> _turns = new(StringComparer.Ordinal);
@@ -20,7 +20,7 @@ public sealed class KeyChoice(LimitViews views)
     }
 }
 
-/// <summary>Which providers have a key, by lower-case name.</summary>
+/// <summary>The providers that have a key, by lower-case name.</summary>
 public sealed class UsableProviders(IReadOnlyDictionary<string, ProviderSettings> providers)
 {
     public bool Has(string provider) => providers.ContainsKey(provider);

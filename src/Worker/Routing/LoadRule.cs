@@ -3,8 +3,8 @@ using LlmQueue.Limits;
 namespace LlmQueue.Worker.Routing;
 
 /// <summary>
-/// How full the minutes are, 0 to 1: the mean over the limited buckets in use, each by its tighter window. A bucket for which tasks wait,
-/// or which its provider has closed, counts as full; one that is disabled or unlimited is no measure. Pure.
+/// The load of the installation, 0 to 1: the mean over the limited buckets in use, each by its tighter minute window. A bucket for which
+/// tasks wait, or which its provider has closed, counts as full; one that is disabled or unlimited does not count. Pure.
 /// </summary>
 public static class LoadRule
 {

@@ -6,7 +6,7 @@ using LlmQueue.Worker.Admission;
 
 namespace LlmQueue.Worker.Routing;
 
-/// <summary>Which models can be called at this moment, and how much they take in one call.</summary>
+/// <summary>The availability of models: which can be called now, and how much they take in one call.</summary>
 public sealed class ModelAvailability(
     CurrentCatalogue catalogue,
     UsableProviders providers,

@@ -2,18 +2,18 @@ using LlmQueue.Catalogue;
 
 namespace LlmQueue.Worker.Routing;
 
-/// <summary>A chain as it is now.</summary>
-/// <param name="Chain">The models, order kept, nobody twice.</param>
+/// <summary>A chain after replacement.</summary>
+/// <param name="Chain">The models, order kept, none twice.</param>
 /// <param name="Replaced">Who gave way, and to whom, as sentences.</param>
 public sealed record ModelReplacement(IReadOnlyList<ModelId> Chain, IReadOnlyList<string> Replaced);
 
 /// <summary>
-/// What becomes of a chain between its routing and its call: whoever has retired since, or is gone by its provider's own word, gives way to
-/// its successor. Pure.
+/// Replaces the models of a chain that have retired since it was routed, or are gone by their provider's own word, by their successors.
+/// Pure.
 /// </summary>
 public static class ModelReplacementRule
 {
-    /// <summary>Null when everybody of the chain still serves, as nearly always.</summary>
+    /// <summary>Null when every model of the chain is still in service, as nearly always.</summary>
     /// <param name="chain">As it was routed.</param>
     /// <param name="catalogue">The successors.</param>
     /// <param name="today">Decides who has retired.</param>

@@ -2,7 +2,7 @@ using LlmQueue.Catalogue;
 
 namespace LlmQueue.Worker.Routing;
 
-/// <summary>How the table was read for one task, for people: what <see cref="RoutingRule"/> decides without a word.</summary>
+/// <summary>A trace of how the routing table was read for one task, for people; <see cref="RoutingRule"/> decides without one.</summary>
 /// <param name="Choice">The decision.</param>
 /// <param name="Rows">The rows down to the last one that had to be looked at.</param>
 /// <param name="Taken">The row that gave the chain; null when none did, or a model was asked for by name.</param>
@@ -50,7 +50,7 @@ public sealed record RouteReading(RouteChoice Choice, IReadOnlyList<RowReading> 
     };
 }
 
-/// <summary>A row and what came of it.</summary>
+/// <summary>A row of the table and why it fits or does not.</summary>
 /// <param name="Row">The row.</param>
 /// <param name="Misfit">Why it does not fit; null when it does.</param>
 /// <param name="Links">Its models, when it fits.</param>

@@ -40,7 +40,8 @@ public static class RoutingRule
     }
 
     /// <summary>
-    /// Those of a chain who can take the task today, in order: the retired are replaced, and who has no key or is too small is left out.
+    /// The models of a chain that can take the task today, in order: the retired are replaced, and models without a key or too small are
+    /// left out.
     /// </summary>
     public static IReadOnlyList<ModelId> Able(
         IEnumerable<ModelId> chain, RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions) =>
@@ -61,7 +62,7 @@ public static class RoutingRule
         Confidence = request.Confidence, Load = request.HighStakes ? 0 : conditions.Load,
     };
 
-    /// <summary>Those of the row who can take the task, with who was named.</summary>
+    /// <summary>The models of the row that can take the task, each with the name in the row.</summary>
     private static List<Link> ChainOf(Route row, RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions)
     {
         var chain = new List<Link>(row.Models.Count);

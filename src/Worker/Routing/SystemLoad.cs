@@ -4,7 +4,7 @@ using LlmQueue.Worker.Admission;
 
 namespace LlmQueue.Worker.Routing;
 
-/// <summary>The load as this worker sees it, looked at a few times a second and not for every task.</summary>
+/// <summary>The load of the installation as this worker sees it, computed a few times a second and not for every task.</summary>
 public sealed class SystemLoad(BucketDirectory directory, LimitViews views)
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(250);

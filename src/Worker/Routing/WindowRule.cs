@@ -3,14 +3,15 @@ using LlmQueue.Catalogue;
 namespace LlmQueue.Worker.Routing;
 
 /// <summary>
-/// What becomes of a prompt that is too long for who would have been asked: a longer window of the chain, else of the catalogue. Pure.
+/// Routes a prompt that is too long for the models of its route: to a longer window of the chain, else of the catalogue. Pure.
 /// </summary>
 public static class WindowRule
 {
     private const int LongestChain = 4;
 
     /// <summary>
-    /// Who of a row was passed over for its window before the first that holds the prompt, as words for the route; empty when nobody was.
+    /// The models of a row that were passed over for their window before the first that holds the prompt, as words for the route; empty
+    /// when there are none.
     /// </summary>
     public static string PassedOver(Route row, ModelId first, RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions)
     {
@@ -21,8 +22,8 @@ public static class WindowRule
     }
 
     /// <summary>
-    /// Where nobody of the routes holds the prompt, those of the catalogue who do, the shortest sufficient window first; null when that is
-    /// not what is wrong, or there are none.
+    /// Where no model of the routes holds the prompt, those of the catalogue that do, the shortest sufficient window first; null when that
+    /// is not what is wrong, or there are none.
     /// </summary>
     public static Routed? Longer(
         IReadOnlyList<ModelEntry> ofRoutes, RouteRequest request, ModelCatalogue catalogue, RouteConditions conditions)

@@ -7,12 +7,12 @@ using Microsoft.Extensions.Logging;
 namespace LlmQueue.Worker.Scheduling;
 
 /// <summary>
-/// Opens lines. One Pacer leads among all workers (an advisory lock that dies with its connection). It sleeps until the next opening
-/// it knows of, or until the bell of a line rings; then it books just as many tasks as fit and rings for those alone. Nobody else
-/// wakes and nobody polls.
+/// The capacity scheduler: grants capacity to waiting tasks. One scheduler leads among all workers (an advisory lock that dies with its
+/// connection). It sleeps until the next opening it knows of, or until it is woken; then it books just as many tasks as fit and sends a
+/// command to those alone. No other task wakes and nobody polls.
 /// </summary>
 public sealed class CapacityScheduler(
-    SchedulerLeadership leadership, SchedulingCycle round, BatchFeeder feed, CommandSender commandSender, WorkerOptions options,
+    SchedulerLeadership leadership, SchedulingCycle cycle, BatchFeeder feed, CommandSender commandSender, WorkerOptions options,
     TimeProvider clock, ILogger<CapacityScheduler> logger) : BackgroundService, IHostedLifecycleService
 {
     // A bell can be lost with its connection; then this sweep finds the line.
@@ -21,7 +21,7 @@ public sealed class CapacityScheduler(
     private volatile bool _leads;
 
     /// <summary>
-    /// True while no other worker's Pacer leads: what one worker of all is to do is done here, without another lock. A dead worker's
+    /// True while this worker's scheduler leads: what one worker of all has to do is done here, without another lock. A dead worker's
     /// leadership ends with its connection.
     /// </summary>
     public bool Leads => _leads;
@@ -40,12 +40,12 @@ public sealed class CapacityScheduler(
             }
             catch (Exception e) when (e is not OutOfMemoryException)
             {
-                if (e is UnheardException)
-                    logger.LogWarning("The broker does not hear the Pacer; it steps down, so that another worker may lead.");
+                if (e is NotTakenException)
+                    logger.LogWarning("The broker does not take commands; this capacity scheduler steps down, so that another worker may lead.");
                 else if (e is LeadershipLostException || DatabaseFaults.IsPassing(e))
-                    logger.LogInformation("The Pacer cannot go on ({Reason}) and seeks to lead again.", e.Message);
+                    logger.LogInformation("The capacity scheduler cannot go on ({Reason}) and tries to lead again.", e.Message);
                 else
-                    logger.LogError(e, "A round of the Pacer failed; it begins again.");
+                    logger.LogError(e, "A scheduling cycle failed; it begins again.");
                 try
                 {
                     await Task.Delay(TimeSpan.FromSeconds(1), clock, stoppingToken);
@@ -59,7 +59,8 @@ public sealed class CapacityScheduler(
     }
 
     /// <summary>
-    /// First of all: room that is booked while the bus stops is booked for somebody who is not told. Another worker leads meanwhile.
+    /// Stops first of all: capacity that is booked while the bus stops is booked for a task that gets no command. Another worker leads
+    /// meanwhile.
     /// </summary>
     public Task StoppingAsync(CancellationToken cancellationToken) => StopAsync(cancellationToken);
 
@@ -72,7 +73,7 @@ public sealed class CapacityScheduler(
     private async Task Lead(CancellationToken cancellationToken)
     {
         await using var term = await leadership.Win(_work, cancellationToken);
-        logger.LogInformation("This worker's Pacer leads.");
+        logger.LogInformation("This worker's capacity scheduler leads.");
         _leads = true;
         try
         {
@@ -80,10 +81,10 @@ public sealed class CapacityScheduler(
             {
                 term.Lost.ThrowIfCancellationRequested();
                 var began = clock.GetUtcNow().UtcDateTime;
-                var result = await round.Run(term.Lost);
-                await RingOrStepDown(result.Bells, term.Lost);
+                var result = await cycle.Run(term.Lost);
+                await SendOrStepDown(result.Commands, term.Lost);
                 var (fed, lookAgain) = await feed.Feed(term.Lost);
-                await RingOrStepDown(fed, term.Lost);
+                await SendOrStepDown(fed, term.Lost);
                 await Sleep(began, result.NextOpening is { } opening && (lookAgain is null || opening < lookAgain) ? opening : lookAgain,
                     term.Lost);
             }
@@ -99,15 +100,16 @@ public sealed class CapacityScheduler(
     }
 
     /// <summary>
-    /// Who has the database and not the broker would book room and tell nobody, for as long as it leads: another may be better off.
+    /// A leader that has the database and not the broker would book capacity and tell no task, for as long as it leads; another worker may
+    /// reach the broker.
     /// </summary>
-    private async Task RingOrStepDown(IReadOnlyCollection<object> bells, CancellationToken cancellationToken)
+    private async Task SendOrStepDown(IReadOnlyCollection<object> commands, CancellationToken cancellationToken)
     {
-        if (!await commandSender.Send(bells, cancellationToken))
-            throw new UnheardException();
+        if (!await commandSender.Send(commands, cancellationToken))
+            throw new NotTakenException();
     }
 
-    /// <summary>At least a tick, so that openings a moment apart share a round; at most until the next opening.</summary>
+    /// <summary>At least a tick, so that openings a moment apart share a cycle; at most until the next opening.</summary>
     private async Task Sleep(DateTime began, DateTime? nextOpening, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow().UtcDateTime;
@@ -119,5 +121,5 @@ public sealed class CapacityScheduler(
             await Task.Delay(rest, clock, cancellationToken);
     }
 
-    private sealed class UnheardException() : Exception("The broker did not take the bells.");
+    private sealed class NotTakenException() : Exception("The broker did not take the commands.");
 }

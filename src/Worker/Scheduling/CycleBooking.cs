@@ -54,7 +54,7 @@ public sealed class CycleBooking(StoreTables tables, Thresholds thresholds)
             });
         plan.Alerts = thresholds.Crossed(work.SharesBefore, work.Buckets, work.Budgets, now);
         if (plan.Alerts.Count > 0)
-            write.BatchCommands.Add(tables.InsertAnnouncements([.. plan.Alerts.Select(a => a.ToRow())]));
+            write.BatchCommands.Add(tables.InsertOutbox([.. plan.Alerts.Select(a => a.ToRow())]));
         write.BatchCommands.Add(tables.UpdateBuckets(work.Buckets));
         if (work.Budgets.Count > 0)
             write.BatchCommands.Add(tables.UpdateBudgets(work.Budgets));

@@ -3,7 +3,9 @@ using LlmQueue.Storage.Outbox;
 
 namespace LlmQueue.Worker.Scheduling;
 
-/// <summary>What a round means to do: whom it gives room, who is to be decided again, and when something opens next.</summary>
+/// <summary>
+/// The plan of a scheduling cycle: which tasks get capacity, which are to be planned again, and when something opens next.
+/// </summary>
 internal sealed class CyclePlan
 {
     public List<PlannedGrant> Grants { get; } = [];
@@ -14,7 +16,7 @@ internal sealed class CyclePlan
     public static DateTime? Earlier(DateTime? a, DateTime? b) => a is null ? b : b is null || a < b ? a : b;
 }
 
-/// <summary>Room for one task in one bucket; booked once its row has taken it.</summary>
+/// <summary>A grant of capacity for one task in one bucket; booked once its row has taken it.</summary>
 internal sealed record PlannedGrant(
     WaitQueueHead Head, string Bucket, string Model, ResourceDemand Demand, decimal? PriceUsd, WaitQueue Line)
 {

@@ -6,18 +6,21 @@ using LlmQueue.Worker.Ranking;
 
 namespace LlmQueue.Worker.Scheduling;
 
-/// <summary>Plans a round of the Pacer on copies: nothing is taken here.</summary>
+/// <summary>
+/// Plans a scheduling cycle on copies of the limits: nothing is booked here. The order is fair: priority class with aging, then start-time
+/// fair queueing among tenants.
+/// </summary>
 public sealed class CyclePlanner(
     BucketDirectory directory, WaitQueueDirectory lines, CallEstimates estimates, PagePool pool, WorkerOptions options)
 {
-    private const int MaxRings = 500;
+    private const int MaxGrants = 500;
 
-    // Only the Pacer that leads counts; one that takes over begins anew, which costs an aged task a few grants.
+    // Only the leading scheduler counts; one that takes over begins anew, which costs an aged task a few grants.
     private readonly PriorityAging _ageing = new(options.AgeAfter, options.AgedEvery);
 
     /// <summary>
-    /// Who goes where: in order, each to the first bucket of its line that has room. One for whom none has room keeps the bucket that opens
-    /// soonest for it, so that smaller tasks behind it may use the others but cannot starve it.
+    /// Assigns tasks to buckets: in order, each to the first bucket of its wait queue that has capacity. A task for which none has capacity
+    /// keeps the bucket that opens soonest for it, so that smaller tasks behind it may use the others but cannot starve it.
     /// </summary>
     internal async Task<CyclePlan> Plan(IReadOnlyList<WaitQueueHead> heads, CycleTransaction work, DateTime now)
     {
@@ -27,25 +30,25 @@ public sealed class CyclePlanner(
         var plan = new CyclePlan();
         var weights = new PoolWeights();
         var turns = _ageing.Turns(heads, now);
-        while (kept.Count < buckets.Count && plan.Grants.Count < MaxRings && turns.Next() is { } head)
+        while (kept.Count < buckets.Count && plan.Grants.Count < MaxGrants && turns.Next() is { } head)
         {
             var line = await lines.Find(head.Line);
-            // Somebody of its line has retired since, or is gone: it is decided again, and the successor stands in its place.
+            // A model of its wait queue has retired since, or is gone: the task is planned again, and the successor takes its place.
             if (IsOutOfDate(line, buckets, DateOnly.FromDateTime(now)))
             {
-                if (head.Unrung)
+                if (head.NotWoken)
                     plan.ToDecideAgain.Add(head.Id);
                 continue;
             }
 
-            var purses = head.Budgets.Select(money.GetValueOrDefault).ToList();
-            var candidates = InOrder(line, head, buckets, purses, weights, now);
+            var balances = head.Budgets.Select(money.GetValueOrDefault).ToList();
+            var candidates = InOrder(line, head, buckets, balances, weights, now);
             TokenBucket? soonest = null;
             var soonestAt = DateTime.MaxValue;
             var (granted, payable) = (false, candidates.Count == 0);
             foreach (var (_, model, bucket, need, price) in candidates)
             {
-                if (purses.Exists(p => p is null || !p.CanPay(price)))
+                if (balances.Exists(p => p is null || !p.CanPay(price)))
                     continue;
                 payable = true;
                 var opening = BucketRule.OpensAt(bucket, need, now).At;
@@ -54,7 +57,7 @@ public sealed class CyclePlanner(
                     granted = true;
                     BucketRule.Reserve(bucket, need);
                     turns.Granted(head);
-                    purses.ForEach(p => p!.Pay(price));
+                    balances.ForEach(p => p!.Pay(price));
                     plan.Grants.Add(new PlannedGrant(head, bucket.Id, model.Id.ToString(), need, price, line));
                     break;
                 }
@@ -63,17 +66,17 @@ public sealed class CyclePlanner(
                     (soonest, soonestAt) = (bucket, opening);
             }
 
-            // It goes to wait for money, by itself: nobody stands behind one who cannot pay.
-            if (!payable && head.Unrung)
+            // It is planned again to wait for money: it must not hold up those behind it that can pay.
+            if (!payable && head.NotWoken)
                 plan.ToDecideAgain.Add(head.Id);
-            // A limit was learned since it came to stand here, and it can never pass: it is decided again, and told so.
+            // A limit was learned since it was enqueued, and it can never pass: it is planned again, and told so.
             else if (soonest is null
-                && head.Unrung
+                && head.NotWoken
                 && candidates.Count > 0
                 && candidates.All(c => !BucketRule.CanEverFit(c.Bucket, c.Demand)))
                 plan.ToDecideAgain.Add(head.Id);
-            // The catalogue has changed since, and nobody of its line is there any more: it is routed again.
-            else if (head.Unrung && line.BucketIds.All(id => directory.Find(id) is null))
+            // The catalogue has changed since, and no model of its wait queue is left: it is routed again.
+            else if (head.NotWoken && line.BucketIds.All(id => directory.Find(id) is null))
                 plan.ToDecideAgain.Add(head.Id);
             if (granted || soonest is null)
                 continue;
@@ -91,9 +94,9 @@ public sealed class CyclePlanner(
         directory.Find(id)?.Model.IsRetired(today) == true
             || (buckets.TryGetValue(id, out var bucket) && bucket.DisabledReason is { Cause: DisabledCause.ModelGone }));
 
-    /// <summary>The ways a head may go, in the order in which they are tried; the same rule as for who has just come.</summary>
+    /// <summary>The candidates of a head, in the order in which they are tried; the same rule as for new tasks.</summary>
     private IReadOnlyList<Candidate> InOrder(
-        WaitQueue line, WaitQueueHead head, Dictionary<string, TokenBucket> buckets, List<BudgetBalance?> purses, PoolWeights weights,
+        WaitQueue line, WaitQueueHead head, Dictionary<string, TokenBucket> buckets, List<BudgetBalance?> balances, PoolWeights weights,
         DateTime now)
     {
         var candidates = new List<Candidate>();
@@ -102,11 +105,11 @@ public sealed class CyclePlanner(
             if (!buckets.TryGetValue(id, out var bucket) || bucket.DisabledReason is not null || directory.Find(id) is not { } info)
                 continue;
             candidates.Add(new Candidate(id, info.Model, bucket,
-                estimates.Demand(info.Model, head.AdmissionRequest, head.PromptUnits, head.MaxOutputTokens),
+                estimates.Demand(info.Model, head.CallKind, head.PromptUnits, head.MaxOutputTokens),
                 estimates.MostUsd(info.Model, head.PromptUnits, head.MaxOutputTokens)));
         }
 
-        var tightest = purses.OfType<BudgetBalance>().MaxBy(p => p.UsedShare);
+        var tightest = balances.OfType<BudgetBalance>().MaxBy(p => p.UsedShare);
         // The same for every page of this complexity in the line, for as long as the round lasts.
         if (!weights.TryGetValue((line.Id, head.Complexity), out var weight) && line.LoadBalanced)
             weights[(line.Id, head.Complexity)] = weight = pool.Weights(candidates.Select(c => (c.Model, c.Bucket.TokensPerMinute)),
@@ -115,7 +118,7 @@ public sealed class CyclePlanner(
             weight is null ? null : c => weight(c.Model.Id).Weight).Candidates;
     }
 
-    /// <summary>What a budget can still pay in this round.</summary>
+    /// <summary>The balance of a budget: what it can still pay in this cycle.</summary>
     private sealed class BudgetBalance(Budget budget)
     {
         private decimal? _left = budget.LimitUsd - budget.SpentUsd - budget.InFlightUsd;
@@ -131,6 +134,6 @@ public sealed class CyclePlanner(
         public void Pay(decimal? price) => _left -= price ?? 0;
     }
 
-    /// <summary>The weights of pools in one round, by line and complexity of the page.</summary>
+    /// <summary>The weights of pools in one cycle, by wait queue and complexity of the page.</summary>
     private sealed class PoolWeights : Dictionary<(string Line, string? Complexity), Func<ModelId, PoolWeight>>;
 }

@@ -7,14 +7,14 @@ using Npgsql;
 namespace LlmQueue.Worker.Scheduling;
 
 /// <summary>
-/// What a round of the Pacer works on, locked for as long as it lasts: the buckets and budgets somebody waits for, and the
-/// pauses that are over.
+/// The rows of a scheduling cycle, locked for as long as its transaction lasts: the buckets and budgets that tasks wait for, and the
+/// back-offs that are over.
 /// </summary>
 internal sealed class CycleTransaction
 {
     public List<TokenBucket> Buckets { get; } = [];
     public List<Budget> Budgets { get; } = [];
-    public List<object> Bells { get; } = [];
+    public List<object> Commands { get; } = [];
     public Dictionary<string, double> SharesBefore { get; } = new(StringComparer.Ordinal);
     public DateTime? NextDue { get; set; }
 
@@ -48,7 +48,7 @@ internal sealed class CycleTransaction
             locked.Budgets.Add(StoreTables.ReadBudget(reader));
         await reader.NextResultAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
-            locked.Bells.Add(new RetryDelayElapsed(reader.GetGuid(0), reader.GetInt32(1)));
+            locked.Commands.Add(new RetryDelayElapsed(reader.GetGuid(0), reader.GetInt32(1)));
         await reader.NextResultAsync(cancellationToken);
         if (await reader.ReadAsync(cancellationToken) && !reader.IsDBNull(0))
             locked.NextDue = reader.GetDateTime(0);

@@ -1,10 +1,10 @@
 namespace LlmQueue.Worker.Scheduling;
 
 /// <summary>
-/// Nobody waits for ever behind a class above his own. Of so many grants one goes to the task that has waited longest among those with
-/// somebody of a higher class before them, once it has waited for long enough. A share, and not a priority that rises with time: when
-/// everybody waits long, a risen priority would leave no classes at all. Counts grants from round to round, since a round is often a single
-/// grant; used by one Pacer at a time.
+/// Priority aging: no task waits for ever behind a higher class. Of so many grants one goes to the task that has waited longest among those
+/// with tasks of a higher class before them, once it has waited for long enough. A share, and not a priority that rises with time: when all
+/// tasks wait long, a risen priority would leave no classes at all. Counts grants from cycle to cycle, since a cycle is often a single
+/// grant; used by one scheduler at a time.
 /// </summary>
 /// <param name="after">From when on a task counts as aged.</param>
 /// <param name="every">One grant in so many is an aged task's.</param>
@@ -24,7 +24,7 @@ public sealed class PriorityAging(TimeSpan after, int every)
         return new Round(this, heads, new Queue<WaitQueueHead>(aged));
     }
 
-    /// <summary>The turns of one round.</summary>
+    /// <summary>The turns of one cycle.</summary>
     public sealed class Round
     {
         private readonly PriorityAging _ageing;
@@ -37,7 +37,7 @@ public sealed class PriorityAging(TimeSpan after, int every)
         internal Round(PriorityAging ageing, IReadOnlyList<WaitQueueHead> heads, Queue<WaitQueueHead> aged) =>
             (_ageing, _heads, _aged) = (ageing, heads, aged);
 
-        /// <summary>Whose turn it is; null when everybody has had his.</summary>
+        /// <summary>The next task in turn; null when all have had theirs.</summary>
         public WaitQueueHead? Next()
         {
             while (_ageing._sinceAged >= _ageing.Every - 1 && _aged.TryDequeue(out var aged))
@@ -55,7 +55,7 @@ public sealed class PriorityAging(TimeSpan after, int every)
             return null;
         }
 
-        /// <summary>The one whose turn it was has been given room.</summary>
+        /// <summary>The task whose turn it was has been granted capacity.</summary>
         public void Granted(WaitQueueHead head)
         {
             if (_nextIsAged)

@@ -8,7 +8,7 @@ namespace LlmQueue.Worker.Scheduling;
 /// Leader election among the schedulers of all workers: an advisory lock on a connection of its own, which also hears the signal. The
 /// leadership ends with the connection.
 /// </summary>
-public sealed class SchedulerLeadership(NpgsqlDataSource database, LineBell lineBell)
+public sealed class SchedulerLeadership(NpgsqlDataSource database, CapacitySignal capacitySignal)
 {
     /// <summary>Any number will do as long as every worker uses the same.</summary>
     private const long Leadership = 7_255_142_002;
@@ -36,12 +36,12 @@ public sealed class SchedulerLeadership(NpgsqlDataSource database, LineBell line
         var connection = await OpenWithPassword(settings, cancellationToken);
         try
         {
-            await using (var wait = new NpgsqlCommand($"{LosesIfSilent}; select pg_advisory_lock({Leadership}); listen {LineBell.Channel}",
+            await using (var wait = new NpgsqlCommand($"{LosesIfSilent}; select pg_advisory_lock({Leadership}); listen {CapacitySignal.Channel}",
                 connection))
                 await wait.ExecuteNonQueryAsync(cancellationToken);
             connection.Notification += (_, _) => work.Set();
-            lineBell.Here = work;
-            return new Term(connection, lineBell, cancellationToken);
+            capacitySignal.Here = work;
+            return new Term(connection, capacitySignal, cancellationToken);
         }
         catch
         {
@@ -63,13 +63,13 @@ public sealed class SchedulerLeadership(NpgsqlDataSource database, LineBell line
     internal sealed class Term : IAsyncDisposable
     {
         private readonly NpgsqlConnection _connection;
-        private readonly LineBell _lineBell;
+        private readonly CapacitySignal _lineBell;
         private readonly CancellationTokenSource _lost;
         private readonly Task _hearing;
 
-        internal Term(NpgsqlConnection connection, LineBell lineBell, CancellationToken cancellationToken)
+        internal Term(NpgsqlConnection connection, CapacitySignal capacitySignal, CancellationToken cancellationToken)
         {
-            (_connection, _lineBell) = (connection, lineBell);
+            (_connection, _lineBell) = (connection, capacitySignal);
             _lost = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             _hearing = Hear(connection, _lost);
         }

@@ -6,32 +6,32 @@ using Npgsql;
 
 namespace LlmQueue.Worker.Scheduling;
 
-/// <summary>What a round has done: the bells to ring, and when something may be done next.</summary>
-public sealed record SchedulingResult(IReadOnlyList<object> Bells, DateTime? NextOpening);
+/// <summary>The result of a cycle: the commands to send, and when something may be done next.</summary>
+public sealed record SchedulingResult(IReadOnlyList<object> Commands, DateTime? NextOpening);
 
 /// <summary>
-/// One round of the Pacer, one transaction: pauses that are over, money that has come back, and the lines. Buckets are locked before
-/// anything is looked at, so a task that is just going to stand in line is either seen now or rings the bell after.
+/// A scheduling cycle, one transaction: back-offs that are over, money that has come back, and the wait queues. Buckets are locked before
+/// anything is looked at, so a task that is being enqueued is either seen now or wakes the scheduler after.
 /// </summary>
 public sealed class SchedulingCycle(
     NpgsqlDataSource database, LimitViews views, CyclePlanner planner, CycleBooking booking, BudgetRepository budgets,
     OutboxPublisher outbox, TimeProvider clock)
 {
-    // A bell that brought nothing about in this time is rung again.
+    // A command that has not moved its task in this time is sent again.
     private static readonly TimeSpan Unanswered = TimeSpan.FromSeconds(15);
 
     public async Task<SchedulingResult> Run(CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow().UtcDateTime;
-        var bells = new List<object>();
+        var commands = new List<object>();
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var work = await CycleTransaction.Lock(connection, transaction, now, Unanswered, cancellationToken);
-        bells.AddRange(work.Bells);
+        commands.AddRange(work.Commands);
         var next = work.NextDue;
         IReadOnlyList<OutboxMessage> alerts = [];
 
-        bells.AddRange(await ReleaseMoney(connection, transaction, work, now, cancellationToken));
+        commands.AddRange(await ReleaseMoney(connection, transaction, work, now, cancellationToken));
         next = CyclePlan.Earlier(next, work.Budgets.Where(b => b.Waiting > 0).Select(b => (DateTime?)b.PeriodEnd).Min());
 
         if (work.Buckets.Any(b => b.Waiting > 0))
@@ -39,8 +39,8 @@ public sealed class SchedulingCycle(
             var heads = await WaitQueueHeads.Read(connection, transaction, budgets, now, Unanswered, cancellationToken);
             var plan = await planner.Plan(heads, work, now);
             await booking.Grant(connection, transaction, plan, work, heads.Count == 0, now, cancellationToken);
-            bells.AddRange(plan.Grants.Where(g => g.Booked).Select(g => new CapacityGranted(g.Head.Id, g.Head.Attempt + 1)));
-            bells.AddRange(plan.ToDecideAgain.Select(id => new BudgetReleased(id)));
+            commands.AddRange(plan.Grants.Where(g => g.Booked).Select(g => new CapacityGranted(g.Head.Id, g.Head.Attempt + 1)));
+            commands.AddRange(plan.ToDecideAgain.Select(id => new BudgetReleased(id)));
             next = CyclePlan.Earlier(next, plan.NextOpening);
             alerts = plan.Alerts;
         }
@@ -51,15 +51,15 @@ public sealed class SchedulingCycle(
             views.Show(bucket);
         foreach (var budget in work.Budgets)
             views.Show(budget);
-        return new SchedulingResult(bells, next);
+        return new SchedulingResult(commands, next);
     }
 
-    /// <summary>Rings for as many tasks that wait for money as the money left can pay; after the period's end for all.</summary>
+    /// <summary>Wakes as many tasks that wait for money as the money left can pay; after the period's end all of them.</summary>
     private static async Task<List<object>> ReleaseMoney(
         NpgsqlConnection connection, NpgsqlTransaction transaction, CycleTransaction work, DateTime now,
         CancellationToken cancellationToken)
     {
-        var bells = new List<object>();
+        var commands = new List<object>();
         foreach (var budget in work.Budgets.Where(b => b.Waiting > 0))
         {
             var left = budget.PeriodEnd <= now || budget.LimitUsd is null
@@ -86,9 +86,9 @@ public sealed class SchedulingCycle(
             };
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
             while (await reader.ReadAsync(cancellationToken))
-                bells.Add(new BudgetReleased(reader.GetGuid(0)));
+                commands.Add(new BudgetReleased(reader.GetGuid(0)));
         }
 
-        return bells;
+        return commands;
     }
 }

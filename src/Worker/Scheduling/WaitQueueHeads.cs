@@ -1,23 +1,23 @@
 using LlmQueue.Storage.Budgets;
 using LlmQueue.Storage.Tasks;
-using LlmQueue.Worker.Admission;
 using Npgsql;
 
 namespace LlmQueue.Worker.Scheduling;
 
-/// <summary>A task near the front of its line, with what the Pacer must know to book room for it.</summary>
+/// <summary>A task near the head of its wait queue, with what the capacity scheduler must know to book capacity for it.</summary>
 public sealed record WaitQueueHead(
     Guid Id, string Line, short Priority, double StartTag, double LineTokens, double PromptUnits, int MaxOutputTokens, int Attempt,
-    DateTime WaitingSince, bool Unrung, string? AdmissionRequest, IReadOnlyList<string> Budgets, bool Bound, string? Complexity);
+    DateTime WaitingSince, bool NotWoken, string? CallKind, IReadOnlyList<string> Budgets, bool Bound, string? Complexity);
 
-/// <summary>Reads the first tasks of every line.</summary>
+/// <summary>Reads the first tasks of every wait queue.</summary>
 public static class WaitQueueHeads
 {
     private const int AClass = 128;
 
     /// <summary>
-    /// The recursion steps from line to line, and in each from priority class to priority class, through one index: its cost is the number
-    /// of lines, not of tasks. $1 is how many of each, $2 before when a bell must have been rung to count as unanswered.
+    /// The recursion steps from wait queue to wait queue, and in each from priority class to priority class, through one index: its cost is
+    /// the number of queues, not of tasks. $1 is how many of each, $2 the time before which a command must have been sent to count as
+    /// unanswered.
     /// </summary>
     public const string Sql = $"""
         with recursive l as (
@@ -25,14 +25,14 @@ public static class WaitQueueHeads
             union all
             select n.line, n.priority from l cross join lateral (
                 select t.line, t.priority from tasks t where t.state = 'WaitingForCapacity' and t.granted_at is null and (t.line, t.priority) > (l.line, l.priority) order by t.line, t.priority limit 1) n)
-        select h.id, l.line, h.priority, h.start_tag, h.line_tokens, h.prompt_units, h.max_output_tokens, h.attempt, h.waiting_since, h.unrung, h.tenant, h.agent, h.kind, h.bound, h.errand, h.complexity from l
+        select h.id, l.line, h.priority, h.start_tag, h.line_tokens, h.prompt_units, h.max_output_tokens, h.attempt, h.waiting_since, h.not_woken, h.tenant, h.agent, h.kind, h.bound, h.call_kind, h.complexity from l
         cross join lateral (
-            select t.id, t.priority, t.start_tag, t.line_tokens, t.prompt_units, coalesce(t.pass_output_tokens, t.max_output_tokens) as max_output_tokens, t.attempt, t.waiting_since, t.rung_at <= t.waiting_since or t.rung_at < $2 as unrung,
-                t.tenant, t.agent, t.kind, t.complexity, t.high_stakes or t.requested_model is not null as bound, case when t.pass like '{TaskPasses.Part}-%' then '{TaskPasses.Part}' else coalesce(t.pass, t.kind) end as errand from tasks t
+            select t.id, t.priority, t.start_tag, t.line_tokens, t.prompt_units, coalesce(t.pass_output_tokens, t.max_output_tokens) as max_output_tokens, t.attempt, t.waiting_since, t.rung_at <= t.waiting_since or t.rung_at < $2 as not_woken,
+                t.tenant, t.agent, t.kind, t.complexity, t.high_stakes or t.requested_model is not null as bound, case when t.pass like '{TaskPasses.Part}-%' then '{TaskPasses.Part}' else coalesce(t.pass, t.kind) end as call_kind from tasks t
             where t.state = 'WaitingForCapacity' and t.granted_at is null and t.line = l.line and t.priority = l.priority order by t.line, t.priority, t.start_tag, t.id limit $1) h
         """;
 
-    /// <summary>In the order of their turns: priority class, then the tenants' fair order.</summary>
+    /// <summary>Ordered by priority class, then by start-time fair queueing among tenants.</summary>
     public static async Task<IReadOnlyList<WaitQueueHead>> Read(
         NpgsqlConnection connection, NpgsqlTransaction? transaction, BudgetRepository budgets, DateTime now, TimeSpan unanswered,
         CancellationToken cancellationToken)

@@ -5,7 +5,7 @@ using LlmQueue.Storage.Webhooks;
 
 namespace LlmQueue.Worker.Webhooks;
 
-/// <summary>What a receiver is told. Thin on purpose: who wants the answer asks for it, and nobody on the way reads it.</summary>
+/// <summary>The body of a webhook. Thin on purpose: a receiver that wants the answer asks for it, and nobody on the way reads it.</summary>
 public static class WebhookBody
 {
     /// <param name="due">The call.</param>

@@ -6,8 +6,9 @@ using Microsoft.Extensions.Logging;
 namespace LlmQueue.Worker.Webhooks;
 
 /// <summary>
-/// Tells tenants' addresses that their tasks and batches have ended: at least once, the same id each time, over hours where it must be. The
-/// rows are the timers. A slow receiver takes one of sixteen places and no more than twenty seconds; the others go on.
+/// Delivers webhooks: tells tenants' addresses that their tasks and batches have ended, at least once, the same id each time, over hours
+/// where it must be. The rows are the timers. A slow receiver takes one of sixteen places and no more than twenty seconds; the others go
+/// on.
 /// </summary>
 public sealed class WebhookLoop(
     WebhookRepository book, WebhookCall call, Signal<WebhookRow> webhookDue, TimeProvider clock, ILogger<WebhookLoop> logger)

@@ -1,6 +1,6 @@
 namespace LlmQueue.Worker.Webhooks;
 
-/// <summary>What is done after a call to a tenant's address. A closed set.</summary>
+/// <summary>The decision after a delivery to a tenant's address. A closed set.</summary>
 public abstract record WebhookDecision(string Result)
 {
     public sealed record Delivered(string Result) : WebhookDecision(Result);
@@ -10,7 +10,7 @@ public abstract record WebhookDecision(string Result)
     public sealed record GiveUp(string Result, bool AddressIsGone) : WebhookDecision(Result);
 }
 
-/// <summary>When a call is tried again, and when no more: Standard Webhooks' schedule, three days in all.</summary>
+/// <summary>The retry schedule of webhooks: Standard Webhooks' own, three days in all.</summary>
 public static class WebhookRule
 {
     private static readonly TimeSpan[] Pauses =
@@ -23,8 +23,8 @@ public static class WebhookRule
     /// <param name="why">What happened, where there was none.</param>
     /// <param name="retryAfter">What the receiver asked for.</param>
     /// <param name="attempt">From 1.</param>
-    /// <param name="chance">From 0 to 1: a receiver that comes back is not met by everybody at once.</param>
-    public static WebhookDecision Decide(int? status, string? why, TimeSpan? retryAfter, int attempt, double chance)
+    /// <param name="jitter">From 0 to 1: a receiver that comes back is not met by all deliveries at once.</param>
+    public static WebhookDecision Decide(int? status, string? why, TimeSpan? retryAfter, int attempt, double jitter)
     {
         var result = status is { } code ? $"the receiver answered {code}" : why ?? "no answer";
         if (status is >= 200 and < 300)
@@ -33,7 +33,7 @@ public static class WebhookRule
             return new WebhookDecision.GiveUp($"{result}: it wants no calls any more", AddressIsGone: true);
         if (attempt > Pauses.Length)
             return new WebhookDecision.GiveUp($"{result}, {attempt} times in three days", AddressIsGone: false);
-        var pause = Pauses[attempt - 1] * (1 + (0.1 * chance));
+        var pause = Pauses[attempt - 1] * (1 + (0.1 * jitter));
         // A receiver that asks for time gets it, up to a day; one that asks for less than its turn does not get more calls.
         if (status is 429 or 503 && retryAfter is { } asked && asked > pause)
             pause = asked < TimeSpan.FromDays(1) ? asked : TimeSpan.FromDays(1);

@@ -4,8 +4,8 @@ using System.Text;
 namespace LlmQueue.Worker.Webhooks;
 
 /// <summary>
-/// Standard Webhooks 1.0: an HMAC-SHA256 over id, time and body with each secret of the tenant, so that one can be exchanged
-/// while both are good.
+/// Signs webhooks as Standard Webhooks 1.0 specifies: an HMAC-SHA256 over id, time and body with each secret of the tenant, so that one can
+/// be exchanged while both are valid.
 /// </summary>
 public static class WebhookSignature
 {

@@ -92,11 +92,11 @@ internal sealed class AdmissionUnderTest : IAsyncDisposable
         return rows.ConvertAll(row => row.CorrelationId);
     }
 
-    /// <summary>One round of the Pacer; the tasks it has booked room for.</summary>
+    /// <summary>One scheduling cycle; the tasks it has booked capacity for.</summary>
     public async Task<IReadOnlyList<Guid>> Round()
     {
         var result = await Pace();
-        return [.. result.Bells.OfType<CapacityGranted>().Select(bell => bell.TaskId)];
+        return [.. result.Commands.OfType<CapacityGranted>().Select(grant => grant.TaskId)];
     }
 
     public Task<SchedulingResult> Pace() => Services.GetRequiredService<SchedulingCycle>().Run(TestContext.Current.CancellationToken);

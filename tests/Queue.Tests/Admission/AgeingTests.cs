@@ -74,5 +74,5 @@ public sealed class AgeingTests
 
     private static List<WaitQueueHead> Heads(short priority, int count, int waited) =>
         [.. Enumerable.Range(0, count).Select(i => new WaitQueueHead(Guid.CreateVersion7(), "line", priority, i, 100, 100, 100, 0,
-            Now.AddSeconds(-waited).AddMilliseconds(i), Unrung: false, null, [], Bound: false, Complexity: null))];
+            Now.AddSeconds(-waited).AddMilliseconds(i), NotWoken: false, null, [], Bound: false, Complexity: null))];
 }

@@ -91,7 +91,7 @@ public sealed class FairnessTests
 
         var result = await admission.Pace();
 
-        Assert.Equal(large, Assert.Single(result.Bells.OfType<BudgetReleased>()).TaskId);
-        Assert.Single(result.Bells.OfType<CapacityGranted>());
+        Assert.Equal(large, Assert.Single(result.Commands.OfType<BudgetReleased>()).TaskId);
+        Assert.Single(result.Commands.OfType<CapacityGranted>());
     }
 }

@@ -72,7 +72,7 @@ internal sealed class Machine
         (this.world, this.consumed, this.lines, clock) = (world, consumed, lines, new StillClock(() => world().Now));
         // What stands for a database is never asked: every row these look for is shown to the views first.
         var catalogue = new CurrentCatalogue(Catalogue);
-        budgets = new BudgetRepository(database: null!, contexts: null!, tables: null!, Views, lineBell: null!, clock);
+        budgets = new BudgetRepository(database: null!, contexts: null!, tables: null!, Views, capacitySignal: null!, clock);
         estimates = new CallEstimates(new Calibrations(database: null!), new OutputUses(database: null!), clock,
             NullLogger<CallEstimates>.Instance);
         var luck = new ScriptedJitter(chance);

@@ -146,8 +146,8 @@ public sealed class QueueUnderTest : IAsyncDisposable
     public Task<Guid> Ask(string prompt = "Why is the sky blue?", int maxOutputTokens = 50) =>
         Publish(new LlmTask { Prompt = prompt, Kind = "analysis", Complexity = "low", MaxOutputTokens = maxOutputTokens });
 
-    public Task Send(params object[] bells) =>
-        Services.GetRequiredService<CommandSender>().Send(bells, TestContext.Current.CancellationToken);
+    public Task Send(params object[] commands) =>
+        Services.GetRequiredService<CommandSender>().Send(commands, TestContext.Current.CancellationToken);
 
     public async Task<int> Execute(string sql, params object[] values)
     {

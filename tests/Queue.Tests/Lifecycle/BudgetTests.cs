@@ -52,7 +52,7 @@ public sealed class BudgetTests(SimulatorFixture simulators) : IClassFixture<Sim
             waiting.TrueForAll(t => queue.Events<LlmTaskDeferred>().Any(e => e.TaskId == t.CorrelationId && e.WaitingFor == "budget")));
 
         await queue.Execute("update budgets set limit_usd = 1000");
-        queue.Services.GetRequiredService<LineBell>().Send();
+        queue.Services.GetRequiredService<CapacitySignal>().Send();
         foreach (var id in ids)
             await queue.InState(id, TaskStates.Completed);
 
@@ -96,7 +96,7 @@ public sealed class BudgetTests(SimulatorFixture simulators) : IClassFixture<Sim
         foreach (var id in ids)
             await queue.InState(id, TaskStates.WaitingForCapacity);
         await queue.Execute("update budgets set limit_usd = 0.01");
-        queue.Services.GetRequiredService<LineBell>().Send();
+        queue.Services.GetRequiredService<CapacitySignal>().Send();
 
         foreach (var id in ids)
             await queue.InState(id, TaskStates.WaitingForBudget);
@@ -107,7 +107,7 @@ public sealed class BudgetTests(SimulatorFixture simulators) : IClassFixture<Sim
         Assert.Equal((3, 0), ((await queue.Budget()).Waiting, Assert.Single(await queue.Buckets()).Waiting));
 
         await queue.Execute("update budgets set limit_usd = 100");
-        queue.Services.GetRequiredService<LineBell>().Send();
+        queue.Services.GetRequiredService<CapacitySignal>().Send();
         foreach (var id in ids)
             await queue.InState(id, TaskStates.Completed);
         await queue.AssertLedgerIsSettled();

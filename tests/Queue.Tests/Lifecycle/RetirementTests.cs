@@ -30,7 +30,7 @@ public sealed class RetirementTests(SimulatorFixture simulators) : IClassFixture
             Assert.Contains("groq:old", (await queue.InState(id, TaskStates.WaitingForCapacity)).Wait.Reason, StringComparison.Ordinal);
 
         clock.Shift(TimeSpan.FromDays(1));
-        queue.Services.GetRequiredService<LineBell>().Send();
+        queue.Services.GetRequiredService<CapacitySignal>().Send();
         foreach (var id in ids)
             Assert.Equal("groq:new", (await queue.InState(id, TaskStates.Completed)).AnsweredModel);
 

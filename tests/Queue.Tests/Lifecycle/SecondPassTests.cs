@@ -186,7 +186,7 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
         await using var again = await QueueUnderTest.Start(
             new QueueSetup { Catalogue = catalogue, ProviderUrl = simulator.BaseUrl, Database = database });
         await again.Execute("update buckets set closed_until = null, level_requests_minute = 60000, as_of = now()");
-        again.Services.GetRequiredService<LineBell>().Send();
+        again.Services.GetRequiredService<CapacitySignal>().Send();
         await again.InState(id, TaskStates.Completed);
 
         Assert.Equal((await again.Payloads(id))["revision"], await again.Answer(id));
@@ -210,7 +210,7 @@ public sealed class SecondPassTests(SimulatorFixture simulators) : IClassFixture
         var id = await Ask(queue);
         Assert.Equal(TaskPasses.Critique, (await queue.InState(id, TaskStates.WaitingForBudget)).Pass.Name);
         await queue.Execute("update budgets set limit_usd = 1000");
-        queue.Services.GetRequiredService<LineBell>().Send();
+        queue.Services.GetRequiredService<CapacitySignal>().Send();
         await queue.InState(id, TaskStates.Completed);
 
         await Kept(queue, id, "the draft is the answer: the critic accepts it, score 0.80");

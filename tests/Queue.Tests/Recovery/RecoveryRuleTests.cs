@@ -107,7 +107,7 @@ public sealed class RecoveryRuleTests
         }));
 
     private static RecoveryDecision Decide(CallOutcome outcome, int faults) =>
-        RecoveryRule.Decide(outcome, Trial(faults), Options, chance: 0.5);
+        RecoveryRule.Decide(outcome, Trial(faults), Options, jitter: 0.5);
 
     private static Trial Trial(int faults) =>
         new("m", faults, Outages: 0, OthersWereAnswered: false, HasTime: true, MaxOutputTokens: 50, MostOutputTokens: 8192);

@@ -9,9 +9,9 @@ using MassTransit;
 namespace LlmQueue.Worker.Calling.Claiming;
 
 /// <summary>
-/// The slots for open calls, so many a provider. A worker that opens an attempt and has a slot free keeps the call to itself: the claim is
-/// part of the commit that opens the attempt where its prompt is at hand, and no message is needed. Where no slot is free, or this worker
-/// may count as gone, CallProvider goes to whichever worker has one.
+/// The slots for open calls, a fixed number for each provider. A worker that opens an attempt and has a slot free keeps the call to itself:
+/// the claim is part of the commit that opens the attempt where its prompt is at hand, and no message is needed. Where no slot is free, or
+/// this worker may count as gone, CallProvider goes to whichever worker has one.
 /// </summary>
 public sealed class CallSlots(WorkerIdentity identity, Heartbeat heartbeat, WorkerOptions options, TimeProvider clock)
 {
@@ -21,7 +21,7 @@ public sealed class CallSlots(WorkerIdentity identity, Heartbeat heartbeat, Work
     private int _kept;
     private volatile bool _closed;
 
-    /// <summary>Waits for a slot; whoever has it gives it back.</summary>
+    /// <summary>Waits for a slot; the caller releases it.</summary>
     public Task Take(string provider, CancellationToken cancellationToken) => Slots(provider).WaitAsync(cancellationToken);
 
     public void Leave(string provider) => Slots(provider).Release();
@@ -79,7 +79,7 @@ public sealed class CallSlots(WorkerIdentity identity, Heartbeat heartbeat, Work
     internal ChannelReader<LocalCall> Own => _own.Reader;
 
     /// <summary>
-    /// A pass asks something else than the task's prompt, and so does who waited for room: theirs is read when they are claimed.
+    /// A pass asks something else than the task's prompt, and so does a task that waited for capacity: its prompt is read when it is claimed.
     /// </summary>
     private ClaimedCall? Claim(TaskRow task, AttemptRow attempt, UnitOfWork transition)
     {

@@ -9,8 +9,8 @@ using Npgsql;
 namespace LlmQueue.Worker.Calling.Claiming;
 
 /// <summary>
-/// Claims attempts: of any number of CallProvider messages for one attempt, in any number of workers, exactly one makes the call.
-/// The claim also reads the prompt, so that a call costs one statement before it is made; claims that arrive together share it.
+/// Claims attempts: of any number of CallProvider messages for one attempt, in any number of workers, exactly one makes the call. The claim
+/// also reads the prompt, so that a call costs one statement before it is made; claims that arrive together share it.
 /// </summary>
 public sealed class Claims : BackgroundService
 {

@@ -7,9 +7,9 @@ using Polly.Timeout;
 namespace LlmQueue.Worker.Calling.Guards;
 
 /// <summary>
-/// A call's time-out, and the counting of faults (Polly). What is counted here only says when a breaker is to open: the breaker itself is
-/// in the bucket's row, where all workers see it (BreakerRule). So Polly's own is closed again at once, or each worker would have its own
-/// opinion of when to probe.
+/// The timeout of a call and the local counting of faults (Polly). The count only says when a breaker is to open: the breaker itself is in
+/// the bucket's row, where all workers see it (BreakerRule). So Polly's own breaker is closed again at once, or each worker would probe by
+/// its own.
 /// </summary>
 public sealed class Breakers(TimeProvider clock)
 {

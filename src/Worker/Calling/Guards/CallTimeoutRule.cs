@@ -2,7 +2,7 @@ using LlmQueue.Catalogue;
 
 namespace LlmQueue.Worker.Calling.Guards;
 
-/// <summary>How long a call may take. Pure.</summary>
+/// <summary>Decides the timeout of a call. Pure.</summary>
 public static class CallTimeoutRule
 {
     /// <param name="model">The model that is called; null when the catalogue has dropped it.</param>

@@ -6,7 +6,7 @@ using LlmQueue.Worker.Calling.Claiming;
 
 namespace LlmQueue.Worker.Calling.Guards;
 
-/// <summary>How long a claimed call may take, by what else of its chain could be asked now.</summary>
+/// <summary>The timeout of a claimed call, by what else of its chain could be asked now.</summary>
 public sealed class CallTimeouts(LimitViews views, BucketDirectory directory, WorkerOptions options, TimeProvider clock)
 {
     public TimeSpan For(ClaimedCall claim)

@@ -3,8 +3,8 @@ using Microsoft.Extensions.Hosting;
 namespace LlmQueue.Worker.Calling.Guards;
 
 /// <summary>
-/// How long a worker that is asked to stop waits for its open calls, because they are paid for. It is less than the bus and the host wait,
-/// so that the outcome of a call that is given up is still written.
+/// The drain timeout: how long a worker that is asked to stop waits for its open calls, because they are paid for. It is less than the bus
+/// and the host wait, so that the outcome of a call that is given up is still written.
 /// </summary>
 public sealed class DrainTimeout : IDisposable
 {

@@ -9,8 +9,8 @@ using Microsoft.Extensions.Logging;
 namespace LlmQueue.Worker.Calling.Guards;
 
 /// <summary>
-/// Lets a claimed call through to its provider, or says why not: no key, an open circuit breaker, a worker that stops. Whatever happens,
-/// the call has an outcome.
+/// Guards a claimed call: without a key, with an open circuit breaker or in a worker that stops it is not made. Whatever happens, the call
+/// has an outcome.
 /// </summary>
 public sealed class GuardedCalls(
     UsableProviders providers, LimitViews views, Breakers breakers, DrainTimeout drain, TimeProvider clock, ILogger<GuardedCalls> logger)

@@ -4,10 +4,10 @@ using LlmQueue.Worker.Outcomes;
 namespace LlmQueue.Worker.Calling.Providers;
 
 /// <summary>
-/// Which outcome an error is. Status codes mean less than they promise: billing comes as 400, 402, 403 and 429, a model that is gone as
-/// 400, 403, 404 and 410, content that is refused as 400 and 403. So what an error names goes before its number. Gateways (OpenRouter,
-/// LiteLLM behind a base address) pass on what their upstreams wrote: every error is therefore read with the signs of all providers,
-/// whoever sent it.
+/// Maps the error of a provider to an outcome. Status codes mean less than they promise: billing comes as 400, 402, 403 and 429, a model
+/// that is gone as 400, 403, 404 and 410, content that is refused as 400 and 403. So what an error names goes before its number. Gateways
+/// (OpenRouter, LiteLLM behind a base address) pass on what their upstreams wrote: every error is therefore read with the signs of all
+/// providers, whoever sent it.
 /// </summary>
 internal static class ErrorReader
 {

@@ -2,7 +2,7 @@ using LlmQueue.Worker.Calling.Reading;
 
 namespace LlmQueue.Worker.Calling.Providers;
 
-/// <summary>What an error can mean beyond its status, in the order in which meanings are looked for: the first found counts.</summary>
+/// <summary>The meaning of an error beyond its status, in the order in which meanings are looked for: the first found counts.</summary>
 public enum ErrorMeaning
 {
     /// <summary>Money is held for calls on their way; with them it comes back.</summary>
@@ -36,7 +36,7 @@ public enum ErrorMeaning
     Unsupported,
 }
 
-/// <summary>By what an error is known to mean something.</summary>
+/// <summary>A sign by which an error's meaning is recognised.</summary>
 /// <param name="Meaning">What it means.</param>
 /// <param name="Fits">True for the errors that mean it, by status and body.</param>
 public sealed record ErrorSign(ErrorMeaning Meaning, Func<int, ErrorBody, bool> Fits)

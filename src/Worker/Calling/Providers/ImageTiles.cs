@@ -2,7 +2,7 @@ using LlmQueue.OpenAi;
 
 namespace LlmQueue.Worker.Calling.Providers;
 
-/// <summary>What models cut an image into before they read it. Pure.</summary>
+/// <summary>The tiles that models cut an image into. Pure.</summary>
 internal static class ImageTiles
 {
     extension(ImageSize size)

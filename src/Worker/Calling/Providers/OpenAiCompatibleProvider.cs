@@ -8,7 +8,7 @@ using LlmQueue.Worker.Outcomes;
 namespace LlmQueue.Worker.Calling.Providers;
 
 /// <summary>
-/// A provider as most are: requests, answers, headers and errors as OpenAI documents them. A provider that does something otherwise
+/// The base of all providers: requests, answers, headers and errors as OpenAI documents them. A provider that does something differently
 /// overrides that in a file of its own, and nothing of it stands anywhere else. Pure: it opens no connection and keeps no state.
 /// </summary>
 /// <param name="name">Lower case, as in a model's id and in settings.</param>

@@ -1,6 +1,6 @@
 namespace LlmQueue.Worker.Calling.Providers;
 
-/// <summary>The providers that have a file of their own here: each is found by being there, and needs no line anywhere else.</summary>
+/// <summary>The registry of providers: each is found by its class, and needs no line anywhere else.</summary>
 public static class ProviderRegistry
 {
     private static readonly Dictionary<string, OpenAiCompatibleProvider> ByName = typeof(OpenAiCompatibleProvider).Assembly.GetTypes()

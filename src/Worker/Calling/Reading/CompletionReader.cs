@@ -3,7 +3,7 @@ using LlmQueue.Worker.Outcomes;
 
 namespace LlmQueue.Worker.Calling.Reading;
 
-/// <summary>What the body of a successful answer is.</summary>
+/// <summary>The body of a successful answer.</summary>
 /// <param name="Outcome">Null where the body is an error in spite of its 200.</param>
 /// <param name="ErrorStatus">The status that such an error names; 500 where it names none.</param>
 public readonly record struct Completion(CallOutcome? Outcome, int ErrorStatus);

@@ -3,7 +3,7 @@ using LlmQueue.Limits;
 
 namespace LlmQueue.Worker.Calling.Reading;
 
-/// <summary>What a refusal's words say of the limit that was met: "on tokens per minute (TPM): Limit 6000, Used 5034". Pure.</summary>
+/// <summary>The limit that the words of a refusal name: "on tokens per minute (TPM): Limit 6000, Used 5034". Pure.</summary>
 /// <param name="Window">Of which window it is; null where it does not say.</param>
 /// <param name="Limit">What the window allows; null where it does not say.</param>
 public readonly partial record struct NamedLimit(LimitWindow? Window, double? Limit)

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace LlmQueue.Worker.Calling.Reading;
 
-/// <summary>How long a provider asks to wait, in whichever of its forms it says so. Pure.</summary>
+/// <summary>Reads how long a provider asks to wait, in each of its forms. Pure.</summary>
 public static partial class RetryWait
 {
     /// <summary>Where nobody says how long.</summary>

@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 namespace LlmQueue.Worker.Calling.Reading;
 
 /// <summary>
-/// Reads an answer that comes in pieces, says each piece as it comes, and puts the whole together as if it had come at once: what follows
+/// Reads a streamed answer: passes each piece on as it comes, and puts the whole together as if it had come at once, so that later steps
 /// need not know.
 /// </summary>
 public static class StreamedAnswer

@@ -2,7 +2,7 @@ using LlmQueue.Limits;
 
 namespace LlmQueue.Worker.Calling.Reading;
 
-/// <summary>The headers that a provider tells one of its windows by.</summary>
+/// <summary>The headers that describe one window of a provider's limits.</summary>
 /// <param name="Limit">What the window allows; null where no header says it.</param>
 /// <param name="Remaining">What is left of it.</param>
 /// <param name="Reset">When it is full again; null where no header says it.</param>
@@ -37,12 +37,12 @@ public sealed record WindowHeaders(string? Limit, string Remaining, string? Rese
     }
 }
 
-/// <summary>What headers say of one window.</summary>
+/// <summary>The count of one window, as headers give it.</summary>
 /// <param name="Limit">What it allows.</param>
 /// <param name="Remaining">What is left of it.</param>
 public sealed record WindowCount(double? Limit, double? Remaining);
 
-/// <summary>Puts what was read of a window to its place in the count.</summary>
+/// <summary>Puts the counts of windows into the provider's count.</summary>
 public static class ProviderCounts
 {
     extension(ProviderCount count)

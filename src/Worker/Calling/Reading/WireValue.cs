@@ -3,7 +3,9 @@ using System.Text.RegularExpressions;
 
 namespace LlmQueue.Worker.Calling.Reading;
 
-/// <summary>Numbers, durations and moments, as providers write them into headers and bodies. Null for what cannot be read. Pure.</summary>
+/// <summary>
+/// Parses numbers, durations and times as providers write them into headers and bodies. Null for what cannot be read. Pure.
+/// </summary>
 public static partial class WireValue
 {
     /// <summary>A number that counts something: finite and not negative.</summary>

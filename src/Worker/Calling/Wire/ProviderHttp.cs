@@ -1,6 +1,6 @@
 namespace LlmQueue.Worker.Calling.Wire;
 
-/// <summary>One pool of connections to all providers, for the calls of all keys.</summary>
+/// <summary>The HTTP connection pool to all providers, for the calls of all keys.</summary>
 public sealed class ProviderHttp : IDisposable
 {
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10), ConnectionLifetime = TimeSpan.FromMinutes(5);

@@ -4,7 +4,7 @@ using LlmQueue.Storage;
 
 namespace LlmQueue.Worker.Calling.Wire;
 
-/// <summary>What one call sends.</summary>
+/// <summary>The request of one call.</summary>
 /// <param name="Model">The model's name on the wire.</param>
 /// <param name="Messages">The conversation.</param>
 /// <param name="MaxOutputTokens">The longest answer.</param>

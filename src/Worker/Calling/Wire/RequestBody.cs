@@ -4,7 +4,7 @@ using LlmQueue.Worker.Calling.Providers;
 
 namespace LlmQueue.Worker.Calling.Wire;
 
-/// <summary>The body of a chat completion as one provider wants it. Pure.</summary>
+/// <summary>Writes the body of a chat completion for one provider. Pure.</summary>
 internal static class RequestBody
 {
     public static byte[] Of(ProviderRequest request, OpenAiCompatibleProvider provider)

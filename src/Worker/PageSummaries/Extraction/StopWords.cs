@@ -2,9 +2,7 @@ using System.Collections.Frozen;
 
 namespace LlmQueue.Worker.PageSummaries.Extraction;
 
-/// <summary>
-/// Words that say nothing of what a sentence is about, by language. The language of a text is the one whose words it has most of.
-/// </summary>
+/// <summary>Stop words by language. The language of a text is the one whose words it has most of.</summary>
 internal static class StopWords
 {
     private static readonly FrozenDictionary<string, FrozenSet<string>> Languages = new Dictionary<string, string>

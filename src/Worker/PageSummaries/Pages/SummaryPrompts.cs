@@ -3,7 +3,7 @@ using LlmQueue.Contracts;
 namespace LlmQueue.Worker.PageSummaries.Pages;
 
 /// <summary>
-/// The words to the models. Each says what the material is, how long the answer may be, and that nothing may be added to it.
+/// The prompts of page summaries. Each says what the material is, how long the answer may be, and that nothing may be added to it.
 /// </summary>
 public static class SummaryPrompts
 {

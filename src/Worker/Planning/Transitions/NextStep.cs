@@ -2,7 +2,7 @@ using LlmQueue.Worker.Admission;
 
 namespace LlmQueue.Worker.Planning.Transitions;
 
-/// <summary>Where a task goes after planning. A closed set; the state machine has one branch for each.</summary>
+/// <summary>The result of planning: where the task goes. A closed set; the state machine has one branch for each.</summary>
 public abstract record NextStep
 {
     /// <summary>Capacity and budget are reserved: call the model.</summary>

@@ -4,7 +4,7 @@ using LlmQueue.Worker.Routing;
 
 namespace LlmQueue.Worker.Planning.Transitions;
 
-/// <summary>How large the calls may be in which a prompt is read that no single call holds.</summary>
+/// <summary>The sizes of the calls in which a prompt is read that no single call holds.</summary>
 public sealed class PartSizes(CurrentCatalogue catalogue, ModelAvailability availability)
 {
     /// <summary>

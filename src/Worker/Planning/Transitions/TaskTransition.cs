@@ -12,9 +12,8 @@ using MassTransit;
 namespace LlmQueue.Worker.Planning.Transitions;
 
 /// <summary>
-/// One transition of a task while it is decided: its row, the unit of work that will be written, and what steps and activities hand to
-/// each other.
-/// A payload of the message's context beside the unit of work; a transition that has to be decided again begins with a new one.
+/// The context of one transition of a task: its row, the unit of work that will be written, and what steps and activities hand to each
+/// other. It is a payload of the message's context beside the unit of work; a transition that is decided again begins with a new one.
 /// </summary>
 public sealed class TaskTransition(TaskRow task, UnitOfWork work)
 {

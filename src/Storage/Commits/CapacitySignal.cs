@@ -4,19 +4,19 @@ using Npgsql;
 namespace LlmQueue.Storage.Commits;
 
 /// <summary>
-/// Sets the Pacer's signal, in whichever process it leads: by hand in this one, else by a NOTIFY. Sent at most every 40 ms a process:
-/// a NOTIFY takes a lock of the whole database at commit, so it must not go with every commit.
+/// The wake-up signal of the capacity scheduler, in whichever process it leads: set directly in this one, else sent by NOTIFY. Sent at most
+/// every 40 ms a process: a NOTIFY takes a lock of the whole database at commit, so it must not go with every commit.
 /// </summary>
-public sealed class LineBell(NpgsqlDataSource database, TimeProvider clock)
+public sealed class CapacitySignal(NpgsqlDataSource database, TimeProvider clock)
 {
     public const string Channel = "llmqueue_lines";
     private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(40);
 
     private readonly Lock _lock = new();
-    private bool _ringing;
+    private bool _sending;
     private bool _again;
 
-    /// <summary>The signal of a Pacer that leads in this process: then no message has to leave it.</summary>
+    /// <summary>The signal of a capacity scheduler that leads in this process: then no message has to leave it.</summary>
     public Signal? Here { get; set; }
 
     public void Send()
@@ -30,15 +30,15 @@ public sealed class LineBell(NpgsqlDataSource database, TimeProvider clock)
         lock (_lock)
         {
             _again = true;
-            if (_ringing)
+            if (_sending)
                 return;
-            _ringing = true;
+            _sending = true;
         }
 
-        _ = RingOut();
+        _ = SendNotifications();
     }
 
-    private async Task RingOut()
+    private async Task SendNotifications()
     {
         while (true)
         {
@@ -46,7 +46,7 @@ public sealed class LineBell(NpgsqlDataSource database, TimeProvider clock)
             {
                 if (!_again)
                 {
-                    _ringing = false;
+                    _sending = false;
                     return;
                 }
 
@@ -60,7 +60,7 @@ public sealed class LineBell(NpgsqlDataSource database, TimeProvider clock)
             }
             catch (Exception e) when (DatabaseFaults.IsPassing(e) || e is ObjectDisposedException)
             {
-                // Nobody is told now; the Pacer's own sweep looks at the lines within seconds.
+                // The wake-up is lost; the capacity scheduler looks at its wait queues by itself within seconds.
                 System.Diagnostics.Trace.WriteLine(e.Message);
             }
 
