@@ -21,9 +21,9 @@ public sealed class WaitActivities(WaitQueueDirectory waitQueues)
         var queue = WaitQueue.Of(why.Buckets, task.Route.LoadBalanced);
         waitQueues.Know(queue);
         var wait = new TaskWait { For = "capacity", Reason = why.Reason, QueueId = queue.Id, QueueTokens = why.Tokens };
-        var announced = Begin(transition, TaskStates.WaitingForCapacity, wait, why.ExpectedAt);
+        var recorded = Begin(transition, TaskStates.WaitingForCapacity, wait, why.ExpectedAt);
         var cost = task.PromptTokens + task.CallOutputTokens;
-        transition.Work.Enqueue = new Enqueue(queue, cost, Again: transition.Left is not null) { Expected = wait.Expect };
+        transition.Work.Enqueue = new Enqueue(queue, cost, Again: transition.Left is not null) { Expected = recorded.Expect };
     }
 
     public void WaitForBudget(BehaviorContext<TaskRow> context)
@@ -81,9 +81,9 @@ public sealed class WaitActivities(WaitQueueDirectory waitQueues)
             TaskId = task.CorrelationId, Tenant = task.Tenant, WaitingFor = wait.For!, Reason = wait.Reason!,
             At = work.Now, Metadata = transition.Metadata,
         });
-        var wait = new RecordedWait(task, work);
-        wait.Expect(expectedAt);
-        return wait;
+        var recorded = new RecordedWait(task, work);
+        recorded.Expect(expectedAt);
+        return recorded;
     }
 
     /// <summary>

@@ -13,9 +13,9 @@ public sealed class BucketOpening(
     NpgsqlDataSource database, StoreTables tables, LimitViews views, IDbContextFactory<QueueDb> contexts, TimeProvider clock)
 {
     /// <param name="opened">The buckets.</param>
-    /// <param name="announcement">An event that is written with them; null for none.</param>
+    /// <param name="reloaded">An event that is written with them; null for none.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    public async Task Open(IEnumerable<BucketInfo> opened, OutboxMessage? announcement, CancellationToken cancellationToken)
+    public async Task Open(IEnumerable<BucketInfo> opened, OutboxMessage? reloaded, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow().UtcDateTime;
         var rows = opened.Select(b => b.NewRow(now)).OrderBy(b => b.Id, StringComparer.Ordinal).ToList();
@@ -36,8 +36,8 @@ public sealed class BucketOpening(
                 batch.BatchCommands.Add(tables.EnableBuckets(rows));
             }
 
-            if (announcement is not null)
-                batch.BatchCommands.Add(tables.InsertAnnouncements([announcement.ToRow()]));
+            if (reloaded is not null)
+                batch.BatchCommands.Add(tables.InsertOutbox([reloaded.ToRow()]));
             if (batch.BatchCommands.Count > 0)
                 await batch.ExecuteNonQueryAsync(cancellationToken);
             await transaction.CommitAsync(cancellationToken);
