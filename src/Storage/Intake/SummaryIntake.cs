@@ -46,7 +46,7 @@ public static class SummaryIntake
             Model = Clean(request.Model),
             Priority = request.Priority is null ? Priorities.Batch : Priorities.Parse(request.Priority) ?? Priorities.Batch,
             Deadline = request.Deadline?.UtcDateTime,
-            Metadata = request.Metadata is { Count: > 0 } labels ? Unescaped(JsonSerializer.Serialize(labels, UnitOfWork.Json)) : null,
+            Metadata = request.Metadata is { Count: > 0 } labels ? JsonSerializer.Serialize(labels, UnitOfWork.Json) : null,
             Pages = request.Pages.Count,
             SubmittedAt = now,
             UpdatedAt = now,
@@ -56,7 +56,7 @@ public static class SummaryIntake
             .Select((page, i) => new PayloadRow
             {
                 SubjectId = id, Part = PartOf(i + 1),
-                Content = Unescaped(JsonSerializer.Serialize(Stored(page, i + 1, wrong?.GetValueOrDefault(i)), UnitOfWork.Json)),
+                Content = JsonSerializer.Serialize(Stored(page, i + 1, wrong?.GetValueOrDefault(i)), UnitOfWork.Json),
             }).ToList();
         return new AcceptedSummary(row, pages, WhatIsWrong(request, now, wrong));
     }
@@ -111,8 +111,6 @@ public static class SummaryIntake
         var wrong = request.Pages.Select((page, i) => known?.GetValueOrDefault(i) ?? WhatIsWrong(page, i + 1)).ToList();
         return wrong.TrueForAll(w => w is not null) ? $"None of the {wrong.Count} pages can be read. The first: {wrong[0]}" : null;
     }
-
-    private static string Unescaped(string json) => json.Replace("\\u0000", "", StringComparison.Ordinal);
 
     private static string? Clean(string? text) =>
         string.IsNullOrWhiteSpace(text) ? null : text.Replace("\0", "", StringComparison.Ordinal).Trim();

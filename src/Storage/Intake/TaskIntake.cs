@@ -38,10 +38,10 @@ public static class TaskIntake
         row.RequestedModel = Cut(task.Model);
         row.MaxOutputTokens = task.MaxOutputTokens ?? DefaultMaxOutputTokens;
         row.Deadline = task.Deadline?.UtcDateTime;
-        row.Metadata = task.Metadata is { Count: > 0 } labels ? Clean(JsonSerializer.Serialize(labels, UnitOfWork.Json)) : null;
+        row.Metadata = task.Metadata is { Count: > 0 } labels ? JsonSerializer.Serialize(labels, UnitOfWork.Json) : null;
         row.WebhookUrl = Cut(task.WebhookUrl, 2000);
         var refusal = WhatIsWrong(task, messages, now);
-        return new AcceptedTask(row, Clean(StoredPrompt.Write(messages, task.Parameters, stream)), refusal);
+        return new AcceptedTask(row, StoredPrompt.Write(messages, task.Parameters, stream), refusal);
     }
 
     public static IReadOnlyList<LlmMessage> ReadPrompt(string prompt) => StoredPrompt.Read(prompt).Messages;
@@ -93,9 +93,10 @@ public static class TaskIntake
         return null;
     }
 
-    /// <summary>PostgreSQL has no U+0000 in text; JSON writes it as an escape, so that is what is looked for.</summary>
-    private static string Clean(string json) => json.Replace("\\u0000", "", StringComparison.Ordinal);
-
+    /// <summary>
+    /// A name as its column keeps it. PostgreSQL's text has no U+0000. Prompts and metadata need no such care: they are kept as JSON, which
+    /// writes that character as an escape, and serialised JSON is never edited.
+    /// </summary>
     private static string? Cut(string? text, int longest = LongestName)
     {
         if (string.IsNullOrWhiteSpace(text))
