@@ -106,6 +106,8 @@ public static class SummaryIntake
                 + "What is to be read belongs into the pages.";
         if (request.Priority is not null && Priorities.Parse(request.Priority) is null)
             return $"The priority '{request.Priority}' is unknown; expected 'interactive', 'normal' or 'batch'.";
+        if (TaskIntake.WhatIsWrong(request.Metadata) is { } labels)
+            return labels;
         if (request.Deadline is { } deadline && deadline.UtcDateTime <= now)
             return $"The deadline {deadline.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC has passed already; expected a time in the future.";
         var wrong = request.Pages.Select((page, i) => known?.GetValueOrDefault(i) ?? WhatIsWrong(page, i + 1)).ToList();

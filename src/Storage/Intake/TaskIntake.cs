@@ -20,6 +20,8 @@ public static class TaskIntake
     public const int DefaultMaxOutputTokens = 1024;
     private const int LongestPrompt = 20_000_000;
     private const int LongestName = 200;
+    private const int MostLabels = 64;
+    private const int LongestLabels = 32_000;
 
     /// <exception cref="UnreadableMessageException">There is nothing in it that could be asked.</exception>
     public static AcceptedTask Read(LlmTask task, Guid id, string? tenant, DateTime now, bool stream = false)
@@ -83,6 +85,8 @@ public static class TaskIntake
                 + "expected 'low', 'medium' or 'high', or leave it out and it is classified.";
         if (task.MaxOutputTokens is < 1 or > 1_000_000)
             return $"maxOutputTokens is {task.MaxOutputTokens}; expected 1 to 1,000,000.";
+        if (WhatIsWrong(task.Metadata) is { } labels)
+            return labels;
         if (task.Parameters is { } parameters && ParameterRule.WhatIsWrong(parameters) is { } wrong)
             return wrong.Sentence;
         if (task.Deadline is { } deadline && deadline.UtcDateTime <= now)
@@ -91,6 +95,19 @@ public static class TaskIntake
             && !(Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"))
             return $"webhookUrl is '{Cut(url)}'; expected an absolute http or https address.";
         return null;
+    }
+
+    /// <summary>Labels are copied into every event and every list, so they are labels and not content.</summary>
+    internal static string? WhatIsWrong(IReadOnlyDictionary<string, string>? metadata)
+    {
+        if (metadata is null)
+            return null;
+        if (metadata.Count > MostLabels)
+            return $"The metadata has {metadata.Count} entries; at most {MostLabels} are taken.";
+        var characters = metadata.Sum(label => (long)label.Key.Length + (label.Value?.Length ?? 0));
+        return characters <= LongestLabels
+            ? null
+            : $"The metadata has {characters:N0} characters; at most {LongestLabels:N0} are taken. What is to be read belongs into the prompt.";
     }
 
     /// <summary>

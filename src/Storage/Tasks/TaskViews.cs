@@ -1,7 +1,6 @@
 using System.Text.Json;
 using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
-using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Webhooks;
 using Microsoft.EntityFrameworkCore;
 
@@ -68,9 +67,6 @@ public sealed class TaskViews(IDbContextFactory<QueueDb> contexts, TimeProvider 
             .Select(t => new Standing(t.CorrelationId, t.Tenant, t.State)).ToDictionaryAsync(s => s.Id, cancellationToken);
     }
 
-    internal static IReadOnlyDictionary<string, string>? Labels(string? metadata) =>
-        metadata is null ? null : JsonSerializer.Deserialize<Dictionary<string, string>>(metadata, UnitOfWork.Json);
-
     private static async Task<WebhookView?> Webhook(QueueDb db, TaskRow row, CancellationToken cancellationToken)
     {
         if (row.WebhookUrl is not { } url)
@@ -101,7 +97,7 @@ public sealed class TaskViews(IDbContextFactory<QueueDb> contexts, TimeProvider 
         MaxOutputTokens = row.MaxOutputTokens, Deadline = row.Deadline, ClassifiedBy = row.ClassifiedBy, Confidence = row.Confidence,
         Route = row.Route,
         Chain = row.Chain?.Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [],
-        Attempts = [.. attempts.Select(Attempt)], History = history, Output = output, Metadata = Labels(row.Metadata),
+        Attempts = [.. attempts.Select(Attempt)], History = history, Output = output, Metadata = Labels.Read(row.Metadata),
     };
 
     private static AttemptView Attempt(AttemptRow row) => new()

@@ -46,8 +46,7 @@ public sealed class TaskTransition(TaskRow task, UnitOfWork work)
     public bool HasDraft => task.DraftedBy is not null;
 
     /// <summary>The labels that the producer gave, for events.</summary>
-    public IReadOnlyDictionary<string, string>? Metadata =>
-        task.Metadata is null ? null : JsonSerializer.Deserialize<Dictionary<string, string>>(task.Metadata, UnitOfWork.Json);
+    public IReadOnlyDictionary<string, string>? Metadata => Labels.Read(task.Metadata);
 
     /// <summary>What the row says is reserved for the open call.</summary>
     public Reservation Reservation => new(

@@ -4,6 +4,8 @@ using FsCheck.Fluent;
 using LlmQueue.Contracts;
 using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Intake;
+using LlmQueue.Storage.Tasks;
+using LlmQueue.Tests.Api;
 
 namespace LlmQueue.Tests.Intake;
 
