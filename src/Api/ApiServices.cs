@@ -38,7 +38,7 @@ public static class ApiServices
         services.TryAddSingleton(_ => Prepared());
         services.AddSingleton(new Callers(settings.Tokens, cliToken));
         services.AddSingleton(provider => new RequestLimit(settings.RequestsPerMinute, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<DatabaseRetry>();
+        services.AddSingleton<DatabaseRetry>().AddSingleton<BodyBudget>().AddSingleton<OpenStreams>();
         services.AddSingleton<Readiness>();
         services.TryAddSingleton<ModelChecks>();
         services.AddSingleton<TaskReader>();

@@ -31,7 +31,11 @@ public sealed record CallProvider(Guid TaskId, int Attempt, string? Provider = n
 /// <summary>The worker that had claimed an attempt is gone, or the call outlived every limit.</summary>
 /// <param name="TaskId">The task.</param>
 /// <param name="Attempt">The abandoned attempt.</param>
-public sealed record LeaseExpired(Guid TaskId, int Attempt);
+public sealed record LeaseExpired(Guid TaskId, int Attempt)
+{
+    /// <summary>No worker ever claimed it: nothing was sent, and nothing is charged.</summary>
+    public bool IsUnclaimed { get; init; }
+}
 
 /// <summary>The task's owner wants it no more.</summary>
 /// <param name="TaskId">The task.</param>

@@ -14,6 +14,14 @@ public static class DeterministicId
     /// <summary>Another way of deriving ids takes another number here, and leads to none of the ids of this one.</summary>
     private const byte Derivation = 1;
 
+    /// <summary>
+    /// True for an id of the kind that is made here. Nobody may choose one: it would be the id of work that somebody else has not handed
+    /// in yet.
+    /// </summary>
+    /// <param name="id">An id that a caller has chosen.</param>
+    /// <returns>Whether it is a UUID of version 8.</returns>
+    public static bool IsDerived(Guid id) => id.Version == 8;
+
     /// <param name="tenant">Whose it is.</param>
     /// <param name="kind">What it names: a task, a summary, a file.</param>
     /// <param name="parts">What it follows from. How they are divided counts: "ab", "c" and "a", "bc" lead to two ids.</param>

@@ -3,6 +3,7 @@ using LlmQueue.Hosting;
 using LlmQueue.Hosting.Http;
 using LlmQueue.Hosting.Settings;
 using LlmQueue.Storage;
+using LlmQueue.Storage.Ledger;
 using LlmQueue.Storage.Sagas;
 using LlmQueue.Storage.Summaries;
 using LlmQueue.Storage.Tasks;
@@ -69,7 +70,7 @@ public static class WorkerServices
             .AddGroupedSagas<SummaryRow, GroupedSagaStore<SummaryRow>>();
         services.AddSingleton<BatchedQuestions>().AddSingleton<SystemLoad>().AddLoop<ClassificationCache>();
         services.AddSingleton<Calibrations>().AddSingleton<OutputUses>().AddLoop<CallEstimates>().AddLoop<Heartbeat>()
-            .AddLoop<Claims>().AddLoop<LocalCallLoop>().AddLoop<CapacityScheduler>().AddLoop<SummaryDeadlines>()
+            .AddLoop<Claims>().AddLoop<LocalCallLoop>().AddLoop<CapacityScheduler>().AddLoop<LimitRefresh>().AddLoop<SummaryDeadlines>()
             .AddLoop<RetirementWatch>().AddLoop<ModelRanking>();
         return services;
     }

@@ -11,6 +11,8 @@ public sealed class OpenToEverybody;
 public static class AccessGate
 {
     private const string Bearer = "Bearer ";
+    private static readonly string[] ProxyHeaders =
+        ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via", "CF-Connecting-IP", "True-Client-IP"];
 
     public static void UseAccessGate(this WebApplication app) => app.Use(async (context, next) =>
     {
@@ -46,7 +48,7 @@ public static class AccessGate
         var (connection, headers) = (context.Connection, context.Request.Headers);
         // Whoever calls an address of this machine from that same address is here as well.
         var here = connection.RemoteIpAddress is { } remote && (IsLoopback(remote) || remote.Equals(connection.LocalIpAddress));
-        if (!here || headers.ContainsKey("X-Forwarded-For") || headers.ContainsKey("Forwarded"))
+        if (!here || ComesThroughProxy(headers))
             throw Elsewhere("The token is that of the installation's own commands, which counts on the queue's own machine alone; "
                 + "call with a secret of LLMQUEUE_TOKENS.");
         return new Caller("default", SeesAll: true);
@@ -81,7 +83,7 @@ public static class AccessGate
         if (remote is null || !IsLoopback(remote))
             throw Elsewhere(
                 "The call comes from another machine, and LLMQUEUE_TOKENS is not set. Set it to 'name:secret' to let others in.");
-        if (request.Headers.ContainsKey("X-Forwarded-For") || request.Headers.ContainsKey("Forwarded"))
+        if (ComesThroughProxy(request.Headers))
             throw Elsewhere("The call comes through a proxy, and LLMQUEUE_TOKENS is not set. Set it to 'name:secret' to let others in.");
         if (!IsHere(request.Host.Host))
             throw Elsewhere($"The call is addressed to '{request.Host.Host}', and LLMQUEUE_TOKENS is not set. "
@@ -92,6 +94,9 @@ public static class AccessGate
                 + "Call from this machine, or set LLMQUEUE_TOKENS to 'name:secret'.");
         return new Caller("default", SeesAll: true);
     }
+
+    /// <summary>Any of the headers that reverse proxies add: then the connection is the proxy's, and the caller may be anywhere.</summary>
+    private static bool ComesThroughProxy(IHeaderDictionary headers) => Array.Exists(ProxyHeaders, headers.ContainsKey);
 
     private static ProblemException Elsewhere(string detail) =>
         new(new Problem(StatusCodes.Status403Forbidden, "forbidden", "Only this machine may call", detail));

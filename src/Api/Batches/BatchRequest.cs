@@ -1,6 +1,7 @@
 using System.Text.Json;
 using LlmQueue.Api.Wire;
 using LlmQueue.Catalogue;
+using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Api.Batches;
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using LlmQueue.OpenAi;
 using LlmQueue.Storage.Batches;
+using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Api.Batches;
 
@@ -47,7 +48,7 @@ public sealed record BatchObject
             ? new BatchRequestCounts(row.Total, row.Completed, row.Failed)
             : new BatchRequestCounts(counts.Total, counts.Completed, counts.Failed),
         Usage = BatchStatuses.Open.Contains(row.Status) ? null : BatchUsage.Of(row.InputTokens, row.OutputTokens),
-        Metadata = row.Metadata is { } metadata ? JsonSerializer.Deserialize<JsonElement>(metadata) : null,
+        Metadata = Labels.Read(row.Metadata) is { } labels ? JsonSerializer.SerializeToElement(labels) : null,
     };
 
     private static string? File(Guid? id) => id is { } guid ? OpenAiFormat.Id(OpenAiFormat.FilePrefix, guid) : null;

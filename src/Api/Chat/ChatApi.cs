@@ -37,6 +37,8 @@ public static class ChatApi
         var taken = Taken(request, id, caller.Tenant, clock);
         await key.Hold(keys, database, cancellationToken);
         var known = await database.Read(ct => views.Known(key.IsGiven ? [id] : [], ct), cancellationToken);
+        if (known.TryGetValue(id, out var other) && other.Tenant != caller.Tenant)
+            throw new ProblemException(Problem.IdTaken(id));
         if (known.Count == 0)
             await database.Write(ct => submissions.Submit([taken], ct), [id], cancellationToken);
 

@@ -32,6 +32,8 @@ public static class SummariesApi
         using var body = await JsonBody.Read(context.Request, cancellationToken);
         var request = Fields.Read<SummarizePages>(body.RootElement);
         var id = request.Id is { } given && given != Guid.Empty ? given : key.NewId(0, clock);
+        if (request.Id == id && DeterministicId.IsDerived(id) && !caller.SeesAll)
+            throw new ProblemException(Problem.DerivedId(id));
         // Asked before anything is fetched: who asks twice has its pages fetched once.
         var known = await database.Read(ct => views.Known(id, ct), cancellationToken);
         var taken = known is null

@@ -18,13 +18,14 @@ public static class TaskEventsApi
     public static void MapTaskEvents(this IEndpointRouteBuilder routes) => routes.MapGet("/v1/tasks/{id}/events", Send);
 
     private static async Task<IResult> Send(
-        string id, HttpContext context, TaskViews views, TaskLife life, DatabaseRetry database, IOptions<JsonOptions> json,
+        string id, HttpContext context, TaskViews views, TaskLife life, OpenStreams streams, DatabaseRetry database, IOptions<JsonOptions> json,
         TimeProvider clock, CancellationToken cancellationToken)
     {
         if (!Guid.TryParse(id, out var guid)
             || (await database.Read(ct => views.Known([guid], ct), cancellationToken)).GetValueOrDefault(guid) is not { } known
             || !context.Caller().MaySee(known.Tenant))
             return Problem.NoSuch("task").Result();
+        using var stream = streams.Open(context.Caller().Tenant);
         context.Response.ContentType = "text/event-stream";
         context.Response.Headers.CacheControl = "no-cache";
         context.Response.Headers["X-Accel-Buffering"] = "no";

@@ -15,10 +15,14 @@ public sealed class TaskReader(ModelChecks models, WebhookChecks webhooks, TimeP
 
     /// <summary>The tasks, and whether each brought its own id.</summary>
     /// <exception cref="ProblemException">400: at least one cannot be taken; none is.</exception>
-    public IReadOnlyList<AcceptedTask> Read(JsonElement root, string tenant, IdempotencyKey key)
+    /// <param name="root">A task, or an array of them.</param>
+    /// <param name="tenant">Whose they are.</param>
+    /// <param name="key">Ids follow from it where none are chosen.</param>
+    /// <param name="mayChooseAnyId">For the installation's own commands, whose ids follow from files.</param>
+    public IReadOnlyList<AcceptedTask> Read(JsonElement root, string tenant, IdempotencyKey key, bool mayChooseAnyId)
     {
         if (root.ValueKind is not JsonValueKind.Array)
-            return [Read(root, 0, tenant, key)];
+            return [Read(root, 0, tenant, key, mayChooseAnyId)];
         var count = root.GetArrayLength();
         if (count is 0 or > MostTasks)
             throw new ProblemException(Problem.Refused(count == 0
@@ -29,7 +33,7 @@ public sealed class TaskReader(ModelChecks models, WebhookChecks webhooks, TimeP
         {
             try
             {
-                taken.Add(Read(element, taken.Count + errors.Count, tenant, key));
+                taken.Add(Read(element, taken.Count + errors.Count, tenant, key, mayChooseAnyId));
             }
             catch (ProblemException refused)
             {
@@ -45,10 +49,12 @@ public sealed class TaskReader(ModelChecks models, WebhookChecks webhooks, TimeP
         });
     }
 
-    private AcceptedTask Read(JsonElement element, int index, string tenant, IdempotencyKey key)
+    private AcceptedTask Read(JsonElement element, int index, string tenant, IdempotencyKey key, bool mayChooseAnyId)
     {
         var task = Fields.Read<LlmTask>(element);
         var id = task.Id is { } given && given != Guid.Empty ? given : key.NewId(index, clock);
+        if (task.Id == id && DeterministicId.IsDerived(id) && !mayChooseAnyId)
+            throw new ProblemException(Problem.DerivedId(id));
         try
         {
             var taken = TaskIntake.Read(task, id, tenant, clock.GetUtcNow().UtcDateTime);

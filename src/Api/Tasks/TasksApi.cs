@@ -35,7 +35,7 @@ public static class TasksApi
     {
         var (caller, key) = (context.Caller(), IdempotencyKey.Of(context, "task", context.Caller().Tenant));
         using var body = await JsonBody.Read(context.Request, cancellationToken);
-        var taken = reader.Read(body.RootElement, caller.Tenant, key);
+        var taken = reader.Read(body.RootElement, caller.Tenant, key, caller.SeesAll);
         await key.Hold(keys, database, cancellationToken);
 
         // Asked even when every id is new: where the database is away, it is better known before anything is on its way to it.

@@ -48,7 +48,9 @@ public static class JsonBody
         // The server's own limit cuts the connection while the body is still coming, and most clients then never see the answer.
         if (request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
             limit.MaxRequestBodySize = null;
-        var buffer = new MemoryStream((int)Math.Clamp(request.ContentLength ?? 0, 0, LargestBody));
+        // Grows with what arrives: a length that is only announced takes no memory.
+        var buffer = new MemoryStream();
+        var budget = request.HttpContext.RequestServices.GetRequiredService<BodyBudget>();
         var chunk = ArrayPool<byte>.Shared.Rent(64 << 10);
         try
         {
@@ -61,8 +63,10 @@ public static class JsonBody
                 tooLarge |= total > LargestBody;
                 if (total > MostDiscarded)
                     break;
-                if (!tooLarge)
-                    buffer.Write(chunk, 0, count);
+                if (tooLarge)
+                    continue;
+                budget.Take(request.HttpContext, count);
+                buffer.Write(chunk, 0, count);
             }
 
             return tooLarge

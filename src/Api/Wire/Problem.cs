@@ -47,6 +47,13 @@ public sealed record Problem(int Status, string Type, string Title, string Detai
         new(StatusCodes.Status409Conflict, "id-taken", "The id is taken",
             $"The id {id} belongs to work of somebody else; choose another, or leave it out.");
 
+    /// <summary>
+    /// An id that a caller may not choose: it could be computed from somebody's Idempotency-Key, and lie in wait for that request.
+    /// </summary>
+    public static Problem DerivedId(Guid id) =>
+        Refused($"'id' is {id}, a UUID of version 8, which the queue keeps for ids that follow from an Idempotency-Key; "
+            + "expected a random one (version 4) or a dated one (version 7), or none.");
+
     public static Problem Unavailable(string detail) =>
         new(StatusCodes.Status503ServiceUnavailable, "unavailable", "The queue cannot do this now", detail) { RetryAfter = 5 };
 

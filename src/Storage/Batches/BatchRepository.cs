@@ -13,6 +13,8 @@ namespace LlmQueue.Storage.Batches;
 /// </summary>
 public sealed class BatchRepository(IDbContextFactory<QueueDb> contexts, Signal<WebhookRow> webhookDue, TimeProvider clock)
 {
+    private const int MostTogether = 1000;
+
     public async Task Create(BatchRow batch, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -38,12 +40,22 @@ public sealed class BatchRepository(IDbContextFactory<QueueDb> contexts, Signal<
         return (found[..Math.Min(limit, found.Count)], found.Count > limit);
     }
 
-    /// <summary>Those that somebody has to move on, oldest first.</summary>
+    /// <summary>
+    /// Those that somebody has to move on: each tenant's oldest first, then each tenant's second, and so on. So a tenant with a thousand
+    /// open batches does not stand before another's first.
+    /// </summary>
     public async Task<IReadOnlyList<BatchRow>> Open(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        return await db.Batches.AsNoTracking().Where(b => BatchStatuses.Open.Contains(b.Status))
-            .OrderBy(b => b.CreatedAt).Take(1000).ToListAsync(cancellationToken);
+        var statuses = BatchStatuses.Open.ToArray();
+        var ids = await db.Database.SqlQuery<Guid>($"""
+            select id as "Value" from (
+                select id, created_at, row_number() over (partition by tenant order by created_at, id) as turn
+                from batches where status = any({statuses})) b
+            order by turn, created_at limit {MostTogether}
+            """).ToListAsync(cancellationToken);
+        var found = await db.Batches.AsNoTracking().Where(b => ids.Contains(b.Id)).ToDictionaryAsync(b => b.Id, cancellationToken);
+        return [.. ids.Where(found.ContainsKey).Select(id => found[id])];
     }
 
     public async Task<bool> IsReading(Guid file, CancellationToken cancellationToken)

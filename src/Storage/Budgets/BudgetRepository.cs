@@ -81,6 +81,19 @@ public sealed class BudgetRepository(
         capacitySignal.Send();
     }
 
+    /// <summary>Takes over what other processes have set since; writes nothing.</summary>
+    public async Task Refresh(CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var limits = await db.BudgetLimits.AsNoTracking().ToListAsync(cancellationToken);
+        var now = clock.GetUtcNow().UtcDateTime;
+        var ids = limits.ConvertAll(l => BudgetPeriods.Id(l.Scope, l.Period, now));
+        foreach (var row in await db.Budgets.AsNoTracking().Where(b => ids.Contains(b.Id)).ToListAsync(cancellationToken))
+            views.Refresh(row);
+        // Last: who is told to draw on a budget finds its row.
+        _limits = limits;
+    }
+
     /// <summary>Takes over what other processes have set, and opens the periods of that moment.</summary>
     public async Task OpenPeriods(DateTime now, CancellationToken cancellationToken)
     {

@@ -32,7 +32,7 @@ public static class SummaryIntake
             Model = Clean(request.Model),
             Priority = request.Priority is null ? Priorities.Batch : Priorities.Parse(request.Priority) ?? Priorities.Batch,
             Deadline = request.Deadline?.UtcDateTime,
-            Metadata = request.Metadata is { Count: > 0 } labels ? Unescaped(JsonSerializer.Serialize(labels, StoredJson.Options)) : null,
+            Metadata = request.Metadata is { Count: > 0 } labels ? JsonSerializer.Serialize(labels, StoredJson.Options) : null,
             Pages = request.Pages.Count,
             SubmittedAt = now,
             UpdatedAt = now,
@@ -42,7 +42,7 @@ public static class SummaryIntake
             .Select((page, i) => new PayloadRow
             {
                 SubjectId = id, Part = PartOf(i + 1),
-                Content = Unescaped(JsonSerializer.Serialize(Stored(page, i + 1, wrong?.GetValueOrDefault(i)), StoredJson.Options)),
+                Content = JsonSerializer.Serialize(Stored(page, i + 1, wrong?.GetValueOrDefault(i)), StoredJson.Options),
             }).ToList();
         return new AcceptedSummary(row, pages, WhatIsWrong(request, now, wrong));
     }
@@ -92,13 +92,13 @@ public static class SummaryIntake
                 + "What is to be read belongs into the pages.";
         if (request.Priority is not null && Priorities.Parse(request.Priority) is null)
             return $"The priority '{request.Priority}' is unknown; expected 'interactive', 'normal' or 'batch'.";
+        if (TaskIntake.WhatIsWrong(request.Metadata) is { } labels)
+            return labels;
         if (request.Deadline is { } deadline && deadline.UtcDateTime <= now)
             return $"The deadline {deadline.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC has passed already; expected a time in the future.";
         var wrong = request.Pages.Select((page, i) => known?.GetValueOrDefault(i) ?? WhatIsWrong(page, i + 1)).ToList();
         return wrong.TrueForAll(w => w is not null) ? $"None of the {wrong.Count} pages can be read. The first: {wrong[0]}" : null;
     }
-
-    private static string Unescaped(string json) => json.Replace("\\u0000", "", StringComparison.Ordinal);
 
     private static string? Clean(string? text) =>
         string.IsNullOrWhiteSpace(text) ? null : text.Replace("\0", "", StringComparison.Ordinal).Trim();

@@ -19,6 +19,8 @@ public static class TaskIntake
     public const int DefaultMaxOutputTokens = 1024;
     private const int LongestPrompt = 20_000_000;
     private const int LongestName = 200;
+    private const int MostLabels = 64;
+    private const int LongestLabels = 32_000;
 
     /// <exception cref="UnreadableMessageException">There is nothing in it that could be asked.</exception>
     public static AcceptedTask Read(LlmTask task, Guid id, string? tenant, DateTime now, bool stream = false)
@@ -37,10 +39,10 @@ public static class TaskIntake
         row.RequestedModel = Cut(task.Model);
         row.MaxOutputTokens = task.MaxOutputTokens ?? DefaultMaxOutputTokens;
         row.Deadline = task.Deadline?.UtcDateTime;
-        row.Metadata = task.Metadata is { Count: > 0 } labels ? Clean(JsonSerializer.Serialize(labels, StoredJson.Options)) : null;
+        row.Metadata = task.Metadata is { Count: > 0 } labels ? JsonSerializer.Serialize(labels, StoredJson.Options) : null;
         row.WebhookUrl = Cut(task.WebhookUrl, 2000);
         var refusal = WhatIsWrong(task, messages, now);
-        return new AcceptedTask(row, Clean(StoredPrompt.Write(messages, task.Parameters, stream)), refusal);
+        return new AcceptedTask(row, StoredPrompt.Write(messages, task.Parameters, stream), refusal);
     }
 
     public static IReadOnlyList<LlmMessage> ReadPrompt(string prompt) => StoredPrompt.Read(prompt).Messages;
@@ -82,6 +84,8 @@ public static class TaskIntake
                 + "expected 'low', 'medium' or 'high', or leave it out and it is classified.";
         if (task.MaxOutputTokens is < 1 or > 1_000_000)
             return $"maxOutputTokens is {task.MaxOutputTokens}; expected 1 to 1,000,000.";
+        if (WhatIsWrong(task.Metadata) is { } labels)
+            return labels;
         if (task.Parameters is { } parameters && ParameterRule.WhatIsWrong(parameters) is { } wrong)
             return wrong.Sentence;
         if (task.Deadline is { } deadline && deadline.UtcDateTime <= now)
@@ -92,9 +96,23 @@ public static class TaskIntake
         return null;
     }
 
-    /// <summary>PostgreSQL has no U+0000 in text; JSON writes it as an escape, so that is what is looked for.</summary>
-    private static string Clean(string json) => json.Replace("\\u0000", "", StringComparison.Ordinal);
+    /// <summary>Labels are copied into every event and every list, so they are labels and not content.</summary>
+    internal static string? WhatIsWrong(IReadOnlyDictionary<string, string>? metadata)
+    {
+        if (metadata is null)
+            return null;
+        if (metadata.Count > MostLabels)
+            return $"The metadata has {metadata.Count} entries; at most {MostLabels} are taken.";
+        var characters = metadata.Sum(label => (long)label.Key.Length + (label.Value?.Length ?? 0));
+        return characters <= LongestLabels
+            ? null
+            : $"The metadata has {characters:N0} characters; at most {LongestLabels:N0} are taken. What is to be read belongs into the prompt.";
+    }
 
+    /// <summary>
+    /// A name as its column keeps it. PostgreSQL's text has no U+0000. Prompts and metadata need no such care: they are kept as JSON, which
+    /// writes that character as an escape, and serialised JSON is never edited.
+    /// </summary>
     private static string? Cut(string? text, int longest = LongestName)
     {
         if (string.IsNullOrWhiteSpace(text))

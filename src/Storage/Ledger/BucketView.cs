@@ -60,6 +60,14 @@ public sealed class BucketView(TokenBucket row)
         }
     }
 
+    internal bool IsNewerThan(TokenBucket row)
+    {
+        lock (_lock)
+            return CountersOf(_row) > CountersOf(row);
+    }
+
+    private static long CountersOf(TokenBucket row) => row.ReservedRequests + row.SettledRequests + row.ReleasedRequests;
+
     internal BucketView Replace(TokenBucket row)
     {
         lock (_lock)

@@ -20,6 +20,27 @@ public sealed class LimitViews
     public void Show(Budget row) =>
         _budgets.AddOrUpdate(row.Id, static (_, r) => new BudgetView(r), static (_, view, r) => view.Replace(r), row);
 
+    /// <summary>
+    /// A row as it was read beside the commits. One that a commit of this process has overtaken meanwhile is left out: a ledger's counters
+    /// never go back, so the row with the smaller ones is the older.
+    /// </summary>
+    public void Refresh(TokenBucket row)
+    {
+        if (Bucket(row.Id) is { } view && view.IsNewerThan(row))
+            return;
+        Show(row);
+    }
+
+    /// <inheritdoc cref="Refresh(TokenBucket)"/>
+    public void Refresh(Budget row)
+    {
+        if (Budget(row.Id) is { Row: var known } && CountersOf(known) > CountersOf(row))
+            return;
+        Show(row);
+    }
+
+    private static decimal CountersOf(Budget row) => row.ReservedUsd + row.SettledUsd + row.ReleasedUsd;
+
     public BucketView? Bucket(string id) => _buckets.GetValueOrDefault(id);
 
     public BudgetView? Budget(string id) => _budgets.GetValueOrDefault(id);

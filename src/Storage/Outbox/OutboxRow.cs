@@ -9,4 +9,8 @@ public sealed class OutboxRow
     public string Type { get; set; } = "";
     public string Body { get; set; } = "";
     public DateTime At { get; set; }
+    /// <summary>How often it could not be published.</summary>
+    public int Tries { get; set; }
+    /// <summary>Why it is not published any more; null while it is. See OutboxPublisher.</summary>
+    public string? ParkedReason { get; set; }
 }

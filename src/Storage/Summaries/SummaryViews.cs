@@ -87,7 +87,7 @@ public sealed class SummaryViews(IDbContextFactory<QueueDb> contexts)
         return new SummaryProgress
         {
             Id = row.CorrelationId, State = row.State, Tenant = row.Tenant, Question = row.Question, Reason = row.FailureReason,
-            SubmittedAt = row.SubmittedAt, EndedAt = row.EndedAt, Metadata = TaskViews.Labels(row.Metadata),
+            SubmittedAt = row.SubmittedAt, EndedAt = row.EndedAt, Metadata = Labels.Read(row.Metadata),
             Progress = new PageProgress(row.Pages, done, pages.Extracted, failed, row.Stage, row.StageTasks, row.OpenTasks),
             Waiting = [.. groups.Where(g => g.WaitingFor is not null).GroupBy(g => (g.WaitingFor, g.WaitReason))
                 .Select(g => new WaitView(g.Key.WaitingFor!, g.Key.WaitReason ?? "", g.Sum(x => x.Tasks), g.Min(x => x.ExpectedAt)))

@@ -67,9 +67,6 @@ public sealed class TaskViews(IDbContextFactory<QueueDb> contexts, TimeProvider 
             .Select(t => new Standing(t.CorrelationId, t.Tenant, t.State)).ToDictionaryAsync(s => s.Id, cancellationToken);
     }
 
-    internal static IReadOnlyDictionary<string, string>? Labels(string? metadata) =>
-        metadata is null ? null : JsonSerializer.Deserialize<Dictionary<string, string>>(metadata, StoredJson.Options);
-
     private static async Task<WebhookView?> Webhook(QueueDb db, TaskRow row, CancellationToken cancellationToken)
     {
         if (row.WebhookUrl is not { } url)
@@ -100,7 +97,7 @@ public sealed class TaskViews(IDbContextFactory<QueueDb> contexts, TimeProvider 
         MaxOutputTokens = row.MaxOutputTokens, Deadline = row.Deadline, ClassifiedBy = row.ClassifiedBy, Confidence = row.Confidence,
         Route = row.Route.Rule,
         Chain = row.Route.Chain?.Names ?? [],
-        Attempts = [.. attempts.Select(Attempt)], History = history, Output = output, Metadata = Labels(row.Metadata),
+        Attempts = [.. attempts.Select(Attempt)], History = history, Output = output, Metadata = Labels.Read(row.Metadata),
     };
 
     private static AttemptView Attempt(AttemptRow row) => new()

@@ -21,10 +21,21 @@ public sealed class WebhookRepository(NpgsqlDataSource database)
         update webhooks set taken_at = null, last_result = $4
         """;
 
-    public async Task<IReadOnlyList<DueWebhook>> Take(int most, CancellationToken cancellationToken)
+    /// <summary>
+    /// Takes calls that are due, in turn between tenants: who has calls on their way stands behind who has none, and nobody has more than
+    /// a share of them, so receivers of one tenant that never answer hold up nobody else's.
+    /// </summary>
+    /// <param name="most">As many as can be called now.</param>
+    /// <param name="mostOfTenant">As many as one tenant may have on their way.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public async Task<IReadOnlyList<DueWebhook>> Take(int most, int mostOfTenant, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand("""
-            with due as (select id from webhooks where done_at is null and due_at <= now() order by due_at limit $1 for update skip locked),
+            with calling as (select tenant, count(*) as calls from webhooks where done_at is null and taken_at is not null and due_at > now() group by tenant),
+                 turns as (select h.id, h.due_at, coalesce(c.calls, 0) + row_number() over (partition by h.tenant order by h.due_at) as turn
+                     from webhooks h left join calling c on c.tenant = h.tenant where h.done_at is null and h.due_at <= now()),
+                 due as (select w.id from webhooks w join turns t on t.id = w.id
+                     where t.turn <= $4 and w.done_at is null and w.due_at <= now() order by t.turn, t.due_at limit $1 for update of w skip locked),
                  w as (update webhooks w set due_at = now() + $2, taken_at = now(), attempts = attempts + 1 from due where w.id = due.id
                      returning w.id, w.task_id, w.batch_id, w.tenant, w.url, w.type, w.created_at, w.due_at, w.attempts, w.tries_before)
             select w.id, w.task_id, w.batch_id, w.tenant, w.url, w.type, w.created_at, w.due_at, w.attempts, w.tries_before, t.state, t.failure_reason, t.metadata,
@@ -34,6 +45,7 @@ public sealed class WebhookRepository(NpgsqlDataSource database)
         command.Parameters.AddWithValue(most);
         command.Parameters.AddWithValue(Lease);
         command.Parameters.AddWithValue(GoneFor);
+        command.Parameters.AddWithValue(mostOfTenant);
         var due = new List<DueWebhook>();
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using LlmQueue.Limits;
+using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Worker.Classification;
 

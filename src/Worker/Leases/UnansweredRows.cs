@@ -21,6 +21,16 @@ public sealed class UnansweredRows(WorkerOptions options)
         limit 1000
         """;
 
+    /// <summary>
+    /// Nobody has taken the call in all this time: no worker has a key of its provider any more, or the catalogue has dropped its model.
+    /// The task moves on; nothing was sent and nothing is charged.
+    /// </summary>
+    private const string NeverClaimed = $"""
+        select a.task_id, a.number from attempts a join tasks t on t.id = a.task_id and t.attempt = a.number and t.state in ({TaskStates.Called})
+        where a.ended_at is null and a.worker is null and t.packed_with is null and a.created_at < now() - $1
+        limit 1000
+        """;
+
     private const string UnclaimedCalls = $"""
         update tasks t set rung_at = now() where t.id in (
             select t.id from tasks t join attempts a on a.task_id = t.id and a.number = t.attempt
@@ -61,6 +71,8 @@ public sealed class UnansweredRows(WorkerOptions options)
         if (goneWorkersAreKnown)
             commands.AddRange(await Read(connection, GoneWorkers, r => new LeaseExpired(r.GetGuid(0), r.GetInt32(1)), cancellationToken,
                 options.WorkerGoneAfter, options.CallTimeout + options.CallTimeout + TimeSpan.FromMinutes(1)));
+        commands.AddRange(await Read(connection, NeverClaimed, r => new LeaseExpired(r.GetGuid(0), r.GetInt32(1)) { IsUnclaimed = true },
+            cancellationToken, options.CallTimeout + options.CallTimeout + TimeSpan.FromMinutes(1)));
         commands.AddRange(await Read(connection, UnclaimedCalls, r => new CallProvider(r.GetGuid(0), r.GetInt32(1), r.GetString(2)),
             cancellationToken, unanswered));
         commands.AddRange(await Read(connection, Unlooked, r => new StartTask(r.GetGuid(0)), cancellationToken, unanswered));

@@ -60,9 +60,7 @@ public sealed class SummaryResults(SummaryReadings readings, PageExtracts extrac
             Usage = new LlmUsage(tasks.Sum(t => t.InputTokens), tasks.Sum(t => t.OutputTokens)),
             CostUsd = tasks.Exists(t => t.CostUnknown) ? null : tasks.Sum(t => t.CostUsd),
             At = transition.Now,
-            Metadata = summary.Metadata is null
-                ? null
-                : JsonSerializer.Deserialize<Dictionary<string, string>>(summary.Metadata, StoredJson.Options),
+            Metadata = Labels.Read(summary.Metadata),
         };
     }
 

@@ -1,4 +1,5 @@
 using LlmQueue.Contracts;
+using LlmQueue.Limits;
 using LlmQueue.Storage.Budgets;
 using LlmQueue.Storage.Ledger;
 using LlmQueue.Storage.Outbox;
@@ -54,41 +55,54 @@ public sealed class SchedulingCycle(
         return new SchedulingResult(commands, next);
     }
 
-    /// <summary>Wakes as many tasks that wait for money as the money left can pay; after the period's end all of them.</summary>
+    /// <summary>
+    /// Wakes those that wait for money and that the money left can pay, in their order: one that needs more than is left is passed over, and
+    /// holds up nobody behind it. After the period's end, all. What has no known price is woken as well: admission says what becomes of it.
+    /// </summary>
     private static async Task<List<object>> ReleaseMoney(
         NpgsqlConnection connection, NpgsqlTransaction transaction, CycleTransaction work, DateTime now,
         CancellationToken cancellationToken)
     {
-        var commands = new List<object>();
+        var released = new List<object>();
         foreach (var budget in work.Budgets.Where(b => b.Waiting > 0))
         {
             var left = budget.PeriodEnd <= now || budget.LimitUsd is null
-                ? decimal.MaxValue
-                : budget.LimitUsd.Value - budget.SpentUsd - budget.InFlightUsd;
+                ? MostUsd
+                : Math.Min(MostUsd, budget.LimitUsd.Value - budget.SpentUsd - budget.InFlightUsd);
             if (left <= 0)
                 continue;
+            var paid = MoneyRule.WhoCanBePaid(await WaitingFor(budget, left), left);
+            await using var command = new NpgsqlCommand("update tasks set rung_at = $2 where id = any($1) returning id", connection, transaction)
+            {
+                Parameters = { new NpgsqlParameter<Guid[]> { TypedValue = [.. paid] }, new NpgsqlParameter<DateTime> { TypedValue = now } },
+            };
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            while (await reader.ReadAsync(cancellationToken))
+                released.Add(new BudgetReleased(reader.GetGuid(0)));
+        }
+
+        return released;
+
+        async Task<List<(Guid Id, decimal? Usd)>> WaitingFor(Budget budget, decimal left)
+        {
             await using var command = new NpgsqlCommand("""
-                update tasks t set rung_at = $2 where t.id in (
-                    select id from (
-                        select id, sum(coalesce(reserved_usd, 1e9)) over (order by priority, submitted_at, id) as total
-                        from (select id, priority, submitted_at, reserved_usd from tasks
-                            where state = 'WaitingForBudget' and line = $1 and (rung_at <= waiting_since or rung_at < $3) order by priority, submitted_at, id limit 500) w) s
-                    where total <= $4)
-                returning t.id
+                select id, reserved_usd from tasks
+                where state = 'WaitingForBudget' and line = $1 and (rung_at <= waiting_since or rung_at < $2) and coalesce(reserved_usd, 0) <= $3
+                order by priority, submitted_at, id limit 500
                 """, connection, transaction)
             {
                 Parameters =
                 {
-                    new NpgsqlParameter<string> { TypedValue = budget.Id }, new NpgsqlParameter<DateTime> { TypedValue = now },
+                    new NpgsqlParameter<string> { TypedValue = budget.Id },
                     new NpgsqlParameter<DateTime> { TypedValue = now - Unanswered },
-                    new NpgsqlParameter<decimal> { TypedValue = Math.Min(left, 1e15m) },
+                    new NpgsqlParameter<decimal> { TypedValue = left },
                 },
             };
+            var waiting = new List<(Guid, decimal?)>();
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
             while (await reader.ReadAsync(cancellationToken))
-                commands.Add(new BudgetReleased(reader.GetGuid(0)));
+                waiting.Add((reader.GetGuid(0), reader.IsDBNull(1) ? null : reader.GetDecimal(1)));
+            return waiting;
         }
-
-        return commands;
     }
 }

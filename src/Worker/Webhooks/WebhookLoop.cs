@@ -6,16 +6,17 @@ using Microsoft.Extensions.Logging;
 namespace LlmQueue.Worker.Webhooks;
 
 /// <summary>
-/// Delivers webhooks: tells tenants' addresses that their tasks and batches have ended, at least once, the same id each time, over hours
-/// where it must be. The rows are the timers. A slow receiver takes one of sixteen places and no more than twenty seconds; the others go
-/// on.
+/// Tells tenants' addresses that their tasks and batches have ended: at least once, the same id each time, over hours where it must be. The
+/// rows are the timers. A slow receiver takes one of its tenant's sixteen places and no more
+/// than twenty seconds; the others go on.
 /// </summary>
 public sealed class WebhookLoop(
     WebhookRepository book, WebhookCall call, Signal<WebhookRow> webhookDue, TimeProvider clock, ILogger<WebhookLoop> logger)
     : BackgroundService
 {
-    private const int Places = 16;
-    private static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(10);
+    private const int Places = 64, PlacesOfTenant = 16;
+    private static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(10),
+        ShortestSleep = TimeSpan.FromMilliseconds(20), BetweenLooks = TimeSpan.FromMilliseconds(250);
     private int _busy;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -24,13 +25,16 @@ public sealed class WebhookLoop(
         {
             try
             {
-                foreach (var due in await book.Take(Places - Volatile.Read(ref _busy), stoppingToken))
+                var taken = await book.Take(Places - Volatile.Read(ref _busy), PlacesOfTenant, stoppingToken);
+                foreach (var due in taken)
                     _ = Call(due, stoppingToken);
+                // What is due and was not taken is another worker's, or waits for its tenant's own calls to end.
+                var shortest = taken.Count > 0 ? ShortestSleep : BetweenLooks;
                 var next = Volatile.Read(ref _busy) < Places ? await book.Next(stoppingToken) : null;
                 var sleep = next is { } at && at - clock.GetUtcNow().UtcDateTime < LongestSleep
                     ? at - clock.GetUtcNow().UtcDateTime
                     : LongestSleep;
-                await webhookDue.Wait(sleep > TimeSpan.FromMilliseconds(20) ? sleep : TimeSpan.FromMilliseconds(20), stoppingToken);
+                await webhookDue.Wait(sleep > shortest ? sleep : shortest, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {

@@ -51,7 +51,7 @@ public sealed class AccessTests(ApiUnderTest api) : IClassFixture<ApiUnderTest>
 
         foreach (var (name, value, sentence) in new[]
         {
-            ("X-Forwarded-For", "203.0.113.7", "through a proxy"), ("Host", "evil.example", "addressed to 'evil.example'"),
+            ("X-Forwarded-For", "203.0.113.7", "through a proxy"), ("X-Real-IP", "203.0.113.7", "through a proxy"), ("Via", "1.1 proxy", "through a proxy"), ("Host", "evil.example", "addressed to 'evil.example'"),
             ("Origin", "https://evil.example", "a web page from elsewhere"), ("Origin", "null", "a web page from elsewhere"),
         })
             Assert.Contains(sentence, await client.PostText("/v1/tasks", """{ "prompt": "Why?" }""", (name, value)).Problem(403),

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using LlmQueue.Limits;
-using LlmQueue.Storage;
 using LlmQueue.Storage.Tasks;
 using LlmQueue.Storage.UnitsOfWork;
 using LlmQueue.Worker.Classification;
@@ -45,8 +44,7 @@ public sealed class TaskTransition(TaskRow task, UnitOfWork work)
     public bool HasDraft => task.Pass.DraftedBy is not null;
 
     /// <summary>The labels that the producer gave, for events.</summary>
-    public IReadOnlyDictionary<string, string>? Metadata =>
-        task.Metadata is null ? null : JsonSerializer.Deserialize<Dictionary<string, string>>(task.Metadata, StoredJson.Options);
+    public IReadOnlyDictionary<string, string>? Metadata => Labels.Read(task.Metadata);
 
     /// <summary>What the row says is reserved for the open call.</summary>
     public Reservation Reservation => new(

@@ -1,0 +1,62 @@
+using LlmQueue.Storage.Budgets;
+using LlmQueue.Storage.Loops;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace LlmQueue.Storage.Ledger;
+
+/// <summary>
+/// Reads buckets, budgets and refused keys anew every second. A commit shows only the rows it touched, and only to its own process: a
+/// budget set through another process, or a model that another worker has enabled again, would otherwise never be known here.
+/// </summary>
+public sealed class LimitRefresh(
+    IDbContextFactory<QueueDb> contexts, LimitViews views, BudgetRepository budgets, TimeProvider clock, ILogger<LimitRefresh> logger)
+    : BackgroundService
+{
+    /// <summary>With the time that a read takes, no view is older than two seconds.</summary>
+    public static readonly TimeSpan Every = TimeSpan.FromSeconds(1);
+
+    private bool _isAway;
+
+    public async Task Refresh(CancellationToken cancellationToken)
+    {
+        await budgets.Refresh(cancellationToken);
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        foreach (var bucket in await db.Buckets.AsNoTracking().ToListAsync(cancellationToken))
+            views.Refresh(bucket);
+        foreach (var key in await db.Keys.AsNoTracking().Select(k => new { k.Alias, k.RefusedReason }).ToListAsync(cancellationToken))
+            views.ShowKey(key.Alias, key.RefusedReason);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Every, clock);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+                await TryRefresh(stoppingToken);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            logger.LogDebug("Limits are read no more: the process stops.");
+        }
+    }
+
+    private async Task TryRefresh(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Refresh(cancellationToken);
+            _isAway = false;
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested && e is not OutOfMemoryException)
+        {
+            // Whatever it is, the next second tries again: a loop that ended here would let views grow old without a word.
+            if (!_isAway)
+                logger.Log(DatabaseFaults.IsPassing(e) ? LogLevel.Information : LogLevel.Warning,
+                    "Limits and budgets cannot be read now ({Reason}); what was read last counts, and each second tries again.", e.Message);
+            _isAway = true;
+        }
+    }
+}
