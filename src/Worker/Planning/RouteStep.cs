@@ -1,5 +1,4 @@
 using LlmQueue.Catalogue;
-using LlmQueue.Storage.Tasks;
 
 namespace LlmQueue.Worker.Planning;
 
