@@ -68,7 +68,8 @@ public sealed class QueueDb(DbContextOptions<QueueDb> options) : DbContext(optio
             {
                 reserved.Property(r => r.Tokens).HasColumnName("reserved_tokens");
                 reserved.Property(r => r.Usd).HasColumnName("reserved_usd");
-                reserved.Property(r => r.Budgets).HasColumnName("reserved_budgets").HasConversion(ids => ids!.ToString(), text => IdList.Read(text));
+                reserved.Property(r => r.Budgets).HasColumnName("reserved_budgets")
+                    .HasConversion(ids => ids!.ToString(), text => IdList.Read(text));
                 reserved.Property(r => r.Lead).HasColumnName("packed_with");
             });
             e.ComplexProperty(r => r.Wait, wait =>

@@ -49,5 +49,6 @@ internal sealed class Expectations
         return WaitRule.MovesAt(buckets, row.PlaceInQueue(_weights.GetValueOrDefault(row.Tenant, 1), _present, _activeTenants), _now);
     }
 
-    private static bool StandsInLine(TaskRow row) => row is { State: TaskStates.WaitingForCapacity, Wait: { QueueId: not null, GrantedAt: null } };
+    private static bool StandsInLine(TaskRow row) =>
+        row is { State: TaskStates.WaitingForCapacity, Wait: { QueueId: not null, GrantedAt: null } };
 }

@@ -91,8 +91,8 @@ public sealed class TaskRow : SagaStateMachineInstance
     public TaskWait Wait { get; set; } = TaskWait.None;
 
     /// <summary>
-    /// When the command that moves it on was last sent, so that the Rescuer does not send it in a loop; <see cref="NeverSent"/> for a batch's
-    /// line that waits for its portion.
+    /// When the command that moves it on was last sent, so that the Rescuer does not send it in a loop; <see cref="NeverSent"/> for a
+    /// batch's line that waits for its portion.
     /// </summary>
     public DateTime CommandSentAt { get; set; }
 

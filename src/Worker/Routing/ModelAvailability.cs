@@ -50,7 +50,8 @@ public sealed class ModelAvailability(
 
     /// <summary>Every provider of the model has said that it is gone.</summary>
     public bool IsGone(ModelId id) =>
-        directory.Of(id) is { Count: > 0 } buckets && buckets.All(bucket => views.Bucket(bucket.Id)?.WhyDisabled is { Cause: DisabledCause.ModelGone });
+        directory.Of(id) is { Count: > 0 } buckets
+            && buckets.All(bucket => views.Bucket(bucket.Id)?.WhyDisabled is { Cause: DisabledCause.ModelGone });
 
     /// <summary>
     /// The model that takes the place of one which its provider has taken off, perhaps before its day; null when there is none.

@@ -155,7 +155,8 @@ public sealed class AdmissionPropertyTests
             var used = random.Next(1, tokens + 1);
             var row = new TaskRow
             {
-                CorrelationId = id, Version = version + 1, State = TaskStates.Completed, UpdatedAt = now, EndedAt = now, CommandSentAt = now,
+                CorrelationId = id, Version = version + 1, State = TaskStates.Completed, UpdatedAt = now, EndedAt = now,
+                CommandSentAt = now,
             };
             var transition = new UnitOfWork(now)
             {

@@ -107,6 +107,7 @@ public sealed class WaitTests
 
     private static TokenBucket Bucket(double tokensPerMinute, bool disabled = false) => new()
     {
-        Id = "groq/one/small", TokensPerMinute = tokensPerMinute, AsOf = Now, DisabledReason = disabled ? DisabledReason.ModelGone("decommissioned") : null,
+        Id = "groq/one/small", TokensPerMinute = tokensPerMinute, AsOf = Now,
+        DisabledReason = disabled ? DisabledReason.ModelGone("decommissioned") : null,
     };
 }

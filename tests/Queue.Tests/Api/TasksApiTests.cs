@@ -163,7 +163,10 @@ public sealed class TasksApiTests(ApiUnderTest api) : IClassFixture<ApiUnderTest
     {
         var now = new DateTime(2026, 11, 21, 9, 0, 0, DateTimeKind.Utc);
         var row = Row("anna", TaskStates.WaitingForCapacity);
-        row.Wait = new TaskWait { For = "capacity", Reason = "groq:small of groq-1 is closed", Since = now, ExpectedAt = now.AddSeconds(7) };
+        row.Wait = new TaskWait
+        {
+            For = "capacity", Reason = "groq:small of groq-1 is closed", Since = now, ExpectedAt = now.AddSeconds(7),
+        };
         row.Route = new TaskRoute { Chain = ModelChain.Read("groq:small groq:large") };
         (row.CostUsd, row.CostUnknown, row.InputTokens) = (0.5m, true, 12);
         await api.Write(row,

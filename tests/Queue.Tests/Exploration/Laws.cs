@@ -104,7 +104,8 @@ internal sealed class Laws(World world)
             bucket.ReservedTokens - bucket.SettledTokens - bucket.ReleasedTokens);
         if (requests != holders.Count || tokens != holders.Sum(task => task.Reservation.Tokens))
         {
-            return Said($"{bucket.Id} holds {requests} requests and {tokens} tokens, its tasks {holders.Count} and {holders.Sum(task => task.Reservation.Tokens)}");
+            var held = holders.Sum(task => task.Reservation.Tokens);
+            return Said($"{bucket.Id} holds {requests} requests and {tokens} tokens, its tasks {holders.Count} and {held}");
         }
 
         var waiting = world.Tasks.Values.Count(task => task is { State: TaskStates.WaitingForCapacity, Wait.GrantedAt: null }

@@ -148,9 +148,11 @@ internal sealed class World(PlantedBug bug)
         }
 
         var heads = Tasks.Values.Where(task => task is { State: TaskStates.WaitingForCapacity, Wait.GrantedAt: null })
-            .Select(task => new WaitQueueHead(task.CorrelationId, task.Wait.QueueId!, task.Priority, task.Wait.StartTag, task.Wait.QueueTokens,
+            .Select(
+                task => new WaitQueueHead(task.CorrelationId, task.Wait.QueueId!, task.Priority, task.Wait.StartTag, task.Wait.QueueTokens,
                 task.PromptUnits, task.CallOutputTokens, task.Attempt, task.Wait.Since!.Value,
-                task.CommandSentAt <= task.Wait.Since || task.CommandSentAt < Now.AddSeconds(-15), task.Pass.Name ?? task.Kind, budgetsOf(task),
+                task.CommandSentAt <= task.Wait.Since || task.CommandSentAt < Now.AddSeconds(-15), task.Pass.Name ?? task.Kind,
+                budgetsOf(task),
                 task.HighStakes || task.RequestedModel is not null, task.Complexity))
             .OrderBy(head => head.Priority).ThenBy(head => head.StartTag).ThenBy(head => head.Id).ToList();
         var plan = Finished(planner.Plan(heads, work, Now));

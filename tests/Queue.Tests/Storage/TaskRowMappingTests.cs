@@ -34,9 +34,10 @@ public sealed class TaskRowMappingTests : IAsyncLifetime
         await using var db = await Context();
         var mapped = db.Model.FindEntityType(typeof(TaskRow))!.GetFlattenedProperties().Select(property => property.GetColumnName());
 
-        var columns = await db.Database.SqlQuery<string>(
-            $"""select column_name::text as "Value" from information_schema.columns where table_schema = 'public' and table_name = 'tasks'""")
-            .ToListAsync(TestContext.Current.CancellationToken);
+        var columns = await db.Database.SqlQuery<string>($"""
+            select column_name::text as "Value" from information_schema.columns
+            where table_schema = 'public' and table_name = 'tasks'
+            """).ToListAsync(TestContext.Current.CancellationToken);
 
         Assert.Equal(columns.Order(StringComparer.Ordinal), mapped.Order(StringComparer.Ordinal));
     }
@@ -142,7 +143,8 @@ public sealed class TaskRowMappingTests : IAsyncLifetime
         },
         Wait = new TaskWait
         {
-            For = "capacity", Reason = $"no room {n}", Since = Noon.AddSeconds(n), ExpectedAt = Noon.AddMinutes(n), DueAt = Noon.AddHours(n),
+            For = "capacity", Reason = $"no room {n}", Since = Noon.AddSeconds(n), ExpectedAt = Noon.AddMinutes(n),
+            DueAt = Noon.AddHours(n),
             QueueId = $"queue {n}", StartTag = n + 0.5, QueueTokens = n + 0.25, GrantedAt = Noon.AddDays(n),
         },
     };
