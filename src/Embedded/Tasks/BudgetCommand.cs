@@ -42,7 +42,8 @@ internal static class BudgetCommand
         var present = (await queue.Queue(stop)).Budgets.FirstOrDefault(
             b => b.Scope == scope && b.Id == BudgetPeriods.Id(scope, period, clock.GetUtcNow().UtcDateTime));
         var spent = present is null ? "" : string.Create(CultureInfo.InvariantCulture,
-            $" ${present.SpentUsd:0.######} of it are spent, ${present.InFlightUsd:0.######} reserved, {present.Waiting} tasks wait for it.");
+            $" ${present.SpentUsd:0.######} of it are spent, ${present.InFlightUsd:0.######} reserved, "
+                + $"{present.Waiting} tasks wait for it.");
         Terminal.WriteLine(limit is null
             ? $"The budget of {scope} for a {period} is lifted.{spent}"
             : string.Create(CultureInfo.InvariantCulture, $"The budget of {scope} for a {period} is ${limit:0.######}.{spent}"));

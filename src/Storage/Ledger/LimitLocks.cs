@@ -1,5 +1,4 @@
 using LlmQueue.Limits;
-using LlmQueue.Storage.Commits;
 using LlmQueue.Storage.Tables;
 using LlmQueue.Storage.UnitsOfWork;
 using Npgsql;
@@ -25,7 +24,7 @@ public static class LimitLocks
     };
 
     /// <summary>
-    /// Locks the limits that the group names and gives them to the ledger; does nothing when it names none. <see cref="CommitConnections"/>
+    /// Locks the limits that the group names and gives them to the ledger; does nothing when it names none. CommitConnections
     /// set the timeouts that free them.
     /// </summary>
     public static async Task Lock(

@@ -144,7 +144,7 @@ public sealed class HouseRulesTests
             Strays([new("Worker/Lifecycle/X.cs", "using Polly.Timeout;\nusing OpenAI;\nusing OpenAIsh;\n")])
                 .OrderDescending(StringComparer.Ordinal));
         Assert.Equal(["Api/X.cs uses Npgsql"], Strays([new("Api/X.cs", "class X { Npgsql.NpgsqlConnection c; }")]));
-        Assert.Empty(Strays([new("Worker/Calling/X.cs", "using Polly;\nusing OpenAI.Chat;\n")]));
+        Assert.Empty(Strays([new("Worker/Calling/Guards/X.cs", "using Polly;\n"), new("Worker/Calling/Wire/X.cs", "using OpenAI.Chat;\n")]));
     }
 
     [Fact]
