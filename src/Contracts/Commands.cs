@@ -3,7 +3,7 @@ namespace LlmQueue.Contracts;
 // Commands between the queue's own processes. Each only says "look at this row": what is to be done follows from the row,
 // so every one of them may be lost, doubled, late or reordered. The attempt number is the fencing token: an old one changes nothing.
 
-/// <summary>A task's row is written and waits to be looked at. Sent by whoever wrote it, and again by the Rescuer.</summary>
+/// <summary>A task's row is written and waits to be looked at. Sent by whoever wrote it, and again by the rescuer.</summary>
 /// <param name="TaskId">The task.</param>
 public sealed record StartTask(Guid TaskId);
 
@@ -62,6 +62,6 @@ public sealed record SummaryDeadlineNears(Guid SummaryId);
 /// <param name="SummaryId">The summary.</param>
 public sealed record CancelSummary(Guid SummaryId);
 
-/// <summary>A batch was created or canceled: whoever moves batches need not wait for its next look at the rows.</summary>
+/// <summary>A batch was created or canceled: wakes the batch processor, which would else find the row at its next look.</summary>
 /// <param name="BatchId">The batch.</param>
 public sealed record MoveBatch(Guid BatchId);

@@ -91,7 +91,7 @@ public static class StorageServices
     public static async Task PrepareStorage(this IServiceProvider services, CancellationToken cancellationToken = default)
     {
         await using var db = await services.GetRequiredService<IDbContextFactory<QueueDb>>().CreateDbContextAsync(cancellationToken);
-        await Schema.Apply(db, services.GetRequiredService<ILoggerFactory>().CreateLogger("LlmQueue.Store"), cancellationToken);
+        await Schema.Apply(db, services.GetRequiredService<ILoggerFactory>().CreateLogger("LlmQueue.Storage"), cancellationToken);
         await services.GetRequiredService<ClockWatch>().Look(cancellationToken);
     }
 
