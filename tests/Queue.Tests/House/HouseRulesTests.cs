@@ -30,7 +30,6 @@ public sealed partial class HouseRulesTests
         ("System.ClientModel", ["Worker/Calling/"]),
         ("Polly", ["Worker/Calling/"]),
         ("Quartz", ["Worker/Upkeep/", "Worker/WorkerServices.cs"]),
-        ("AngleSharp", ["Worker/PageSummaries/PageText.cs"]),
         ("Spectre.Console", ["Embedded/"]),
         ("System.CommandLine", ["Embedded/"]),
         ("dotenv.net", ["Store/Settings/"]),
