@@ -46,7 +46,6 @@ public sealed class HouseRulesTests
         ("Polly", ["Worker/Calling/Guards/"]),
         // A probe is a durable timer of Quartz, as the jobs of maintenance are.
         ("Quartz", ["Worker/Maintenance/", "Worker/Probes/", "Worker/MaintenanceServices.cs"]),
-        ("AngleSharp", ["Worker/PageSummaries/Pages/PageText.cs"]),
         ("Spectre.Console", ["Embedded/"]),
         ("System.CommandLine", ["Embedded/"]),
         ("dotenv.net", ["Hosting/Settings/"]),

@@ -72,7 +72,7 @@ public sealed class PageTextTests
 
         Assert.Equal("The queue & you", page.Title);
         Assert.Contains("A task is a row.", page.Text, StringComparison.Ordinal);
-        Assert.Contains("One\n\nTwo", page.Text, StringComparison.Ordinal);
+        Assert.Contains("- One\n- Two", page.Text, StringComparison.Ordinal);
         Assert.All(["alert", "color", "Home", "nobody", "old", "<"],
             noise => Assert.DoesNotContain(noise, page.Text, StringComparison.Ordinal));
         Assert.DoesNotContain("\n\n\n", page.Text, StringComparison.Ordinal);

@@ -1,6 +1,6 @@
-using AngleSharp.Html.Parser;
 using LlmQueue.Contracts;
 using LlmQueue.Worker.Estimation;
+using LlmQueue.Worker.PageSummaries.Html;
 
 namespace LlmQueue.Worker.PageSummaries.Pages;
 
@@ -12,7 +12,7 @@ public static class PageText
 {
     public static ReadablePage Read(PageContent page, int number)
     {
-        var (title, text) = page.Html is { } html ? FromHtml(html) : (null, page.Text ?? "");
+        var (title, text) = page.Html is { } html ? HtmlText.Read(html) : (null, page.Text ?? "");
         text = text.ReplaceLineEndings("\n").Trim();
         return new ReadablePage(Named(page.Title) ?? Named(title) ?? FirstHeading(text) ?? $"Page {number}", text);
     }
@@ -84,22 +84,6 @@ public static class PageText
         var cut = before < 0 ? after : after < 0 || middle - before <= after - middle ? before : after;
         // A cut at the very edge would not make the text shorter.
         return cut + mark.Length > text.Length / 8 && cut + mark.Length < text.Length * 7 / 8 ? cut + mark.Length : null;
-    }
-
-    private static (string? Title, string Text) FromHtml(string html)
-    {
-        var document = new HtmlParser().ParseDocument(html);
-        foreach (var noise in document.QuerySelectorAll("script, style, noscript, nav, footer, template, svg, iframe").ToList())
-            noise.Remove();
-        foreach (var block in document.QuerySelectorAll(
-            "p, div, section, article, li, tr, h1, h2, h3, h4, h5, h6, pre, blockquote, br, table"))
-            block.AppendChild(document.CreateTextNode("\n\n"));
-        var lines = (document.Body?.TextContent ?? "").Split('\n', StringSplitOptions.TrimEntries);
-        var text = new List<string>();
-        foreach (var line in lines)
-            if (line.Length > 0 || (text.Count > 0 && text[^1].Length > 0))
-                text.Add(string.Join(' ', line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)));
-        return (document.Title, string.Join('\n', text).Trim());
     }
 
     private static string? FirstHeading(string text)
