@@ -21,6 +21,9 @@ public sealed class SchedulingCycle(
     // A command that has not moved its task in this time is sent again.
     private static readonly TimeSpan Unanswered = TimeSpan.FromSeconds(15);
 
+    /// <summary>No budget is this large; a number for PostgreSQL in the place of "unlimited".</summary>
+    private const decimal MostUsd = 1e15m;
+
     public async Task<SchedulingResult> Run(CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow().UtcDateTime;

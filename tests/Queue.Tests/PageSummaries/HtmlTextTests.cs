@@ -2,8 +2,9 @@ using System.Text.RegularExpressions;
 using FsCheck;
 using FsCheck.Fluent;
 using LlmQueue.Contracts;
-using LlmQueue.Worker.PageSummaries;
+using LlmQueue.Tests.Api;
 using LlmQueue.Worker.PageSummaries.Html;
+using LlmQueue.Worker.PageSummaries.Pages;
 
 namespace LlmQueue.Tests.PageSummaries;
 

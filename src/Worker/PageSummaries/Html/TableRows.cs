@@ -1,3 +1,5 @@
+using LlmQueue.Worker.Calling.Providers;
+
 namespace LlmQueue.Worker.PageSummaries.Html;
 
 /// <summary>
