@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
 using LlmQueue.Storage.Tasks;
 
