@@ -3,7 +3,7 @@ namespace LlmQueue.Worker.PageSummaries.Html;
 /// <summary>
 /// Reads HTML as the text that a person would see, in one pass over its tags: no tree is built, so no markup, however it is nested or
 /// left open, costs more than its length. What is kept is the stack of open elements (at most <see cref="OpenElements.Deepest"/>) and the
-/// text itself. docs/decisions/0030.
+/// text itself. docs/decisions/0031.
 /// </summary>
 internal sealed class HtmlText
 {
