@@ -147,12 +147,19 @@ public sealed class BucketSettlementTests
     {
         var bucket = new TokenBucket();
         foreach (var (property, i) in typeof(TokenBucket).GetProperties().Select((p, i) => (p, i + 1)))
-            property.SetValue(bucket, Convert.ChangeType(property.PropertyType == typeof(string) ? $"{i}"
-                : property.PropertyType == typeof(DateTime) || property.PropertyType == typeof(DateTime?) ? Noon.AddDays(i) : i,
-                Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType, CultureInfo.InvariantCulture));
+            property.SetValue(bucket, ValueOf(property.PropertyType, i));
 
         var copy = bucket.Copy();
 
         Assert.All(typeof(TokenBucket).GetProperties(), property => Assert.Equal(property.GetValue(bucket), property.GetValue(copy)));
+    }
+
+    private static object ValueOf(Type type, int i)
+    {
+        type = Nullable.GetUnderlyingType(type) ?? type;
+        return type == typeof(string) ? $"{i}"
+            : type == typeof(DateTime) ? Noon.AddDays(i)
+            : type == typeof(DisabledReason) ? DisabledReason.Read($"reason {i}")
+            : Convert.ChangeType(i, type, CultureInfo.InvariantCulture);
     }
 }
