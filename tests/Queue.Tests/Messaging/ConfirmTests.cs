@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text.Json;
-using LlmQueue.Storage.Loops;
 using LlmQueue.Tests.Api;
 using LlmQueue.Tests.Harness;
 using MassTransit;
@@ -14,26 +12,8 @@ public sealed class ConfirmTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan LeaderElected = TimeSpan.FromSeconds(90);
 
     private static CancellationToken CancellationToken => TestContext.Current.CancellationToken;
-
-    [Fact]
-    public async Task What_was_sent_is_there_after_the_broker_is_killed_at_once()
-    {
-        await using var server = await RabbitServer.StartNew();
-        var virtualHost = await server.CreateVirtualHost();
-        await Declare(virtualHost, "kept", new() { ["x-queue-type"] = "quorum" });
-        await using (var bus = new BusUnderTest(virtualHost))
-        {
-            await Task.WhenAll(Enumerable.Range(0, 20).Select(number => bus.Send(number, CancellationToken, "exchange:kept")));
-            await server.Kill();
-        }
-
-        await server.Start();
-
-        Assert.Equal(Enumerable.Range(0, 20), (await Take(virtualHost, "kept", 20)).Order());
-    }
 
     [Fact]
     public async Task A_send_that_the_broker_refuses_does_not_return()
@@ -79,7 +59,7 @@ public sealed class ConfirmTests
         Assert.True(failure is OperationCanceledException or ConnectionException, failure.ToString());
     }
 
-    // A classic or quorum queue behind a fanout exchange of its name, as MassTransit declares it for "exchange:name".
+    // A queue behind a fanout exchange of its name, as MassTransit declares it for "exchange:name".
     private static async Task Declare(string virtualHost, string name, Dictionary<string, object?> arguments)
     {
         await using var connection = await new ConnectionFactory { Uri = new Uri(virtualHost) }.CreateConnectionAsync(CancellationToken);
@@ -95,27 +75,6 @@ public sealed class ConfirmTests
         await using var connection = await new ConnectionFactory { Uri = new Uri(virtualHost) }.CreateConnectionAsync(CancellationToken);
         await using var channel = await connection.CreateChannelAsync(cancellationToken: CancellationToken);
         return await channel.MessageCountAsync(queue, CancellationToken);
-    }
-
-    // A quorum queue without a leader, as after a kill, counts no message and gives none: it is asked again.
-    private static async Task<List<int>> Take(string virtualHost, string queue, int expected)
-    {
-        List<int> taken = [];
-        await using var connection = await new ConnectionFactory { Uri = new Uri(virtualHost) }.CreateConnectionAsync(CancellationToken);
-        await using var channel = await connection.CreateChannelAsync(cancellationToken: CancellationToken);
-        await Eventually.True($"{expected} messages are in '{queue}'", LeaderElected, async () =>
-        {
-            while (await channel.BasicGetAsync(queue, autoAck: true, CancellationToken) is { } message)
-                taken.Add(NumberOf(message.Body));
-            return taken.Count >= expected;
-        });
-        return taken;
-    }
-
-    private static int NumberOf(ReadOnlyMemory<byte> body)
-    {
-        using var envelope = JsonDocument.Parse(body);
-        return envelope.RootElement.GetProperty("message").GetProperty("number").GetInt32();
     }
 
     // The numbers of these two signals differ between systems, their names do not.
