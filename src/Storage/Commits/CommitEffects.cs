@@ -34,7 +34,7 @@ public sealed class CommitEffects(
             pending.Settle(CommitOutcome.Committed);
         foreach (var pending in group.WithoutRoom)
             pending.Settle(CommitOutcome.NoRoom);
-        // The Pacer looks again when a task came to wait, or when what it waits for may have come.
+        // The capacity scheduler looks again when a task came to wait, or when what it waits for may have come.
         if (group.Written.Exists(p => p.UnitOfWork.Enqueue is not null || p.UnitOfWork.Task?.Wait.DueAt is not null)
             || group.Ledger.Buckets.Any(b => b.Waiting > 0) || group.Ledger.Budgets.Any(b => b.Waiting > 0))
             capacitySignal.Send();

@@ -46,7 +46,7 @@ public sealed class BatchSteps(
     }
 
     /// <summary>
-    /// The tasks' own machine ends them, so that each has its history and its event; a bell that is lost is rung again in the next round.
+    /// The tasks' own machine ends them, so that each has its history and its event; a command that is lost is sent again in the next round.
     /// </summary>
     private async Task RingForWaiting(Guid batch, Func<Guid, object> bellOf, CancellationToken cancellationToken) =>
         await commandSender.Send([.. (await batches.Waiting(batch, EndedTogether, cancellationToken)).Select(bellOf)], cancellationToken);

@@ -14,7 +14,7 @@ public sealed class Rescuer(
     NpgsqlDataSource database, UnansweredRows unanswered, CommandSender commandSender, OutboxPublisher outbox, Heartbeat heartbeat,
     SummaryDeadlines deadlines, ILogger<Rescuer> logger)
 {
-    // A bell that was rung this long ago and brought nothing about is rung again. Twice is harmless; too soon is only work.
+    // A command that was sent this long ago and has not moved its row is sent again. Twice is harmless; too soon is only work.
     private static readonly TimeSpan AnsweredWithin = TimeSpan.FromSeconds(15);
 
     /// <param name="cancellationToken">Stops the sweep.</param>
@@ -46,7 +46,7 @@ public sealed class Rescuer(
         return commands.Count + published;
     }
 
-    /// <summary>Summaries that somebody waits for: their bell rings at its moment, whoever had it in mind before.</summary>
+    /// <summary>Summaries with a deadline: whichever worker had noted it before, this one sends the command when it nears.</summary>
     private async Task NoteDeadlines(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(

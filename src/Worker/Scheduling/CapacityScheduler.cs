@@ -15,7 +15,7 @@ public sealed class CapacityScheduler(
     SchedulerLeadership leadership, SchedulingCycle cycle, BatchFeeder feed, CommandSender commandSender, WorkerOptions options,
     TimeProvider clock, ILogger<CapacityScheduler> logger) : BackgroundService, IHostedLifecycleService
 {
-    // A bell can be lost with its connection; then this sweep finds the line.
+    // A wake-up can be lost with its connection; then this sweep finds the wait queue.
     private static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(5);
     private readonly Signal _work = new();
     private volatile bool _leads;

@@ -28,7 +28,7 @@ public sealed class SchedulerLeadership(NpgsqlDataSource database, CapacitySigna
     /// <param name="cancellationToken">Stops the wait, and the term with it.</param>
     internal async Task<Term> Win(Signal work, CancellationToken cancellationToken)
     {
-        // Outside the pool: this one connection waits for the lock, holds it and hears the bell for as long as it lives.
+        // Outside the pool: this one connection waits for the lock, holds it and listens for wake-ups for as long as it lives.
         var settings = new NpgsqlConnectionStringBuilder(database.ConnectionString)
         {
             Pooling = false, CommandTimeout = 0, ApplicationName = "LlmQueue Pacer", KeepAlive = 5,
@@ -95,7 +95,7 @@ public sealed class SchedulerLeadership(NpgsqlDataSource database, CapacitySigna
             }
             catch (Exception) when (lost.IsCancellationRequested)
             {
-                // The Pacer stops.
+                // The scheduler stops.
             }
             catch (Exception e) when (DatabaseFaults.IsPassing(e) || e is InvalidOperationException or ObjectDisposedException)
             {
