@@ -12,7 +12,8 @@ namespace LlmQueue.Worker;
 public static class MaintenanceServices
 {
     /// <summary>
-    /// What one worker of all does: the rescuer's sweeps where the capacity scheduler leads, and by the hour Quartz, clustered on the same database.
+    /// What one worker of all does: the rescuer's sweeps where the capacity scheduler leads, and by the hour Quartz, clustered
+    /// on the same database.
     /// </summary>
     public static IServiceCollection AddQueueUpkeep(this IServiceCollection services, string connectionString)
     {

@@ -18,7 +18,8 @@ public static class TaskEventsApi
     public static void MapTaskEvents(this IEndpointRouteBuilder routes) => routes.MapGet("/v1/tasks/{id}/events", Send);
 
     private static async Task<IResult> Send(
-        string id, HttpContext context, TaskViews views, TaskLife life, OpenStreams streams, DatabaseRetry database, IOptions<JsonOptions> json,
+        string id, HttpContext context, TaskViews views, TaskLife life, OpenStreams streams, DatabaseRetry database,
+        IOptions<JsonOptions> json,
         TimeProvider clock, CancellationToken cancellationToken)
     {
         if (!Guid.TryParse(id, out var guid)

@@ -31,7 +31,8 @@ public sealed class BodyBudget
         if (Interlocked.Add(ref _taken, bytes) <= MostBytes)
             return;
         throw new ProblemException(Problem.Unavailable(
-            $"The bodies of the requests that are read now fill the {MostBytes >> 20} MB set aside for them; send this one again soon.") with
+            $"The bodies of the requests that are read now fill the {MostBytes >> 20} MB set aside "
+                + "for them; send this one again soon.") with
         {
             RetryAfter = RetryAfterSeconds,
         });

@@ -47,7 +47,9 @@ internal static class KeyChecks
         }
         catch (Exception fault) when (fault is HttpRequestException or OperationCanceledException && !stop.IsCancellationRequested)
         {
-            var why = fault is HttpRequestException ? fault.GetBaseException().Message : $"no answer within {AnswersWithin.TotalSeconds:0} s";
+            var why = fault is HttpRequestException
+                ? fault.GetBaseException().Message
+                : $"no answer within {AnswersWithin.TotalSeconds:0} s";
             return new Finding(Grade.Failed, "key",
                 $"{key.Alias}: {provider.BaseUrl} cannot be reached ({why}). "
                     + $"Check the network, or {provider.Name.ToUpperInvariant()}_BASE_URL.");

@@ -106,7 +106,8 @@ public static class TaskIntake
         var characters = metadata.Sum(label => (long)label.Key.Length + (label.Value?.Length ?? 0));
         return characters <= LongestLabels
             ? null
-            : $"The metadata has {characters:N0} characters; at most {LongestLabels:N0} are taken. What is to be read belongs into the prompt.";
+            : $"The metadata has {characters:N0} characters; at most {LongestLabels:N0} are taken. "
+                + "What is to be read belongs into the prompt.";
     }
 
     /// <summary>

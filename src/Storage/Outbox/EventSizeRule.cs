@@ -15,7 +15,8 @@ public static class EventSizeRule
     /// <summary>Fewer characters than this are below the limit however they are escaped, and need not be measured.</summary>
     private const int SurelyFits = MostBytes / 6;
 
-    public static object Fitted(object message) => Characters(message) <= SurelyFits || Bytes(message) <= MostBytes ? message : message switch
+    public static object Fitted(object message) =>
+        Characters(message) <= SurelyFits || Bytes(message) <= MostBytes ? message : message switch
     {
         PagesSummarized pages => pages with
         {

@@ -42,7 +42,8 @@ public sealed class OutboxPublisher : BackgroundService
     {
         (_database, _contexts, _services, _clock, _logger) = (database, contexts, services, clock, logger);
         // What could not be published, or was not when it stopped, has its row: it needs no end here.
-        _loop = new GroupLoop<OutboxMessage>(new GroupHandling<OutboxMessage> { MaxGroup = MaxBatch, Handle = PublishFresh }, clock, logger);
+        _loop = new GroupLoop<OutboxMessage>(
+            new GroupHandling<OutboxMessage> { MaxGroup = MaxBatch, Handle = PublishFresh }, clock, logger);
     }
 
     /// <summary>

@@ -20,7 +20,10 @@ public static class Labels
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            return new Dictionary<string, string>(StringComparer.Ordinal) { [Unreadable] = "The metadata of this row cannot be read as JSON." };
+            return new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                [Unreadable] = "The metadata of this row cannot be read as JSON.",
+            };
         }
     }
 }

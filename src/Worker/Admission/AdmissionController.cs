@@ -100,7 +100,10 @@ public sealed class AdmissionController(
                     row.DisabledReason ??= DisabledReason.NoKeyAccepted($"{info.Keys[0].Alias} was refused "
                         + $"({views.WhyKeyRefused(info.Keys[0].Alias)}). Put a valid key into the environment and start again");
                 candidates.Add(new Candidate(info.Id, info.Model, row,
-                    estimates.Demand(info.Model, request.Kind, request.InputUnits, request.OutputTokens) with { Requests = request.Requests },
+                    estimates.Demand(info.Model, request.Kind, request.InputUnits, request.OutputTokens) with
+                    {
+                        Requests = request.Requests,
+                    },
                     estimates.MostUsd(info.Model, request.InputUnits, request.OutputTokens)));
             }
         }

@@ -14,5 +14,6 @@ public sealed record AdmissionRequest(
     IReadOnlyList<ModelId> Chain, bool LoadBalanced, double InputUnits, int OutputTokens, string? Kind, int Requests = 1)
 {
     public static AdmissionRequest Of(TaskRow task) =>
-        new((task.Route.Chain ?? ModelChain.Nobody).Models, task.Route.LoadBalanced, task.PromptUnits, task.CallOutputTokens, task.CallKind);
+        new((task.Route.Chain ?? ModelChain.Nobody).Models, task.Route.LoadBalanced, task.PromptUnits, task.CallOutputTokens,
+            task.CallKind);
 }

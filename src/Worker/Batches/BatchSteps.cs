@@ -10,7 +10,8 @@ namespace LlmQueue.Worker.Batches;
 /// asked to end, its results are written.
 /// </summary>
 public sealed class BatchSteps(
-    BatchRepository batches, BatchReader reader, BatchEnding ending, BatchLock locks, CommandSender commandSender, CapacitySignal capacitySignal)
+    BatchRepository batches, BatchReader reader, BatchEnding ending, BatchLock locks, CommandSender commandSender,
+    CapacitySignal capacitySignal)
 {
     private const int EndedTogether = 1_000;
 
@@ -46,7 +47,8 @@ public sealed class BatchSteps(
     }
 
     /// <summary>
-    /// The tasks' own machine ends them, so that each has its history and its event; a command that is lost is sent again in the next round.
+    /// The tasks' own machine ends them, so that each has its history and its event; a command that is lost is sent
+    /// again in the next round.
     /// </summary>
     private async Task RingForWaiting(Guid batch, Func<Guid, object> bellOf, CancellationToken cancellationToken) =>
         await commandSender.Send([.. (await batches.Waiting(batch, EndedTogether, cancellationToken)).Select(bellOf)], cancellationToken);

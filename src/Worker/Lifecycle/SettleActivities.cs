@@ -36,7 +36,8 @@ public sealed class SettleActivities(
             ? new CallOutcome.HeldBack("no worker took the call; is the key of its provider set for a worker?")
             : new CallOutcome.Abandoned("the worker that made the call is gone; whether the provider answered is not known");
         var finished = new CallFinished(task.CorrelationId, task.Attempt, outcome, KeyAlias: "", TimeSpan.Zero, PromptHash: null);
-        Settle(TaskTransition.Of(context), finished with { Requests = task.Reservation.Lead is null && !context.Message.IsUnclaimed ? 1 : 0 });
+        Settle(TaskTransition.Of(context),
+            finished with { Requests = task.Reservation.Lead is null && !context.Message.IsUnclaimed ? 1 : 0 });
     }
 
     private void Settle(TaskTransition transition, CallFinished finished)

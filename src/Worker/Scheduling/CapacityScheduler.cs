@@ -41,7 +41,8 @@ public sealed class CapacityScheduler(
             catch (Exception e) when (e is not OutOfMemoryException)
             {
                 if (e is NotTakenException)
-                    logger.LogWarning("The broker does not take commands; this capacity scheduler steps down, so that another worker may lead.");
+                    logger.LogWarning(
+                        "The broker does not take commands; this capacity scheduler steps down, so that another worker may lead.");
                 else if (e is LeadershipLostException || DatabaseFaults.IsPassing(e))
                     logger.LogInformation("The capacity scheduler cannot go on ({Reason}) and tries to lead again.", e.Message);
                 else

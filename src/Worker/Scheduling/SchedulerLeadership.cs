@@ -36,7 +36,8 @@ public sealed class SchedulerLeadership(NpgsqlDataSource database, CapacitySigna
         var connection = await OpenWithPassword(settings, cancellationToken);
         try
         {
-            await using (var wait = new NpgsqlCommand($"{LosesIfSilent}; select pg_advisory_lock({Leadership}); listen {CapacitySignal.Channel}",
+            await using (var wait = new NpgsqlCommand(
+                $"{LosesIfSilent}; select pg_advisory_lock({Leadership}); listen {CapacitySignal.Channel}",
                 connection))
                 await wait.ExecuteNonQueryAsync(cancellationToken);
             connection.Notification += (_, _) => work.Set();

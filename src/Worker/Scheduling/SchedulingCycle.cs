@@ -59,8 +59,9 @@ public sealed class SchedulingCycle(
     }
 
     /// <summary>
-    /// Wakes those that wait for money and that the money left can pay, in their order: one that needs more than is left is passed over, and
-    /// holds up nobody behind it. After the period's end, all. What has no known price is woken as well: admission says what becomes of it.
+    /// Wakes those that wait for money and that the money left can pay, in their order: one that needs more than is left is
+    /// passed over, and holds up nobody behind it. After the period's end, all. What has no known price is woken as well:
+    /// admission says what becomes of it.
     /// </summary>
     private static async Task<List<object>> ReleaseMoney(
         NpgsqlConnection connection, NpgsqlTransaction transaction, CycleTransaction work, DateTime now,
@@ -75,7 +76,8 @@ public sealed class SchedulingCycle(
             if (left <= 0)
                 continue;
             var paid = MoneyRule.WhoCanBePaid(await WaitingFor(budget, left), left);
-            await using var command = new NpgsqlCommand("update tasks set rung_at = $2 where id = any($1) returning id", connection, transaction)
+            await using var command = new NpgsqlCommand("update tasks set rung_at = $2 where id = any($1) returning id", connection,
+                transaction)
             {
                 Parameters = { new NpgsqlParameter<Guid[]> { TypedValue = [.. paid] }, new NpgsqlParameter<DateTime> { TypedValue = now } },
             };

@@ -79,7 +79,8 @@ public sealed class CallSlots(WorkerIdentity identity, Heartbeat heartbeat, Work
     internal ChannelReader<LocalCall> Own => _own.Reader;
 
     /// <summary>
-    /// A pass asks something else than the task's prompt, and so does a task that waited for capacity: its prompt is read when it is claimed.
+    /// A pass asks something else than the task's prompt, and so does a task that waited for capacity: its prompt is
+    /// read when it is claimed.
     /// </summary>
     private ClaimedCall? Claim(TaskRow task, AttemptRow attempt, UnitOfWork transition)
     {

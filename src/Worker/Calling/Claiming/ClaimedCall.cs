@@ -4,7 +4,8 @@ namespace LlmQueue.Worker.Calling.Claiming;
 
 /// <summary>A claimed attempt and what its call needs.</summary>
 public sealed record ClaimedCall(
-    Guid TaskId, int Attempt, string State, string Model, string Bucket, string KeyAlias, int MaxOutputTokens, string Prompt, ModelChain? Chain,
+    Guid TaskId, int Attempt, string State, string Model, string Bucket, string KeyAlias, int MaxOutputTokens, string Prompt,
+    ModelChain? Chain,
     int Faults, DateTime AdmittedAt)
 {
     /// <summary>The lead of the reservation that it shares; null for a call of its own.</summary>
