@@ -2,6 +2,7 @@ using LlmQueue.Catalogue;
 using LlmQueue.Hosting;
 using LlmQueue.Hosting.Http;
 using LlmQueue.Hosting.Settings;
+using LlmQueue.Storage.Budgets;
 using LlmQueue.Storage;
 using LlmQueue.Storage.Ledger;
 using LlmQueue.Storage.Sagas;

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using LlmQueue.Contracts;
@@ -34,6 +35,7 @@ public sealed class OutboxPublisher : BackgroundService
     private readonly TimeProvider _clock;
     private readonly ILogger<OutboxPublisher> _logger;
     private readonly GroupLoop<OutboxMessage> _loop;
+    private readonly ConcurrentDictionary<string, bool> _unknownTypes = new(StringComparer.Ordinal);
     private int _inMemory;
 
     public OutboxPublisher(
@@ -59,19 +61,24 @@ public sealed class OutboxPublisher : BackgroundService
 
     /// <summary>
     /// Publishes events whose process died, or could not reach the broker, after they were committed. Each stands for itself: one that the
-    /// broker refuses, or of a type that only a newer program knows, holds up none of the others and is kept aside after some tries.
+    /// broker refuses, or that cannot be read, holds up none of the others and is kept aside after some tries; one of a type that only a
+    /// newer program knows waits for that.
     /// </summary>
     /// <returns>How many were published.</returns>
     public async Task<int> PublishLeftBehind(CancellationToken cancellationToken)
     {
         var before = _clock.GetUtcNow().UtcDateTime - LeftBehindAfter;
         await using var db = await _contexts.CreateDbContextAsync(cancellationToken);
+        var known = Types.Keys.ToArray();
         var rows = await db.OutboxMessages.AsNoTracking().Where(a => a.At < before && a.ParkedReason == null)
-            .OrderBy(a => a.Tries).ThenBy(a => a.At).Take(MaxBatch).ToListAsync(cancellationToken);
+            .OrderBy(a => known.Contains(a.Type) ? 0 : 1).ThenBy(a => a.Tries).ThenBy(a => a.At).Take(MaxBatch)
+            .ToListAsync(cancellationToken);
         var (messages, unreadable) = (new List<OutboxMessage>(), new List<FailedEvent>());
         foreach (var row in rows)
         {
-            if (TryRead(row, out var message, out var why))
+            if (!Types.ContainsKey(row.Type))
+                LeaveToANewerProgram(row);
+            else if (TryRead(row, out var message, out var why))
                 messages.Add(new OutboxMessage(row.Id, message, row.At));
             else
                 unreadable.Add(new FailedEvent(row.Id, row.Type, why));
@@ -99,7 +106,9 @@ public sealed class OutboxPublisher : BackgroundService
 
     private async Task<int> PublishEach(IReadOnlyList<OutboxMessage> batch, CancellationToken cancellationToken)
     {
-        var bus = (IBus)_services.GetService(typeof(IBus))!;
+        // A process that only writes rows has no bus; whoever has one publishes them.
+        if (_services.GetService(typeof(IBus)) is not IBus bus)
+            return 0;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(LeftBehindAfter);
         var failures = await Task.WhenAll(batch.Select(message => TryPublish(bus, message, limit.Token)));
@@ -108,9 +117,8 @@ public sealed class OutboxPublisher : BackgroundService
         var failed = failures.OfType<FailedEvent>().ToList();
         if (published.Length > 0)
             await Delete(published, cancellationToken);
-        // Where the broker took none, it is the broker that is away, and no event is to blame.
-        if (published.Length > 0 || batch.Count == 1)
-            await NoteFailures(failed, cancellationToken);
+        // Where the broker took none of them it may be away, and then no event is to blame.
+        await NoteFailures(failed.FindAll(failure => !failure.MayBeTheBroker || published.Length > 0), cancellationToken);
         if (failed.Count > 0)
             _logger.LogWarning("{Failed} of {Count} events could not be published now ({Reason}); their rows stay and are published later.",
                 failed.Count, batch.Count, failed[0].Reason);
@@ -127,7 +135,10 @@ public sealed class OutboxPublisher : BackgroundService
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            return new FailedEvent(message.Id, message.Message.GetType().Name, e.Message);
+            return new FailedEvent(message.Id, message.Message.GetType().Name, e.Message)
+            {
+                MayBeTheBroker = e is OperationCanceledException or MassTransitException or IOException,
+            };
         }
     }
 
@@ -165,18 +176,23 @@ public sealed class OutboxPublisher : BackgroundService
                     reader.GetGuid(0), reader.GetString(1), MostTries, reader.GetString(2));
     }
 
+    /// <summary>
+    /// In a rolling upgrade old and new workers share the table: what only the new ones know is theirs to publish, and is not counted here.
+    /// </summary>
+    private void LeaveToANewerProgram(OutboxRow row)
+    {
+        if (_unknownTypes.TryAdd(row.Type, true))
+            _logger.LogWarning(
+                "An event has the type '{Type}', which this program does not know: it waits for the newer program that wrote it.",
+                row.Type);
+    }
+
     private static bool TryRead(OutboxRow row, [NotNullWhen(true)] out object? message, out string why)
     {
         (message, why) = (null, "");
-        if (!Types.TryGetValue(row.Type, out var type))
-        {
-            why = $"the type '{row.Type}' is unknown here; a newer program wrote it and can publish it";
-            return false;
-        }
-
         try
         {
-            message = JsonSerializer.Deserialize(row.Body, type, StoredJson.Options);
+            message = JsonSerializer.Deserialize(row.Body, Types[row.Type], StoredJson.Options);
             why = "its body is empty";
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
@@ -187,5 +203,9 @@ public sealed class OutboxPublisher : BackgroundService
         return message is not null;
     }
 
-    private sealed record FailedEvent(Guid Id, string Type, string Reason);
+    private sealed record FailedEvent(Guid Id, string Type, string Reason)
+    {
+        /// <summary>What is thrown as well where the broker does not answer, or is not there.</summary>
+        public bool MayBeTheBroker { get; init; }
+    }
 }

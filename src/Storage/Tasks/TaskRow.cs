@@ -3,7 +3,6 @@ using System.Globalization;
 using LlmQueue.Catalogue;
 using LlmQueue.Contracts;
 using LlmQueue.Limits;
-using LlmQueue.Storage.UnitsOfWork;
 using MassTransit;
 
 namespace LlmQueue.Storage.Tasks;

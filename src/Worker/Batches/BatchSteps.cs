@@ -35,10 +35,10 @@ public sealed class BatchSteps(
                 await batches.BeginToEnd(batch.Id, cancellationToken);
                 return true;
             case BatchStatuses.InProgress:
-                await RingForWaiting(batch.Id, id => new DeadlinePassed(id), cancellationToken);
+                await SendForWaiting(batch.Id, id => new DeadlinePassed(id), cancellationToken);
                 return false;
             case BatchStatuses.Cancelling when !hasEnded:
-                await RingForWaiting(batch.Id, id => new CancelTask(id), cancellationToken);
+                await SendForWaiting(batch.Id, id => new CancelTask(id), cancellationToken);
                 return false;
             default:
                 await ending.End(batch, cancellationToken);
@@ -50,6 +50,7 @@ public sealed class BatchSteps(
     /// The tasks' own machine ends them, so that each has its history and its event; a command that is lost is sent
     /// again in the next round.
     /// </summary>
-    private async Task RingForWaiting(Guid batch, Func<Guid, object> bellOf, CancellationToken cancellationToken) =>
-        await commandSender.Send([.. (await batches.Waiting(batch, EndedTogether, cancellationToken)).Select(bellOf)], cancellationToken);
+    private async Task SendForWaiting(Guid batch, Func<Guid, object> commandOf, CancellationToken cancellationToken) =>
+        await commandSender.Send([.. (await batches.Waiting(batch, EndedTogether, cancellationToken)).Select(commandOf)],
+            cancellationToken);
 }

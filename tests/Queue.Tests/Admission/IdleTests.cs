@@ -11,7 +11,7 @@ public sealed class IdleTests
     private static readonly TimeSpan Watched = TimeSpan.FromSeconds(20);
 
     [Fact]
-    public async Task With_nothing_due_the_database_sees_fewer_than_five_statements_a_second_a_worker()
+    public async Task With_nothing_due_the_database_sees_fewer_than_six_statements_a_second_a_worker()
     {
         const int Workers = 2;
         // A server of its own: it writes down every statement, and those of other tests are not meant.
@@ -48,7 +48,7 @@ public sealed class IdleTests
         var seen = Statements(postgres).Skip(before).ToList();
         var aSecond = seen.Count / Stopwatch.GetElapsedTime(began).TotalSeconds / Workers;
 
-        Assert.True(aSecond is > 0.01 and < 5, $"{aSecond:0.0} statements a second a worker; most often: {string.Join("\n", seen.CountBy(s => s[..Math.Min(s.Length, 120)]).OrderByDescending(s => s.Value).Take(12).Select(s => $"{s.Value} × {s.Key}"))}");
+        Assert.True(aSecond is > 0.01 and < 6, $"{aSecond:0.0} statements a second a worker; most often: {string.Join("\n", seen.CountBy(s => s[..Math.Min(s.Length, 120)]).OrderByDescending(s => s.Value).Take(12).Select(s => $"{s.Value} × {s.Key}"))}");
         Directory.Delete(home, recursive: true);
     }
 

@@ -25,7 +25,7 @@ public sealed partial class ShapeTests
     /// </summary>
     private static readonly string[] Messages =
     [
-        "UnitOfWork.Commands", "UnitOfWork.Publish message", "UnitOfWork.Send doorbell", "CommitEffects.Tell alert",
+        "UnitOfWork.Commands", "UnitOfWork.Publish message", "UnitOfWork.Send command", "CommitEffects.Tell alert",
         "DetachedConsumeContext..ctor payloads", "Payloads..ctor payloads",
     ];
 

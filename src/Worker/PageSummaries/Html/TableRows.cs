@@ -1,4 +1,3 @@
-using LlmQueue.Worker.Calling.Providers;
 
 namespace LlmQueue.Worker.PageSummaries.Html;
 

@@ -1,21 +1,23 @@
-using LlmQueue.Storage.Budgets;
+using LlmQueue.Storage.Ledger;
 using LlmQueue.Storage.Loops;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 
-namespace LlmQueue.Storage.Ledger;
+namespace LlmQueue.Storage.Budgets;
 
 /// <summary>
-/// Reads buckets, budgets and refused keys anew every second. A commit shows only the rows it touched, and only to its own process: a
-/// budget set through another process, or a model that another worker has enabled again, would otherwise never be known here.
+/// Reads buckets, budgets and refused keys anew where they have changed, every 1.5 s. A commit shows only the rows it touched, and
+/// only to its own process: a budget set through another process, or a model that another worker has enabled again, would otherwise
+/// never be known here.
 /// </summary>
 public sealed class LimitRefresh(
-    IDbContextFactory<QueueDb> contexts, LimitViews views, BudgetRepository budgets, TimeProvider clock, ILogger<LimitRefresh> logger)
-    : BackgroundService
+    NpgsqlDataSource database, IDbContextFactory<QueueDb> contexts, LimitViews views, BudgetRepository budgets, TimeProvider clock,
+    ILogger<LimitRefresh> logger) : BackgroundService
 {
     /// <summary>With the time that a read takes, no view is older than two seconds.</summary>
-    public static readonly TimeSpan Every = TimeSpan.FromSeconds(1);
+    public static readonly TimeSpan Every = TimeSpan.FromSeconds(1.5);
 
     /// <summary>
     /// One small statement a second while nothing changes: an idle worker leaves the database alone. It covers whole rows, so nothing that
@@ -25,9 +27,11 @@ public sealed class LimitRefresh(
         select md5(coalesce((select string_agg(b::text, ';' order by b.id) from buckets b), '')
             || coalesce((select string_agg(l::text, ';' order by l.scope, l.period) from budget_limits l), '')
             || coalesce((select string_agg(g::text, ';' order by g.id) from budgets g where g.period_end > now()), '')
-            || coalesce((select string_agg(k.alias || ' ' || coalesce(k.refused_reason, ''), ';' order by k.alias) from keys k), '')) as "Value"
+            || coalesce((select string_agg(k.alias || ' ' || coalesce(k.refused_reason, ''), ';' order by k.alias) from keys k), ''))
         """;
 
+    // Kept open: a connection that goes back to the pool is reset each time, by a statement of its own.
+    private NpgsqlConnection? _connection;
     private string? _seen;
     private bool _isAway;
 
@@ -53,16 +57,29 @@ public sealed class LimitRefresh(
         {
             logger.LogDebug("Limits are read no more: the process stops.");
         }
+        finally
+        {
+            await Disconnect();
+        }
     }
 
     private async Task RefreshWhatChanged(CancellationToken cancellationToken)
     {
-        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var now = (await db.Database.SqlQueryRaw<string>(Fingerprint).ToListAsync(cancellationToken)).Single();
+        _connection ??= await database.OpenConnectionAsync(cancellationToken);
+        await using var command = new NpgsqlCommand(Fingerprint, _connection);
+        var now = (string?)await command.ExecuteScalarAsync(cancellationToken);
         if (now == _seen)
             return;
         await Refresh(cancellationToken);
         _seen = now;
+    }
+
+    private async ValueTask Disconnect()
+    {
+        var connection = _connection;
+        _connection = null;
+        if (connection is not null)
+            await connection.DisposeAsync();
     }
 
     private async Task TryRefresh(CancellationToken cancellationToken)
@@ -74,10 +91,12 @@ public sealed class LimitRefresh(
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested && e is not OutOfMemoryException)
         {
-            // Whatever it is, the next second tries again: a loop that ended here would let views grow old without a word.
+            await Disconnect();
+            // Whatever it is, the next look tries again: a loop that ended here would let views grow old without a word.
             if (!_isAway)
                 logger.Log(DatabaseFaults.IsPassing(e) ? LogLevel.Information : LogLevel.Warning,
-                    "Limits and budgets cannot be read now ({Reason}); what was read last counts, and each second tries again.", e.Message);
+                    "Limits and budgets cannot be read now ({Reason}); what was read last counts, and it is tried again every {Seconds} s.",
+                    e.Message, Every.TotalSeconds);
             _isAway = true;
         }
     }
