@@ -39,6 +39,7 @@ public static class StorageServices
         services.TryAddSingleton<TimeProvider>(new DatabaseClock());
         services.AddSingleton(_ => new NpgsqlDataSourceBuilder(settings.ConnectionString).Build());
         services.AddSingleton(_ => new CommitConnections(settings));
+        services.AddSingleton(_ => new LimitConnection(settings));
         services.AddPooledDbContextFactory<QueueDb>(
             (provider, options) => options.UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>())
             // Migrations are written by hand (the design-time package cannot be had), so there is no snapshot to compare; a test compares

@@ -13,7 +13,7 @@ namespace LlmQueue.Storage.Budgets;
 /// never be known here.
 /// </summary>
 public sealed class LimitRefresh(
-    NpgsqlDataSource database, IDbContextFactory<QueueDb> contexts, LimitViews views, BudgetRepository budgets, TimeProvider clock,
+    LimitConnection own, IDbContextFactory<QueueDb> contexts, LimitViews views, BudgetRepository budgets, TimeProvider clock,
     ILogger<LimitRefresh> logger) : BackgroundService
 {
     /// <summary>With the time that a read takes, no view is older than two seconds.</summary>
@@ -30,8 +30,6 @@ public sealed class LimitRefresh(
             || coalesce((select string_agg(k.alias || ' ' || coalesce(k.refused_reason, ''), ';' order by k.alias) from keys k), ''))
         """;
 
-    // Kept open: a connection that goes back to the pool is reset each time, by a statement of its own.
-    private NpgsqlConnection? _connection;
     private string? _seen;
     private bool _isAway;
 
@@ -57,29 +55,18 @@ public sealed class LimitRefresh(
         {
             logger.LogDebug("Limits are read no more: the process stops.");
         }
-        finally
-        {
-            await Disconnect();
-        }
     }
 
     private async Task RefreshWhatChanged(CancellationToken cancellationToken)
     {
-        _connection ??= await database.OpenConnectionAsync(cancellationToken);
-        await using var command = new NpgsqlCommand(Fingerprint, _connection);
-        var now = (string?)await command.ExecuteScalarAsync(cancellationToken);
+        string? now;
+        await using (var connection = await own.Open(cancellationToken))
+        await using (var command = new NpgsqlCommand(Fingerprint, connection))
+            now = (string?)await command.ExecuteScalarAsync(cancellationToken);
         if (now == _seen)
             return;
         await Refresh(cancellationToken);
         _seen = now;
-    }
-
-    private async ValueTask Disconnect()
-    {
-        var connection = _connection;
-        _connection = null;
-        if (connection is not null)
-            await connection.DisposeAsync();
     }
 
     private async Task TryRefresh(CancellationToken cancellationToken)
@@ -91,7 +78,6 @@ public sealed class LimitRefresh(
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested && e is not OutOfMemoryException)
         {
-            await Disconnect();
             // Whatever it is, the next look tries again: a loop that ended here would let views grow old without a word.
             if (!_isAway)
                 logger.Log(DatabaseFaults.IsPassing(e) ? LogLevel.Information : LogLevel.Warning,
