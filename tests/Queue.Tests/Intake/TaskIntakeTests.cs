@@ -81,8 +81,8 @@ public sealed class TaskIntakeTests
     }
 
     [Fact]
-    public void Labels_with_U_0000_are_cleaned_because_the_database_has_no_such_character() =>
-        Assert.Equal("{\"a\":\"xy\"}", TaskIntake.Read(
+    public void Labels_with_U_0000_are_kept_as_they_came_because_JSON_writes_it_as_an_escape() =>
+        Assert.Equal("{\"a\":\"x\\u0000y\"}", TaskIntake.Read(
             new LlmTask { Prompt = "x", Metadata = new Dictionary<string, string> { ["a"] = "x\0y" } }, Id, null, Noon).Row.Metadata);
 
     // ---- Summaries ----
